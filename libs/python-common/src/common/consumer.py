@@ -1,0 +1,201 @@
+"""From SQS to a handler: effects exactly once, a whole batch in one transaction.
+
+A message leaves the queue only after the commit of its effect. One that cannot be handled
+ends in the dead-letter queue with its reason; nothing is ever dropped.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+from opentelemetry import trace
+from opentelemetry.trace import Span
+from sqlalchemy import Connection
+
+from common import tracing
+from common.db import Database
+from common.errors import IllegalTransition
+from common.events import Event, MalformedEvent, first_deliveries, parse
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef, MessageTypeDef
+
+# ReceiveMessage gives ten at the most.
+BATCH_SIZE = 10
+# As infra/topology.yaml's max_receive_count: at this failed receive we move it ourselves,
+# because SQS's own redrive would not write down why.
+RECEIVES_MAX = 5
+# SQS attribute values may be long; a reason need not be.
+REASON_CHARS_MAX = 500
+
+log = structlog.get_logger()
+
+Handler = Callable[[Connection, Event], None]
+
+
+class UnknownEventType(Exception):
+    """The queue's filter let through what no handler is named for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One received message that is an event of ours."""
+
+    message: "MessageTypeDef"
+    event: Event
+
+    @property
+    def receipt(self) -> str:
+        return self.message["ReceiptHandle"]
+
+    @property
+    def receives(self) -> int:
+        return int(self.message.get("Attributes", {}).get("ApproximateReceiveCount", "1"))
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The service's queue and where its unhandleable messages go."""
+
+    sqs: "SQSClient"
+    url: str
+    dead_letter_url: str
+    wait_s: int
+
+    @property
+    def name(self) -> str:
+        return self.url.rpartition("/")[2]
+
+
+def run_once(queue: Queue, handlers: Mapping[str, Handler], db: Database) -> int:
+    """Receive and handle one batch; return how many messages came.
+
+    Raises botocore's errors when the queue does not answer and SQLAlchemy's when the
+    database does not; then nothing is deleted and SQS delivers again.
+    """
+    answer = queue.sqs.receive_message(
+        QueueUrl=queue.url,
+        MaxNumberOfMessages=BATCH_SIZE,
+        WaitTimeSeconds=queue.wait_s,
+        MessageAttributeNames=["All"],
+        MessageSystemAttributeNames=["ApproximateReceiveCount"],
+    )
+    messages = answer.get("Messages", [])
+    deliveries = [delivery for message in messages if (delivery := _read(queue, handlers, message))]
+    if deliveries:
+        _delete(queue, _handle(queue, handlers, db, deliveries))
+    return len(messages)
+
+
+def _read(
+    queue: Queue, handlers: Mapping[str, Handler], message: "MessageTypeDef"
+) -> Delivery | None:
+    try:
+        event = parse(message.get("Body", ""))
+        if event.type not in handlers:
+            raise UnknownEventType(f"no handler for {event.type}")
+    except (MalformedEvent, UnknownEventType) as error:
+        _bury(queue, message, error)
+        return None
+    return Delivery(message, event)
+
+
+def _handle(
+    queue: Queue, handlers: Mapping[str, Handler], db: Database, deliveries: Sequence[Delivery]
+) -> list[Delivery]:
+    """The deliveries that are done with: those handled, now or before."""
+    try:
+        _handle_together(queue, handlers, db, deliveries)
+    except Exception as error:  # noqa: BLE001  Whatever it is, one by one finds whose it is.
+        if len(deliveries) == 1:
+            return _failed(queue, deliveries[0], error)
+        log.info("batch_split", size=len(deliveries), error=type(error).__name__)
+        return [
+            done for delivery in deliveries for done in _handle(queue, handlers, db, [delivery])
+        ]
+    return list(deliveries)
+
+
+def _handle_together(
+    queue: Queue, handlers: Mapping[str, Handler], db: Database, deliveries: Sequence[Delivery]
+) -> None:
+    """One transaction for all; their spans end with it, so that they tell what became of it."""
+    effects: dict[Span, str] = {}
+    try:
+        with db.transaction() as tx:
+            new = first_deliveries(tx, [delivery.event for delivery in deliveries])
+            for delivery in deliveries:
+                event = delivery.event
+                span = tracing.start_process_span(
+                    event.type, event.id, queue.name, _traceparent(delivery)
+                )
+                effects[span] = "applied" if event.id in new else "duplicate"
+                with trace.use_span(span, end_on_exit=False):
+                    if event.id in new:
+                        new.discard(event.id)  # The same message may come twice in one batch.
+                        handlers[event.type](tx, event)
+                        log.info("event_handled", event_type=event.type, subject=event.subject)
+    except Exception:
+        effects = dict.fromkeys(effects, "rolled_back")
+        raise
+    finally:
+        for span, effect in effects.items():
+            span.set_attribute("app.effect", effect)
+            span.end()
+
+
+def _traceparent(delivery: Delivery) -> str | None:
+    attribute = delivery.message.get("MessageAttributes", {}).get("traceparent")
+    return attribute.get("StringValue") if attribute else delivery.event.traceparent
+
+
+def _failed(queue: Queue, delivery: Delivery, error: Exception) -> list[Delivery]:
+    event = delivery.event
+    if isinstance(error, IllegalTransition) or delivery.receives >= RECEIVES_MAX:
+        _bury(queue, delivery.message, error)
+        return []
+    log.warning(
+        "event_failed",
+        event_type=event.type,
+        event_id=event.id,
+        subject=event.subject,
+        receives=delivery.receives,
+        exc_info=error,
+    )
+    return []
+
+
+def _bury(queue: Queue, message: "MessageTypeDef", error: Exception) -> None:
+    """Move *message* to the dead-letter queue, with its attributes and the reason."""
+    reason = f"{type(error).__name__}: {error}"[:REASON_CHARS_MAX]
+    kept: dict[str, MessageAttributeValueTypeDef] = {
+        name: {"DataType": value["DataType"], "StringValue": value["StringValue"]}
+        for name, value in message.get("MessageAttributes", {}).items()
+        if "StringValue" in value
+    }
+    kept["dead_letter_reason"] = {"DataType": "String", "StringValue": reason}
+    queue.sqs.send_message(
+        QueueUrl=queue.dead_letter_url,
+        MessageBody=message.get("Body") or "(empty)",
+        MessageAttributes=kept,
+    )
+    queue.sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])
+    log.error("message_dead_lettered", queue=queue.name, reason=reason, exc_info=error)
+    trace.get_current_span().set_attribute("app.dead_letter_reason", reason)
+
+
+def _delete(queue: Queue, done: Sequence[Delivery]) -> None:
+    """Acknowledge. A failure here means one harmless redelivery."""
+    if not done:
+        return
+    answer = queue.sqs.delete_message_batch(
+        QueueUrl=queue.url,
+        Entries=[
+            {"Id": str(number), "ReceiptHandle": delivery.receipt}
+            for number, delivery in enumerate(done)
+        ],
+    )
+    for failure in answer.get("Failed", []):
+        log.warning("delete_failed", queue=queue.name, code=failure.get("Code"))

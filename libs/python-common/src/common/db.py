@@ -1,0 +1,53 @@
+"""One engine, one way to open a transaction."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, create_engine, text
+
+# As many as a web process has threads, or a worker has loops; none beyond.
+POOL_SIZE = 8
+# A request that waits longer than this for a connection is better refused (503) than queued.
+POOL_WAIT_S = 0.25
+# A statement slower than this holds locks that shoppers wait for.
+STATEMENT_TIMEOUT_MS = 2_000
+# A lock held longer than this belongs to somebody who is stuck.
+LOCK_TIMEOUT_MS = 500
+# No transaction of ours waits for anything but the database.
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000
+CONNECT_TIMEOUT_S = 2
+
+
+class Database:
+    """The service's own schema, reached as the service's own role.
+
+    url: a SQLAlchemy URL that names the driver, ``postgresql+psycopg2://``.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
+        self.engine: Engine = create_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_WAIT_S,
+            pool_use_lifo=True,  # The busiest connections stay warm, the rest may idle out.
+            connect_args={
+                "connect_timeout": CONNECT_TIMEOUT_S,
+                "options": (
+                    f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
+                    f" -c lock_timeout={LOCK_TIMEOUT_MS}"
+                    f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
+                ),
+            },
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Commit when the block ends, roll back if it raises. Nothing else commits."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    def ping(self) -> None:
+        """Raises `sqlalchemy.exc.DBAPIError` when the database does not answer."""
+        with self.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))

@@ -1,0 +1,57 @@
+"""How gunicorn serves a service.
+
+`gunicorn -c python:common.gunicorn_config 'order.app:create_app()'`
+"""
+
+import os
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from common import drain, tracing
+
+bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_WORKERS", "1"))
+# As many as there are database connections in the pool, so that no thread waits for one.
+threads = int(os.environ.get("WEB_THREADS", "8"))
+# A short queue: what cannot be served soon is better refused to a client that retries.
+backlog = 64
+# Longer than a load balancer's idle timeout (60 s), so that the balancer closes idle ones.
+keepalive = 65
+timeout = 30
+graceful_timeout = 20
+# Recycling workers resets connections of the gthread worker (gunicorn issue 3038).
+max_requests = 0
+limit_request_line = 4094
+limit_request_fields = 100
+limit_request_field_size = 8190
+# Two services on one host would fight over the one default socket.
+control_socket_disable = True
+accesslog = None
+loglevel = "warning"
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  Heartbeats off disk.
+
+# How long a draining instance says so before it stops accepting: a balancer's check interval.
+DRAIN_S = float(os.environ.get("DRAIN_S", "5"))
+
+
+def post_worker_init(worker: Any) -> None:
+    """On SIGTERM answer 503 on /readyz for DRAIN_S, and only then stop accepting.
+
+    Stopping at once resets the connections that wait in the backlog (gunicorn issue 922).
+    """
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        drain.start_draining()
+        timer = threading.Timer(DRAIN_S, worker.handle_exit, (signum, frame))
+        timer.daemon = True
+        timer.start()
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def worker_exit(_server: Any, _worker: Any) -> None:
+    """Send the spans that are still buffered."""
+    tracing.flush()

@@ -1,0 +1,20 @@
+"""What every service's tests stand on: a real PostgreSQL, an in-memory queue, tokens.
+
+Nothing here is imported by a running service.
+"""
+
+from common.testing.database import clean_database, migrated_database, published
+from common.testing.environment import JWT_SECRET, bearer, token
+from common.testing.queues import FakeSqs, Outcome, deliver
+
+__all__ = [
+    "JWT_SECRET",
+    "FakeSqs",
+    "Outcome",
+    "bearer",
+    "clean_database",
+    "deliver",
+    "migrated_database",
+    "published",
+    "token",
+]

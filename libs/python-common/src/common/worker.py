@@ -1,0 +1,126 @@
+"""A worker process: a few loops, each around a function that does one batch and counts it."""
+
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+
+import structlog
+
+from common import aws, consumer, drain, logs, relay, tracing
+from common.consumer import Handler, Queue
+from common.db import Database
+from common.settings import ServiceSettings
+
+# Adaptive polling: a loop that finds work looks again at once, then ever more rarely.
+POLL_S_MIN = 0.05
+POLL_S_MAX = 0.5
+# A dependency that is down is asked at most this often.
+FAILURE_PAUSE_S_MAX = 5.0
+# Longer than a handler may take (10 s), shorter than ECS's stopTimeout (40 s).
+STOP_WITHIN_S = 25.0
+
+log = structlog.get_logger()
+
+RunOnce = Callable[[], int]
+
+
+@dataclass(slots=True)
+class Loop:
+    """Calls *run_once* until the process stops; pauses when there was nothing to do.
+
+    run_once: does one batch, returns how much it did. What it raises is logged and tried again.
+    polls: whether an idle loop must wait by itself; a long poll waits inside *run_once*.
+    wakes: loops that probably have work when this one did some.
+    """
+
+    name: str
+    run_once: RunOnce
+    polls: bool = True
+    wakes: Sequence["Loop"] = ()
+    wake: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, stop: threading.Event) -> None:
+        pause_s = POLL_S_MIN
+        while not stop.is_set():
+            self.wake.clear()
+            try:
+                done = self.run_once()
+            except Exception as error:
+                log.warning("loop_failed", loop=self.name, exc_info=error)
+                stop.wait(pause_s)
+                pause_s = min(pause_s * 2, FAILURE_PAUSE_S_MAX)
+                continue
+            if done:
+                pause_s = POLL_S_MIN
+                for other in self.wakes:
+                    other.wake.set()
+            elif self.polls:
+                self.wake.wait(pause_s)
+                pause_s = min(pause_s * 2, POLL_S_MAX)
+            else:
+                pause_s = POLL_S_MIN
+
+
+def messaging_loops(
+    settings: ServiceSettings,
+    db: Database,
+    handlers: Mapping[str, Handler],
+    others: Sequence[Loop] = (),
+) -> list[Loop]:
+    """The relay (if the service has a topic), the consumer (if it has a queue), and *others*.
+
+    Each loop that does something wakes the others, so that an event handled is followed
+    at once by what it caused.
+    """
+    loops = list(others)
+    if settings.topic_arn:
+        sns, topic_arn = aws.sns(settings), settings.topic_arn
+        loops.append(Loop("relay", lambda: relay.run_once(db, sns, topic_arn)))
+    if settings.queue_url and settings.dead_letter_queue_url:
+        queue = Queue(
+            aws.sqs(settings),
+            settings.queue_url,
+            settings.dead_letter_queue_url,
+            settings.receive_wait_s,
+        )
+        loops.append(Loop("consumer", lambda: consumer.run_once(queue, handlers, db), polls=False))
+    for loop in loops:
+        loop.wakes = [other for other in loops if other is not loop and other.polls]
+    return loops
+
+
+def run(loops: Sequence[Loop]) -> None:
+    """Run *loops* in a thread each until SIGTERM or SIGINT; then finish, flush and return."""
+    stop = threading.Event()
+
+    def ask_to_stop(signum: int, _: FrameType | None) -> None:
+        log.info("stopping", signal=signal.Signals(signum).name)
+        drain.start_draining()
+        stop.set()
+        for loop in loops:
+            loop.wake.set()
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
+    threads = [
+        threading.Thread(target=loop.run, args=(stop,), name=loop.name, daemon=True)
+        for loop in loops
+    ]
+    for thread in threads:
+        thread.start()
+    log.info("worker_started", loops=[loop.name for loop in loops])
+    stop.wait()
+    for thread in threads:
+        thread.join(STOP_WITHIN_S)
+        if thread.is_alive():
+            log.error("loop_did_not_stop", loop=thread.name)
+    tracing.flush()
+    log.info("worker_stopped")
+
+
+def install() -> None:
+    """Logs and traces of a worker process; call first."""
+    tracing.install("worker")
+    logs.install("worker")
