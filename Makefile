@@ -1,0 +1,64 @@
+# The front door. `make help` lists the targets; each sets up what it needs.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .venv/bin/uv
+BIN := .venv/bin
+READY := .venv/.ready
+# Only Python: these checks and tests cover every package of the workspace.
+SOURCES := libs services simulators features infra/emulator
+
+.DEFAULT_GOAL := help
+.PHONY: help setup simulate test check unit acceptance up down status format clean demo load bench
+
+help: ## This list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Cartwright needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv .venv \
+	  || { echo "python3 cannot make environments here; on Debian: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(READY): $(UV) uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml simulators/pyproject.toml)
+	@echo "Setting up .venv from uv.lock …"
+	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --inexact
+	@touch $@
+
+setup: $(READY) ## Make .venv with everything pinned
+
+simulate: $(READY) ## Start the shop, replay real baskets, prove every checkout right
+	@$(BIN)/cartwright simulate $(ARGS)
+
+test: unit acceptance ## Every test: units and stores, then the acceptance scenarios
+
+unit: $(READY) ## Unit, store and component tests of every package
+	@$(BIN)/pytest -q libs services simulators $(ARGS)
+
+acceptance: $(READY) ## The Gherkin scenarios on the embedded provider, proven by trace
+	@$(BIN)/pytest -q features $(ARGS)
+
+check: $(READY) ## Format, lint, types, import contracts, secrets
+	@$(BIN)/ruff format --check --quiet $(SOURCES) || { echo "run: make format"; exit 1; }
+	@$(BIN)/ruff check --quiet $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline \
+	  && echo "no secrets"
+
+format: $(READY) ## Format the code and mend what the linter can
+	@$(BIN)/ruff format --quiet $(SOURCES)
+	@$(BIN)/ruff check --quiet --fix $(SOURCES)
+
+up: $(READY) ## Start the shop and leave it running
+	@$(BIN)/cartwright up $(ARGS)
+
+down: $(READY) ## Stop it
+	@$(BIN)/cartwright down $(ARGS)
+
+status: $(READY) ## What runs, where, and what it costs
+	@$(BIN)/cartwright status $(ARGS)
+
+clean: ## Remove the environment, caches and reports; `make down` first
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache reports

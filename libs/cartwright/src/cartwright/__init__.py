@@ -1,0 +1,1 @@
+"""The cartwright command: start the shop, simulate shoppers, look at what happened."""

@@ -1,0 +1,135 @@
+"""`cartwright simulate`: real shoppers through the running shop, then the audit of its books."""
+
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from harness import stack, topology
+from harness.home import REPOSITORY
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from rich.console import Console
+from simulators.checkout import report
+from simulators.checkout.display import LiveDisplay, print_result
+from simulators.checkout.results import Plan
+from simulators.checkout.run import run
+from simulators.checkout.seeding import SeedingFailed
+from simulators.journey.domain import Journey
+from simulators.journey.load import JourneyNotInstalled, load_full, load_sample
+
+EXIT_HOLDS, EXIT_BROKEN, EXIT_COULD_NOT_RUN = 0, 1, 2
+# By default the replay is told to take about this long; the shop decides whether it can.
+REPLAY_S = 45.0
+DEFAULT_CONCURRENCY = 32
+SPAN_EXPORT_MS = 200
+
+
+def simulate(
+    *,
+    baskets: Annotated[
+        int | None, typer.Option(min=1, help="How many, from the first on. Default: all.")
+    ] = None,
+    speed: Annotated[
+        float | None,
+        typer.Option(min=1.0, help="Seconds of 2017 per second. Default: so that it takes 45 s."),
+    ] = None,
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=256, help="Shoppers in the shop at once.")
+    ] = DEFAULT_CONCURRENCY,
+    seed: Annotated[
+        int, typer.Option(help="Deals the personas and the scarce goods; same seed, same deal.")
+    ] = 1,
+    journey: Annotated[
+        str, typer.Option(help="`sample`: two days, in the repository. `full`: all of 2017.")
+    ] = "sample",
+    report_dir: Annotated[
+        Path | None, typer.Option(help="Where the report goes. Default: reports/<time>.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the shop running afterwards.")
+    ] = False,
+    home: Annotated[Path | None, typer.Option(help="Where the shop keeps its data.")] = None,
+) -> None:
+    """Replay real baskets, wait until every order has settled, audit the books.
+
+    Exit code 0: every invariant holds. 1: one does not. 2: the run could not be made.
+    """
+    console = Console()
+    chosen = _load(journey, console)
+    count = min(baskets or len(chosen.baskets), len(chosen.baskets))
+    span_s = (chosen.baskets[count - 1].at - chosen.baskets[0].at).total_seconds()
+    plan = Plan(
+        journey=journey,
+        baskets=count,
+        speed=speed or max(1.0, span_s / REPLAY_S),
+        concurrency=concurrency,
+        seed=seed,
+        command="cartwright " + " ".join(sys.argv[1:]),
+    )
+    directory = report_dir or REPOSITORY / "reports" / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    directory.mkdir(parents=True, exist_ok=True)
+    with stack.running(home, keep=keep, console=console) as endpoints:
+        _trace_to(endpoints.otlp_url)
+        stop = _stop_on_interrupt(console)
+        display = LiveDisplay(console)
+        try:
+            with display.showing():
+                result = run(
+                    plan,
+                    chosen,
+                    endpoints,
+                    topology.load(REPOSITORY / "infra" / "topology.yaml"),
+                    stop=stop,
+                    display=display,
+                    history_path=directory / "history.jsonl",
+                )
+        except SeedingFailed as error:
+            console.print(f"[red]The shop could not be stocked:[/] {error}")
+            raise typer.Exit(EXIT_COULD_NOT_RUN) from error
+    path = report.write(result, directory)
+    print_result(console, result, str(path))
+    raise typer.Exit(EXIT_HOLDS if result.holds else EXIT_BROKEN)
+
+
+def _load(journey: str, console: Console) -> Journey:
+    loaders = {"sample": load_sample, "full": load_full}
+    if journey not in loaders:
+        raise typer.BadParameter(f"--journey takes {' or '.join(loaders)}, not {journey!r}")
+    try:
+        return loaders[journey]()
+    except JourneyNotInstalled as error:
+        console.print(f"[red]{error}[/]")
+        raise typer.Exit(EXIT_COULD_NOT_RUN) from error
+
+
+def _trace_to(otlp_url: str) -> None:
+    """Export the shoppers' own spans, so that a trace begins where the checkout does."""
+    provider = TracerProvider(resource=Resource({"service.name": "shopper"}))
+    exporter = OTLPSpanExporter(endpoint=f"{otlp_url}/v1/traces")
+    provider.add_span_processor(
+        BatchSpanProcessor(exporter, schedule_delay_millis=SPAN_EXPORT_MS, max_queue_size=16384)
+    )
+    trace.set_tracer_provider(provider)
+
+
+def _stop_on_interrupt(console: Console) -> threading.Event:
+    """The first Ctrl-C stops admitting shoppers; the second one ends the program."""
+    stop = threading.Event()
+
+    def interrupted(_: int, __: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        console.print("[yellow]Letting nobody else in; auditing what was done. Again to quit.[/]")
+        stop.set()
+
+    signal.signal(signal.SIGINT, interrupted)
+    signal.signal(signal.SIGTERM, interrupted)
+    return stop

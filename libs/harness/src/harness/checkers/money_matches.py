@@ -1,0 +1,59 @@
+"""Each confirmed order was captured once and in full, no other was, and the ledger agrees."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from harness.books import Books
+from harness.checkers.violation import Violation
+
+
+def check(books: Books) -> Iterator[Violation]:
+    for order_id in books.orders:
+        yield from _one_order(books, order_id)
+    for reference in books.provider_payments.keys() - books.orders.keys():
+        yield Violation("the provider was asked for money for an unknown order", reference)
+    yield from _ledger(books)
+
+
+def _one_order(books: Books, order_id: str) -> Iterator[Violation]:
+    order, trace_id = books.orders[order_id], books.trace_id_of(order_id)
+    payments = books.provider_payments.get(order_id, ())
+    captured = [p["captured_minor"] for p in payments if p["captured_minor"]]
+    wanted = [order["total_minor"]] if order["status"] == "confirmed" else []
+    if captured != wanted:
+        yield Violation(
+            f"{order['status']} order of {order['total_minor']}: the provider captured {captured}",
+            order_id,
+            trace_id,
+        )
+    if len(payments) > 1:
+        yield Violation(f"{len(payments)} payments at the provider", order_id, trace_id)
+    held = [p for p in payments if p["status"] == "authorized"]
+    if held:
+        yield Violation(
+            f"{order['status']} order still holds {held[0]['amount_minor']} on the card",
+            order_id,
+            trace_id,
+        )
+    currencies = {p["currency"] for p in payments} - {order["currency"]}
+    if currencies:
+        yield Violation(f"paid in {currencies}, priced in {order['currency']}", order_id, trace_id)
+
+
+def _ledger(books: Books) -> Iterator[Violation]:
+    balance, received = Counter[str](), Counter[str]()
+    for entry in books.ledger:
+        balance[entry["currency"]] += entry["amount_minor"]
+        if entry["account"] == "provider_receivable":
+            received[entry["order_id"]] += entry["amount_minor"]
+    for currency, sum_ in balance.items():
+        if sum_:
+            yield Violation(f"the ledger's {currency} entries come to {sum_}, not to nothing")
+    for order_id in books.provider_payments.keys() | received.keys():
+        at_provider = sum(p["captured_minor"] for p in books.provider_payments.get(order_id, ()))
+        if at_provider != received[order_id]:
+            yield Violation(
+                f"the ledger says {received[order_id]}, the provider {at_provider}",
+                order_id,
+                books.trace_id_of(order_id),
+            )

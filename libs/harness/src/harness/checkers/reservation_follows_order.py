@@ -1,0 +1,26 @@
+"""A confirmed order's stock is committed, a cancelled order's is not held."""
+
+from collections.abc import Iterator
+
+from harness.books import Books
+from harness.checkers.violation import Violation
+
+# What each final order allows its reservation to be; None is no reservation at all.
+ALLOWED: dict[str, set[str | None]] = {
+    "confirmed": {"committed"},
+    "cancelled": {"released", "rejected", None},
+}
+
+
+def check(books: Books) -> Iterator[Violation]:
+    for order_id, order in books.orders.items():
+        allowed = ALLOWED.get(order["status"])
+        state = books.reservations.get(order_id)
+        if allowed is not None and state not in allowed:
+            yield Violation(
+                f"{order['status']} order has a reservation that is {state or 'missing'}",
+                order_id,
+                books.trace_id_of(order_id),
+            )
+    for order_id in books.reservations.keys() - books.orders.keys():
+        yield Violation("reservation for an order that does not exist", order_id)

@@ -1,0 +1,81 @@
+"""Every checkout left one whole trace: all its steps, no span without its parent, no card data."""
+
+from collections.abc import Iterator
+
+from harness.books import Books, Checkout
+from harness.checkers.violation import Violation
+from harness.traces import Trace, no_card_data
+
+# Which handlers each outcome must have passed through: (service, span).
+STEPS: dict[str, frozenset[tuple[str, str]]] = {
+    "confirmed": frozenset(
+        {
+            ("order", "POST /orders"),
+            ("inventory", "process order.placed"),
+            ("payment", "process stock.reserved"),
+            ("order", "process payment.authorized"),
+            ("inventory", "process order.confirmed"),
+            ("payment", "process order.confirmed"),
+            ("notification", "process order.confirmed"),
+            ("cart", "process order.confirmed"),
+            ("order", "process stock.committed"),
+            ("order", "process payment.captured"),
+        }
+    ),
+    "cancelled": frozenset(
+        {
+            ("order", "POST /orders"),
+            ("inventory", "process order.placed"),
+            ("inventory", "process order.cancelled"),
+            ("notification", "process order.cancelled"),
+        }
+    ),
+}
+# Whom a refusal for want of stock must never reach: money is asked for what can be delivered.
+NEVER_WITHOUT_STOCK = frozenset({"payment", "payment-provider"})
+# A killed process takes the spans with it that it had not yet sent. Its span exporter sends
+# every 0.2 s, and a message it held is handled within this long by whoever comes after it.
+EXCUSED_S = 2.0
+
+
+def check(books: Books) -> Iterator[Violation]:
+    for checkout in books.checkouts:
+        if checkout.outcome in STEPS and not _excused(books, checkout):
+            for fault in faults(books.traces.get(checkout.trace_id), checkout):
+                yield Violation(fault, checkout.order_id, checkout.trace_id)
+
+
+def faults(trace: Trace | None, checkout: Checkout) -> Iterator[str]:
+    """What is wrong with the trace of a checkout that ended as it did."""
+    if trace is None:
+        yield "no trace is stored"
+        return
+    if len(trace.roots) != 1:
+        yield f"the trace has {len(trace.roots)} roots"
+    orphans = trace.orphans()
+    if orphans:
+        names = sorted({f"{span.service}: {span.name}" for span in orphans})
+        yield f"{len(orphans)} spans without their parent: {', '.join(names)}"
+    seen = {(span.service, span.name) for span in trace.spans}
+    for service, name in sorted(STEPS[checkout.outcome] - seen):
+        yield f"{service} left no span `{name}`"
+    if checkout.reason == "out_of_stock":
+        for service in sorted({span.service for span in trace.spans} & NEVER_WITHOUT_STOCK):
+            yield f"{service} was asked although the stock was refused"
+    for leak in no_card_data(trace):
+        yield f"card data in the trace: {leak}"
+
+
+def excused(books: Books) -> int:
+    """How many checkouts were under way while one of our processes was killed."""
+    return sum(_excused(books, checkout) for checkout in books.checkouts)
+
+
+def _excused(books: Books, checkout: Checkout) -> bool:
+    entries = books.order_history.get(checkout.order_id or "", ())
+    finished_at = max((entry["at"] for entry in entries), default=checkout.started_at)
+    return any(
+        restart.signal is not None
+        and checkout.started_at - EXCUSED_S <= restart.at <= finished_at + EXCUSED_S
+        for restart in books.restarts
+    )

@@ -1,0 +1,251 @@
+"""A shopper's client of the shop: HTTP only, traced, every operation recorded.
+
+Acceptance scenarios, the simulator and the load test all speak through it.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from harness.history import History, Operation, Outcome
+
+# A shopper gives up on a page after this long; whether it happened is then unknown.
+REQUEST_TIMEOUT = httpx.Timeout(10.0, connect=2.0)
+# What the caller may have caused is unknown; it asks again with the same key, this often.
+PLACE_ATTEMPTS = 5
+RETRY_PAUSE_S = 0.2
+# Answers that say "not now" rather than yes or no (RFC 9110 §15.6.4, and a proxy's).
+TRY_AGAIN = frozenset({409, 429, 502, 503, 504})
+
+T = TypeVar("T")
+
+_propagator = TraceContextTextMapPropagator()
+_tracer = trace.get_tracer("cartwright.shopper")
+
+
+class ShopRefused(Exception):
+    """The shop said no. Carries the problem details (RFC 9457)."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        super().__init__(f"{status} {problem.get('title', '')} {problem.get('detail', '')}".strip())
+        self.status = status
+        self.problem = problem
+
+    @property
+    def type(self) -> str:
+        """The last part of the problem's type, e.g. ``price-changed``."""
+        return str(self.problem.get("type", "")).rpartition("/")[2]
+
+
+class ShopDidNotAnswer(Exception):
+    """No answer, or none that says yes or no. It may have happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """Base URLs of the services a shopper meets."""
+
+    auth: str
+    cart: str
+    catalog: str
+    order: str
+
+
+def new_http_client(connections: int = 100) -> httpx.Client:
+    """One pool for all shoppers of a process."""
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    return httpx.Client(timeout=REQUEST_TIMEOUT, limits=limits)
+
+
+class Shopper:
+    """One person with a browser: a token, a cart, and what they remember of their orders.
+
+    http: shared between shoppers. history: where every operation is recorded.
+    """
+
+    def __init__(self, name: str, urls: Urls, http: httpx.Client, history: History) -> None:
+        self.name = name
+        self.id = ""
+        self._urls = urls
+        self._http = http
+        self._history = history
+        self._headers: dict[str, str] = {}
+
+    @contextmanager
+    def checkout(self, **attributes: str) -> Iterator[str]:
+        """One checkout is one trace: yields its id; every call inside belongs to it."""
+        with _tracer.start_as_current_span("checkout", attributes=attributes) as span:
+            yield format(span.get_span_context().trace_id, "032x")
+
+    def in_this_trace(self, act: Callable[[], T]) -> Callable[[], T]:
+        """*act*, for another thread, but still part of the checkout that is current here."""
+        context = otel_context.get_current()
+
+        def traced() -> T:
+            token = otel_context.attach(context)
+            try:
+                return act()
+            finally:
+                otel_context.detach(token)
+
+        return traced
+
+    def enter_as_guest(self) -> None:
+        body = self._call("enter", "POST", f"{self._urls.auth}/guest-tokens", json={})
+        self._remember(body)
+
+    def register(self, email: str, password: str) -> None:
+        person = {"email": email, "password": password, "name": self.name}
+        self._call("register", "POST", f"{self._urls.auth}/register", json=person)
+
+    def log_in(self, email: str, password: str) -> None:
+        credentials = {"email": email, "password": password}
+        body = self._call("log_in", "POST", f"{self._urls.auth}/login", json=credentials)
+        self._remember(body)
+
+    def fill_cart(self, lines: Sequence[Line]) -> None:
+        body = {"lines": [{"sku": line.sku, "quantity": line.quantity} for line in lines]}
+        self._call("fill_cart", "PUT", f"{self._urls.cart}/cart", json=body)
+
+    def cart(self) -> dict[str, Any]:
+        return self._call("read_cart", "GET", f"{self._urls.cart}/cart")
+
+    def product(self, sku: str) -> dict[str, Any]:
+        return self._call("read_product", "GET", f"{self._urls.catalog}/products/{sku}")
+
+    def place_order(
+        self,
+        lines: Sequence[Line],
+        *,
+        email: str,
+        payment_method: str,
+        key: str | None = None,
+        expected_total_minor: int | None = None,
+    ) -> dict[str, Any]:
+        """Place it once, however often it has to be sent: the same key every time.
+
+        Raises ShopRefused, or ShopDidNotAnswer after PLACE_ATTEMPTS.
+        """
+        body: dict[str, Any] = {
+            "email": email,
+            "payment_method": payment_method,
+            "lines": [{"sku": line.sku, "quantity": line.quantity} for line in lines],
+        }
+        if expected_total_minor is not None:
+            body["expected_total_minor"] = expected_total_minor
+        key = key or str(uuid.uuid4())
+        return self._call(
+            "place_order",
+            "POST",
+            f"{self._urls.order}/orders",
+            json=body,
+            key=key,
+            attempts=PLACE_ATTEMPTS,
+        )
+
+    def order(self, order_id: str) -> dict[str, Any]:
+        url = f"{self._urls.order}/orders/{order_id}"
+        return self._call("read_order", "GET", url, order_id=order_id, attempts=PLACE_ATTEMPTS)
+
+    def cancel(self, order_id: str) -> dict[str, Any]:
+        url = f"{self._urls.order}/orders/{order_id}/cancellation"
+        return self._call("cancel_order", "POST", url, order_id=order_id, attempts=PLACE_ATTEMPTS)
+
+    def _remember(self, tokens: dict[str, Any]) -> None:
+        self.id = tokens["customer_id"]
+        self._headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+
+    def _call(
+        self,
+        kind: str,
+        method: str,
+        url: str,
+        *,
+        json: Any = None,
+        key: str | None = None,
+        order_id: str | None = None,
+        attempts: int = 1,
+    ) -> dict[str, Any]:
+        headers = dict(self._headers)
+        if key:
+            headers["Idempotency-Key"] = key
+        started_at = time.time()
+        for attempt in range(1, attempts + 1):
+            status, body = self._send(kind, method, url, headers, json)
+            outcome = _judge(status)
+            if outcome is not Outcome.UNKNOWN and not _should_retry(status, body):
+                break
+            if attempt < attempts:
+                time.sleep(RETRY_PAUSE_S * attempt)
+        self._history.record(
+            Operation(
+                kind=kind,
+                shopper=self.name,
+                outcome=outcome,
+                started_at=started_at,
+                finished_at=time.time(),
+                status=status,
+                trace_id=_current_trace_id(),
+                order_id=order_id or body.get("id"),
+                key=key,
+                detail=str(body.get("type", "")) if outcome is not Outcome.OK else "",
+            )
+        )
+        if outcome is Outcome.FAIL and status is not None:
+            raise ShopRefused(status, body)
+        if outcome is Outcome.UNKNOWN:
+            raise ShopDidNotAnswer(f"{kind}: {status or 'no answer'} from {url}")
+        return body
+
+    def _send(
+        self, kind: str, method: str, url: str, headers: dict[str, str], json: Any
+    ) -> tuple[int | None, dict[str, Any]]:
+        with _tracer.start_as_current_span(kind, kind=SpanKind.CLIENT) as span:
+            traced = dict(headers)
+            _propagator.inject(traced)
+            try:
+                response = self._http.request(method, url, headers=traced, json=json)
+            except httpx.TransportError as error:
+                span.set_status(StatusCode.ERROR, type(error).__name__)
+                return None, {}
+            return response.status_code, _body(response, span)
+
+
+def _body(response: httpx.Response, span: Span) -> dict[str, Any]:
+    span.set_attribute("http.response.status_code", response.status_code)
+    if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+        span.set_status(StatusCode.ERROR)
+    body = response.json() if response.content else {}
+    return body if isinstance(body, dict) else {"items": body}
+
+
+def _judge(status: int | None) -> Outcome:
+    if status is None or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return Outcome.UNKNOWN
+    return Outcome.OK if status < httpx.codes.BAD_REQUEST else Outcome.FAIL
+
+
+def _should_retry(status: int | None, body: dict[str, Any]) -> bool:
+    """ "Not now": the same request is in flight, or the shop asks for patience."""
+    in_flight = str(body.get("type", "")).endswith("/request-in-flight")
+    return status in TRY_AGAIN and (status != httpx.codes.CONFLICT or in_flight)
+
+
+def _current_trace_id() -> str | None:
+    context = trace.get_current_span().get_span_context()
+    return format(context.trace_id, "032x") if context.is_valid else None

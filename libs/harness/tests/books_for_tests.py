@@ -1,0 +1,129 @@
+"""A tiny shop whose books are in order: one order of each kind, and helpers to spoil them."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from harness.books import Books, Checkout, QueueDepth
+from harness.checkers.traces_complete import STEPS
+from harness.spans import Kind, Span
+from harness.traces import Trace
+
+CONFIRMED, CANCELLED, BAD_CARD, SHORT = "o-confirmed", "o-cancelled", "o-bad-card", "o-short"
+V = TypeVar("V")
+
+
+def without(rows: Mapping[str, V], key: str) -> dict[str, V]:
+    return {k: row for k, row in rows.items() if k != key}
+
+
+def change(rows: Mapping[str, Mapping[str, Any]], key: str, /, **changes: Any) -> dict[str, Any]:
+    return {**rows, key: {**rows[key], **changes}}
+
+
+def span(trace_id: str, number: int, service: str, name: str) -> Span:
+    return Span(
+        trace_id=trace_id,
+        span_id=f"{number:016x}",
+        parent_span_id=None if number == 0 else f"{0:016x}",
+        name=name,
+        kind=Kind.INTERNAL,
+        service=service,
+        start_ns=number,
+        end_ns=number + 1,
+    )
+
+
+def trace(trace_id: str, outcome: str, *more: tuple[str, str]) -> Trace:
+    steps = [("shopper", "checkout"), *sorted(STEPS[outcome]), *more]
+    return Trace(tuple(span(trace_id, n, *step) for n, step in enumerate(steps)))
+
+
+def trace_id_of(name: str) -> str:
+    return "t_" + name.replace("-", "_")
+
+
+def order(name: str, status: str, reason: str | None = None) -> dict[str, Any]:
+    return {
+        "customer_id": "ana", "email": "ana@shoppers.example", "currency": "USD",
+        "total_minor": 500, "status": status, "cancel_reason": reason, "stock_settled": True,
+        "payment_settled": True, "version": 2, "key": f"k-{name}",
+        "traceparent": f"00-{trace_id_of(name)}-1-01",
+    }  # fmt: skip
+
+
+def history(status: str) -> list[dict[str, Any]]:
+    return [
+        {"version": 1, "status": "pending", "event": "order.placed", "at": 1.0},
+        {"version": 2, "status": status, "event": "the end", "at": 2.0},
+    ]
+
+
+def checkout(name: str, outcome: str, reason: str | None = None) -> Checkout:
+    return Checkout(
+        f"b-{name}",
+        "ana",
+        f"k-{name}",
+        {"MUG-1": 2},
+        trace_id_of(name),
+        1.0,
+        outcome,
+        f"o-{name}",
+        reason,
+    )
+
+
+KINDS = {
+    "confirmed": ("confirmed", None),
+    "cancelled": ("cancelled", "customer_cancelled"),
+    "bad-card": ("cancelled", "payment_declined"),
+    "short": ("cancelled", "out_of_stock"),
+}
+LINES = [{"sku": "MUG-1", "quantity": 2, "unit_price_minor": 250}]
+CAPTURED = {"status": "captured", "amount_minor": 500, "captured_minor": 500, "currency": "USD"}
+PAID = ("payment", "process stock.reserved")
+
+GOOD_BOOKS = Books(
+    checkouts=[checkout(name, *kind) for name, kind in KINDS.items()],
+    orders={f"o-{name}": order(name, *kind) for name, kind in KINDS.items()},
+    order_lines={f"o-{name}": LINES for name in KINDS},
+    order_history={f"o-{name}": history(status) for name, (status, _) in KINDS.items()},
+    prices={"MUG-1": 250},
+    stock={"MUG-1": {"on_hand": 8, "reserved": 0}},
+    movements={"MUG-1": {"on_hand": 8, "reserved": 0}},
+    reservations={
+        CONFIRMED: "committed", CANCELLED: "released", BAD_CARD: "released", SHORT: "rejected",
+    },
+    reservation_lines={CONFIRMED: [{"sku": "MUG-1", "quantity": 2}]},
+    ledger=(
+        {"order_id": CONFIRMED, "account": "provider_receivable", "amount_minor": 500,
+         "currency": "USD"},
+        {"order_id": CONFIRMED, "account": "sales", "amount_minor": -500, "currency": "USD"},
+    ),
+    provider_payments={
+        CONFIRMED: [CAPTURED],
+        CANCELLED: [{**CAPTURED, "status": "voided", "captured_minor": 0}],
+        BAD_CARD: [{**CAPTURED, "status": "declined", "captured_minor": 0}],
+    },
+    mails={
+        f"o-{name}": [
+            {
+                "kind": "order_confirmation" if status == "confirmed" else "order_cancellation",
+                "recipients": ["ana@shoppers.example"],
+            }
+        ]
+        for name, (status, _) in KINDS.items()
+    },
+    outboxes={"order": [
+        {"event_id": "e-1", "event_type": "order.confirmed", "subject": CONFIRMED,
+         "published": True},
+    ]},
+    inboxes={"cart": {"e-1": "order.confirmed"}},
+    consumers={"order.confirmed": frozenset({"cart"})},
+    queues={"order-inbox": QueueDepth(0, 0, 0, 0)},
+    traces={
+        "t_confirmed": trace("t_confirmed", "confirmed"),
+        "t_cancelled": trace("t_cancelled", "cancelled", PAID),
+        "t_bad_card": trace("t_bad_card", "cancelled", PAID),
+        "t_short": trace("t_short", "cancelled"),
+    },
+)  # fmt: skip

@@ -1,0 +1,185 @@
+"""Each invariant holds on good books, and a planted bug breaks exactly the one it should."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from books_for_tests import BAD_CARD, CANCELLED, CONFIRMED, GOOD_BOOKS, SHORT, change, without
+from harness.books import Books, Checkout, QueueDepth, Restart
+from harness.checkers import CHECKERS, audit
+
+Plant = Callable[[Books], Books]
+
+
+def broken_by(books: Books) -> set[str]:
+    return {finding.checker.name for finding in audit(books) if finding.violations}
+
+
+def test_good_books_break_nothing() -> None:
+    assert broken_by(GOOD_BOOKS) == set()
+
+
+def checkout(order_id: str, /, **changes: Any) -> Plant:
+    def plant(books: Books) -> Books:
+        return replace(
+            books,
+            checkouts=[
+                replace(c, **changes) if c.order_id == order_id else c for c in books.checkouts
+            ],
+        )
+
+    return plant
+
+
+def order(order_id: str, /, **changes: Any) -> Plant:
+    return lambda books: replace(books, orders=change(books.orders, order_id, **changes))
+
+
+def field(name: str, key: str, value: Any) -> Plant:
+    return lambda books: replace(books, **{name: {**getattr(books, name), key: value}})
+
+
+def lost(name: str, key: str) -> Plant:
+    return lambda books: replace(books, **{name: without(getattr(books, name), key)})
+
+
+PAYMENT = {"status": "captured", "amount_minor": 500, "captured_minor": 500, "currency": "USD"}
+MAIL = {"kind": "order_confirmation", "recipients": ["ana@shoppers.example"]}
+EVENT = {"event_id": "e-9", "event_type": "order.confirmed", "subject": CONFIRMED}
+
+PLANTED: list[tuple[str, str, Plant]] = [
+    ("one_final_outcome", "an order is never decided", order(CONFIRMED, status="pending")),
+    ("one_final_outcome", "an order is never settled", order(CONFIRMED, payment_settled=False)),
+    ("one_final_outcome", "an acknowledged order is lost", checkout(CONFIRMED, order_id="o-lost")),
+    ("one_final_outcome", "a refused basket is ordered", checkout(CONFIRMED, outcome="refused")),
+    ("one_final_outcome", "the shopper saw another end", checkout(CONFIRMED, outcome="cancelled")),
+    ("one_final_outcome", "a line is lost", checkout(CONFIRMED, lines={"MUG-1": 2, "CUP-1": 1})),
+    (
+        "one_final_outcome",
+        "a double click makes two orders",
+        lambda b: replace(b, orders={**b.orders, "o-twin": b.orders[CONFIRMED]}),
+    ),
+    ("one_final_outcome", "an order out of nowhere", order(CONFIRMED, key=None)),
+    (
+        "legal_history",
+        "a cancelled order is confirmed",
+        field("order_history", CONFIRMED, [
+            {"version": 1, "status": "pending", "event": "order.placed", "at": 1.0},
+            {"version": 2, "status": "cancelled", "event": "x", "at": 1.0},
+            {"version": 3, "status": "confirmed", "event": "x", "at": 1.0},
+        ]),
+    ),
+    (
+        "legal_history",
+        "a version is missing",
+        field("order_history", CONFIRMED, [
+            {"version": 1, "status": "pending", "event": "order.placed", "at": 1.0},
+            {"version": 3, "status": "confirmed", "event": "x", "at": 1.0},
+        ]),
+    ),
+    ("legal_history", "no history at all", lost("order_history", CONFIRMED)),
+    ("price_integrity", "a wrong total", order(BAD_CARD, total_minor=1)),
+    ("price_integrity", "not the catalog's price", field("prices", "MUG-1", 249)),
+    (
+        "stock_adds_up",
+        "stock changed without a movement",
+        field("stock", "MUG-1", {"on_hand": 9, "reserved": 0}),
+    ),
+    (
+        "stock_adds_up",
+        "oversold",
+        lambda b: field("movements", "MUG-1", {"on_hand": -1, "reserved": 0})(
+            field("stock", "MUG-1", {"on_hand": -1, "reserved": 0})(b)
+        ),
+    ),
+    (
+        "stock_adds_up",
+        "a reservation is never given back",
+        lambda b: field("movements", "MUG-1", {"on_hand": 8, "reserved": 2})(
+            field("stock", "MUG-1", {"on_hand": 8, "reserved": 2})(b)
+        ),
+    ),
+    (
+        "stock_adds_up",
+        "less committed than sold",
+        field("reservation_lines", CONFIRMED, [{"sku": "MUG-1", "quantity": 1}]),
+    ),
+    ("reservation_follows_order", "held for ever", field("reservations", BAD_CARD, "held")),
+    ("reservation_follows_order", "sold, never reserved", lost("reservations", CONFIRMED)),
+    ("reservation_follows_order", "for nobody", field("reservations", "o-ghost", "released")),
+    ("money_matches", "captured twice", field("provider_payments", CONFIRMED, [PAYMENT, PAYMENT])),
+    ("money_matches", "never captured", lost("provider_payments", CONFIRMED)),
+    ("money_matches", "money kept for a cancelled order",
+     field("provider_payments", BAD_CARD, [PAYMENT])),
+    ("money_matches", "a hold is never voided",
+     field("provider_payments", BAD_CARD,
+           [{**PAYMENT, "status": "authorized", "captured_minor": 0}])),
+    ("money_matches", "another currency",
+     field("provider_payments", CONFIRMED, [{**PAYMENT, "currency": "EUR"}])),
+    ("money_matches", "money for an unknown order",
+     field("provider_payments", "o-ghost", [PAYMENT])),
+    ("money_matches", "half a ledger transaction", lambda b: replace(b, ledger=b.ledger[:1])),
+    ("money_matches", "no ledger entry", lambda b: replace(b, ledger=())),
+    ("one_mail_an_order", "two mails", field("mails", CONFIRMED, [MAIL, MAIL])),
+    ("one_mail_an_order", "no mail", lost("mails", CONFIRMED)),
+    ("one_mail_an_order", "the wrong mail", field("mails", BAD_CARD, [MAIL])),
+    ("one_mail_an_order", "to somebody else",
+     field("mails", CONFIRMED, [{**MAIL, "recipients": ["eve@shoppers.example"]}])),
+    ("one_mail_an_order", "about nothing", field("mails", "o-ghost", [MAIL])),
+    ("messages_settled", "a message is left", field("queues", "q", QueueDepth(1, 0, 0, 0))),
+    ("messages_settled", "in flight for ever", field("queues", "q", QueueDepth(0, 1, 0, 0))),
+    ("messages_settled", "a dead letter", field("queues", "q", QueueDepth(0, 0, 0, 1))),
+    ("messages_settled", "never published",
+     field("outboxes", "order", [{**EVENT, "published": False}])),
+    ("messages_settled", "lost between topic and queue",
+     field("outboxes", "order", [{**EVENT, "published": True}])),
+    ("messages_settled", "a forged event", field("inboxes", "cart", {"e-9": "order.confirmed"})),
+    ("traces_complete", "no trace", field("traces", "t_confirmed", None)),
+    ("traces_complete", "the trace of another outcome",
+     lambda b: field("traces", "t_confirmed", b.traces["t_short"])(b)),
+    ("traces_complete", "payment asked without stock",
+     lambda b: checkout(CANCELLED, reason="out_of_stock")(b)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("invariant", "plant"),
+    [(name, plant) for name, _, plant in PLANTED],
+    ids=[f"{name}: {bug}" for name, bug, _ in PLANTED],
+)
+def test_a_planted_bug_breaks_its_invariant(invariant: str, plant: Plant) -> None:
+    assert invariant in broken_by(plant(GOOD_BOOKS))
+
+
+def test_every_invariant_has_a_planted_bug() -> None:
+    assert {name for name, _, _ in PLANTED} == {checker.name for checker in CHECKERS}
+
+
+def test_a_violation_names_its_order_and_its_trace() -> None:
+    findings = audit(order(CONFIRMED, payment_settled=False)(GOOD_BOOKS))
+
+    violations = [v for finding in findings for v in finding.violations]
+    assert {v.order_id for v in violations} == {CONFIRMED}
+    assert {v.trace_id for v in violations} == {"t_confirmed"}
+
+
+def test_an_unknown_outcome_may_have_happened_or_not() -> None:
+    ghost = Checkout("b-9", "eve", "k-9", {"MUG-1": 1}, "t-9", 1.0, "unknown")
+
+    assert broken_by(replace(GOOD_BOOKS, checkouts=[*GOOD_BOOKS.checkouts, ghost])) == set()
+    assert broken_by(checkout(CONFIRMED, outcome="unknown")(GOOD_BOOKS)) == set()
+
+
+def test_a_kill_excuses_only_the_traces_of_that_moment() -> None:
+    lossy = field("traces", "t_confirmed", None)(GOOD_BOOKS)
+    killed = Restart("order-worker", at=1.5, signal=9)
+
+    assert broken_by(replace(lossy, restarts=[killed])) == set()
+    assert broken_by(replace(lossy, restarts=[replace(killed, at=60.0)])) == {"traces_complete"}
+    assert broken_by(replace(lossy, restarts=[replace(killed, signal=None)])) == {"traces_complete"}
+
+
+def test_out_of_stock_is_allowed_no_payment_span() -> None:
+    assert SHORT in GOOD_BOOKS.orders
+    assert broken_by(GOOD_BOOKS) == set()

@@ -1,0 +1,1 @@
+"""The checkout simulator: replays real baskets, waits until all settled, audits the books."""

@@ -1,0 +1,147 @@
+"""What a person sees while a run goes on, and the table at its end. Computes nothing."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from harness.settling import Unrest
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
+
+from simulators.checkout.replay import Progress
+from simulators.checkout.results import Percentiles, Result, outcome_of
+
+# Violations of one invariant that are printed; the report has them all.
+VIOLATIONS_SHOWN = 5
+
+
+class LiveDisplay:
+    """Progress bars and a line of counts; on a plain pipe only the phases, a line each."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars = Bars(
+            TextColumn("{task.description:<8}"),
+            BarColumn(bar_width=32),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+        )
+        self._task = self._bars.add_task("", total=None, note="", visible=False)
+        self._counts = Text()
+        self._live: Live | None = None
+
+    @contextmanager
+    def showing(self) -> Iterator["LiveDisplay"]:
+        if not self._console.is_terminal:
+            yield self
+            return
+        with Live(
+            Group(self._bars, self._counts), console=self._console, refresh_per_second=8
+        ) as live:
+            self._live = live
+            yield self
+        self._live = None
+
+    def phase(self, name: str) -> None:
+        if self._live is None:
+            self._console.print(f"{name} …")
+        self._bars.reset(self._task, description=name, total=None, note="", visible=True)
+
+    def replaying(self, progress: Progress) -> None:
+        elapsed_s = self._bars.tasks[0].elapsed or 0.0
+        rate = len(progress.finished) / elapsed_s if elapsed_s else 0.0
+        note = f"{rate:.1f}/s, {progress.in_flight} in the shop"
+        self._bars.update(
+            self._task, total=progress.total, completed=len(progress.finished), note=note
+        )
+        with progress.lock:
+            counts = Counter(outcome_of(checkout) for checkout in progress.finished)
+        self._counts.plain = "   ".join(f"{name} {n}" for name, n in counts.most_common())
+
+    def settling(self, unrest: Unrest) -> None:
+        self._bars.update(self._task, note=str(unrest))
+
+    def auditing(self, done: int, total: int) -> None:
+        self._bars.update(self._task, total=total, completed=done, note="traces read")
+
+
+def print_result(console: Console, result: Result, report: str) -> None:
+    """The verdict for people: outcomes, times, costs, invariants, and where to look."""
+    console.print(_outcomes(result))
+    console.print(_times(result))
+    console.print(_invariants(result))
+    _print_violations(console, result)
+    if result.interrupted:
+        console.print("[yellow]Interrupted:[/] what was done until then is audited above.")
+    if result.unrest:
+        console.print(f"[red]Not settled:[/] {result.unrest}")
+    if result.restarts:
+        console.print(
+            f"Restarted meanwhile: {', '.join(result.restarts)};"
+            f" {result.excused} checkouts' traces not judged."
+        )
+    verdict = (
+        "[bold green]every invariant holds[/]" if result.holds else "[bold red]it does not hold[/]"
+    )
+    console.print(f"\n{result.baskets} baskets, seed {result.plan.seed}: {verdict}")
+    console.print(f"Report: {report}\nAgain:  {result.plan.command}", highlight=False)
+
+
+def _outcomes(result: Result) -> Table:
+    table = Table("outcome", "baskets", "share", title="What became of the baskets")
+    for outcome, count in result.outcomes.items():
+        table.add_row(outcome, str(count), f"{count / result.baskets:.1%}")
+    return table
+
+
+def _times(result: Result) -> Table:
+    table = Table("figure", "value", title="How fast, and at what cost")
+    table.add_row("placing (POST /orders)", _ms(result.placing_ms))
+    table.add_row("placed → confirmed", _ms(result.confirming_ms))
+    table.add_row("waited at the door", _ms(result.lateness_ms))
+    table.add_row("checkouts/s", f"{result.checkouts_per_s:.1f}")
+    if result.cpu_ms_per_confirmed is not None:
+        table.add_row("CPU per confirmed checkout", f"{result.cpu_ms_per_confirmed:.0f} ms")
+    memory_mb = sum(r.pss_mb for r in result.resources)
+    table.add_row("memory (PSS), all processes", f"{memory_mb:.0f} MB")
+    table.add_row("phases", ", ".join(f"{n} {s:.1f} s" for n, s in result.phases_s.items()))
+    return table
+
+
+def _ms(values: Percentiles) -> str:
+    if values.p50 is None or values.p95 is None or values.max is None:
+        return "none"
+    return f"p50 {values.p50:.0f} ms, p95 {values.p95:.0f} ms, max {values.max:.0f} ms"
+
+
+def _invariants(result: Result) -> Table:
+    table = Table("invariant", "", "promise", title="The audit")
+    for finding in result.findings:
+        broken = len(finding.violations)
+        mark = f"[red]broken ×{broken}[/]" if broken else "[green]holds[/]"
+        table.add_row(finding.checker.name, mark, finding.checker.promise)
+    return table
+
+
+def _print_violations(console: Console, result: Result) -> None:
+    for finding in result.findings:
+        for violation in finding.violations[:VIOLATIONS_SHOWN]:
+            console.print(
+                f"[red]{finding.checker.name}[/]: {violation.message}"
+                + (f"\n  order {violation.order_id}" if violation.order_id else "")
+                + (
+                    f"\n  trace {result.traces_url}/trace/{violation.trace_id}"
+                    if violation.trace_id
+                    else ""
+                ),
+                highlight=False,
+            )
+        hidden = len(finding.violations) - VIOLATIONS_SHOWN
+        if hidden > 0:
+            console.print(f"  … and {hidden} more of {finding.checker.name} in the report")

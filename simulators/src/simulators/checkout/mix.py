@@ -1,0 +1,92 @@
+"""Which shopper brings which basket: personas, dealt by seed. Pure.
+
+The baskets are real; who declines, cancels or clicks twice is not in the data and is
+invented here, in the open (docs/data.md).
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from simulators.journey.domain import Basket
+
+
+class Persona(StrEnum):
+    GUEST = "guest"  # pays, and that is it
+    RETURNING = "returning"  # has an account and logs in
+    DECLINED = "declined"  # the card is refused
+    CANCELLER = "canceller"  # changes their mind right after ordering
+    DOUBLE_CLICKER = "double_clicker"  # sends the same order twice at once
+
+
+# Shares of all baskets. Declines: about what card-not-present shops see; the others are
+# large enough that each is met in a run of a hundred baskets.
+MIX: Mapping[Persona, float] = {
+    Persona.GUEST: 0.76,
+    Persona.RETURNING: 0.10,
+    Persona.DECLINED: 0.05,
+    Persona.CANCELLER: 0.05,
+    Persona.DOUBLE_CLICKER: 0.04,
+}
+DECLINING_CARDS = ("pm_declined", "pm_insufficient_funds", "pm_expired_card")
+GOOD_CARD = "pm_ok"
+
+# Of the SKUs that are wanted more than once, this share gets only half of what is wanted.
+SCARCE_SHARE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One basket brought by one shopper.
+
+    at_s: seconds of the data's own time since the first basket of the run.
+    """
+
+    basket: Basket
+    persona: Persona
+    payment_method: str
+    at_s: float
+
+    @property
+    def lines(self) -> dict[str, int]:
+        return {line.sku: line.quantity for line in self.basket.lines}
+
+
+def stream(seed: int, name: str) -> random.Random:
+    """A random stream of its own, so that a draw added to one does not shift the others."""
+    return random.Random(f"{seed}/{name}")  # noqa: S311  Seeded on purpose, guards nothing.
+
+
+def visits(baskets: Sequence[Basket], seed: int) -> list[Visit]:
+    """The same baskets and seed always give the same visits."""
+    if not baskets:
+        return []
+    start = baskets[0].at
+    personas = stream(seed, "personas")
+    cards = stream(seed, "cards")
+    return [
+        _visit(basket, personas, cards, (basket.at - start).total_seconds()) for basket in baskets
+    ]
+
+
+def _visit(basket: Basket, personas: random.Random, cards: random.Random, at_s: float) -> Visit:
+    persona = personas.choices(list(MIX), list(MIX.values()))[0]
+    declining = cards.choice(DECLINING_CARDS)
+    method = declining if persona is Persona.DECLINED else GOOD_CARD
+    return Visit(basket, persona, method, at_s)
+
+
+def stock_levels(visits: Iterable[Visit], seed: int) -> dict[str, int]:
+    """How many of each SKU the shelf holds at the start: enough, but for the scarce ones."""
+    wanted = Counter[str]()
+    baskets = Counter[str]()
+    for visit in visits:
+        for sku, quantity in visit.lines.items():
+            wanted[sku] += quantity
+            baskets[sku] += 1
+    repeated = sorted(sku for sku, count in baskets.items() if count > 1)
+    shelf = stream(seed, "shelf")
+    scarce = set(shelf.sample(repeated, round(len(repeated) * SCARCE_SHARE)))
+    return {sku: total // 2 if sku in scarce else total for sku, total in sorted(wanted.items())}

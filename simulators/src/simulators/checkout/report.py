@@ -1,0 +1,126 @@
+"""One self-contained HTML file (and the same as JSON) of a run. No script, no outside host."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from simulators.checkout.results import Result
+
+CHART_WIDTH, CHART_HEIGHT = 720, 160
+COLOURS = {"confirmed": "ok", "cancelled": "warn", "refused": "bad", "unknown": "bad"}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar of the throughput chart, in chart units from the top left."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    x: float
+    y: float
+    kind: str
+    label: str
+
+
+def write(result: Result, directory: Path) -> Path:
+    """Write ``report.html`` and ``result.json`` into *directory*; return the former's path."""
+    directory.mkdir(parents=True, exist_ok=True)
+    environment = Environment(
+        loader=PackageLoader("simulators.checkout"), autoescape=True, undefined=StrictUndefined
+    )
+    environment.filters["ms"] = _ms
+    template = environment.get_template("report.html")
+    page = template.render(
+        result=result,
+        bars=throughput_bars(result.timeline),
+        most_a_second=max(checkouts_a_second(result.timeline)),
+        dots=latency_dots(result.timeline),
+        latency_max_ms=_latency_max(result.timeline),
+        seconds=_seconds(result.timeline),
+        width=CHART_WIDTH,
+        height=CHART_HEIGHT,
+        colours=COLOURS,
+        style=Markup(_style()),  # noqa: S704  Our own file.
+    )
+    path = directory / "report.html"
+    path.write_text(page, encoding="utf-8")
+    (directory / "result.json").write_bytes(
+        orjson.dumps(_summary(result), option=orjson.OPT_INDENT_2)
+    )
+    return path
+
+
+def checkouts_a_second(timeline: Sequence[tuple[float, str, float | None]]) -> list[int]:
+    """Checkouts started in each second of the replay; at least one second."""
+    counts = [0] * _seconds(timeline)
+    for at_s, _, _ in timeline:
+        counts[int(at_s)] += 1
+    return counts
+
+
+def throughput_bars(timeline: Sequence[tuple[float, str, float | None]]) -> list[Bar]:
+    counts = checkouts_a_second(timeline)
+    top, width = max(counts) or 1, CHART_WIDTH / len(counts)
+    return [
+        Bar(
+            x=round(n * width, 2),
+            y=round(CHART_HEIGHT * (1 - count / top), 2),
+            width=round(width * 0.85, 2),
+            height=round(CHART_HEIGHT * count / top, 2),
+            label=f"second {n}: {count} checkouts",
+        )
+        for n, count in enumerate(counts)
+    ]
+
+
+def latency_dots(timeline: Sequence[tuple[float, str, float | None]]) -> list[Dot]:
+    """Placed to confirmed, each confirmed checkout a dot at its start."""
+    top, seconds = _latency_max(timeline), _seconds(timeline)
+    return [
+        Dot(
+            x=round(at_s / seconds * CHART_WIDTH, 1),
+            y=round(CHART_HEIGHT * (1 - ms / top), 1),
+            kind=COLOURS[outcome.partition(":")[0]],
+            label=f"{ms:.0f} ms",
+        )
+        for at_s, outcome, ms in timeline
+        if ms is not None
+    ]
+
+
+def _latency_max(timeline: Sequence[tuple[float, str, float | None]]) -> float:
+    return max((ms for _, _, ms in timeline if ms is not None), default=1.0) or 1.0
+
+
+def _seconds(timeline: Sequence[tuple[float, str, float | None]]) -> int:
+    return int(max((at_s for at_s, _, _ in timeline), default=0.0)) + 1
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f} ms"
+
+
+def _style() -> str:
+    return (Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
+
+
+def _summary(result: Result) -> dict[str, object]:
+    """The result without its pictures: for machines that compare runs."""
+    summary = {k: v for k, v in asdict(result).items() if k not in {"findings", "timeline"}}
+    summary["holds"] = result.holds
+    summary["invariants"] = {
+        finding.checker.name: [asdict(violation) for violation in finding.violations]
+        for finding in result.findings
+    }
+    return summary

@@ -1,0 +1,209 @@
+"""What a run comes to, as plain values: the table, the report and the JSON are made of it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+
+from harness.books import Books, Checkout
+from harness.checkers import Finding, traces_complete
+from harness.history import Operation
+from harness.settling import Unrest
+
+from simulators.checkout.mix import Visit
+
+SHOPPERS = "shoppers"
+# Not counted as the shop's own CPU: what it stands on, and who drives it.
+FOREIGN = frozenset({"postgres", "redis", "emulator", SHOPPERS})
+SLOWEST_SHOWN = 10
+VERSIONED = ("flask", "gunicorn", "sqlalchemy", "boto3", "opentelemetry-sdk")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run. baskets: how many of the journey's, from its first on.
+
+    speed: how many seconds of the data pass in one second.
+    """
+
+    journey: str
+    baskets: int
+    speed: float
+    concurrency: int
+    seed: int
+    command: str
+
+    def __post_init__(self) -> None:
+        assert self.baskets > 0, "the command line checks this"
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Milliseconds; exact, not bucketed. None when there was nothing to measure."""
+
+    count: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    max: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One process over the run."""
+
+    name: str
+    cpu_s: float
+    pss_mb: float
+
+
+@dataclass(frozen=True)
+class Observed:
+    """All that a run saw, before anything is counted."""
+
+    plan: Plan
+    planned: Sequence[Visit]
+    checkouts: Sequence[Checkout]
+    books: Books
+    findings: Sequence[Finding]
+    unrest: Unrest
+    resources: Sequence[Resource]
+    lateness_s: Sequence[float]
+    phases_s: Mapping[str, float]
+    started_at: datetime
+    interrupted: bool
+    traces_url: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run of the simulator. Durations in seconds unless the name says otherwise.
+
+    outcomes: counts of ``confirmed``, ``cancelled: out_of_stock``, ``refused: …``, ``unknown``.
+    excused: checkouts whose trace was not judged, because a process was killed meanwhile.
+    slowest: with milliseconds from placed to confirmed.
+    timeline: of each checkout its start (s since the first), outcome, and those milliseconds.
+    """
+
+    plan: Plan
+    started_at: datetime
+    phases_s: Mapping[str, float]
+    baskets: int
+    interrupted: bool
+    unrest: Unrest
+    outcomes: Mapping[str, int]
+    by_persona: Mapping[str, Mapping[str, int]]
+    placing_ms: Percentiles
+    confirming_ms: Percentiles
+    lateness_ms: Percentiles
+    checkouts_per_s: float
+    confirmed_per_s: float
+    cpu_ms_per_confirmed: float | None
+    resources: Sequence[Resource]
+    restarts: Sequence[str]
+    excused: int
+    findings: Sequence[Finding]
+    versions: Mapping[str, str]
+    traces_url: str
+    slowest: Sequence[tuple[Checkout, float]]
+    timeline: Sequence[tuple[float, str, float | None]]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the run proves what it is for: everything settled, every invariant held."""
+        return (
+            not self.unrest
+            and self.outcomes.get("confirmed", 0) > 0
+            and not any(finding.violations for finding in self.findings)
+        )
+
+
+def percentiles(milliseconds: Sequence[float]) -> Percentiles:
+    """Nearest-rank percentiles."""
+    if not milliseconds:
+        return Percentiles(0, None, None, None, None)
+    ordered = sorted(milliseconds)
+
+    def at(share: float) -> float:
+        return ordered[max(0, -(-int(share * 100) * len(ordered) // 100) - 1)]
+
+    return Percentiles(len(ordered), at(0.50), at(0.95), at(0.99), ordered[-1])
+
+
+def outcome_of(checkout: Checkout) -> str:
+    """``confirmed``, ``cancelled: out_of_stock``, ``refused: price-changed``, ``unknown``."""
+    return f"{checkout.outcome}: {checkout.reason}" if checkout.reason else checkout.outcome
+
+
+def outcomes(checkouts: Sequence[Checkout]) -> dict[str, int]:
+    return dict(Counter(outcome_of(checkout) for checkout in checkouts).most_common())
+
+
+def outcomes_by_persona(
+    checkouts: Sequence[Checkout], visits: Sequence[Visit]
+) -> dict[str, dict[str, int]]:
+    persona = {visit.basket.id: str(visit.persona) for visit in visits}
+    counts: dict[str, Counter[str]] = {}
+    for checkout in checkouts:
+        counts.setdefault(persona[checkout.basket_id], Counter())[outcome_of(checkout)] += 1
+    return {name: dict(counter.most_common()) for name, counter in sorted(counts.items())}
+
+
+def placing_times(operations: Sequence[Operation]) -> list[float]:
+    """How long `POST /orders` took, as the shoppers felt it."""
+    return [op.duration_ms for op in operations if op.kind == "place_order" and op.order_id]
+
+
+def confirming_times(books: Books, checkouts: Sequence[Checkout]) -> dict[str, float]:
+    """Milliseconds from placed to confirmed, by order id: both by the order service's clock."""
+    times = {}
+    for checkout in checkouts:
+        entries = {
+            entry["status"]: entry["at"]
+            for entry in reversed(books.order_history.get(checkout.order_id or "", ()))
+        }
+        if checkout.order_id and "confirmed" in entries and "pending" in entries:
+            times[checkout.order_id] = (entries["confirmed"] - entries["pending"]) * 1000
+    return times
+
+
+def summarize(observed: Observed) -> Result:
+    """Count what was observed. Pure but for the versions, which are read from the environment."""
+    checkouts, books = observed.checkouts, observed.books
+    confirming = confirming_times(books, checkouts)
+    confirmed = sum(checkout.outcome == "confirmed" for checkout in checkouts)
+    replay_s = observed.phases_s["replay"]
+    own_cpu_s = sum(cost.cpu_s for cost in observed.resources if cost.name not in FOREIGN)
+    first_at = min((checkout.started_at for checkout in checkouts), default=0.0)
+    slowest = sorted(
+        ((c, confirming[c.order_id]) for c in checkouts if c.order_id in confirming),
+        key=lambda pair: -pair[1],
+    )
+    return Result(
+        plan=observed.plan,
+        started_at=observed.started_at,
+        phases_s=observed.phases_s,
+        baskets=len(checkouts),
+        interrupted=observed.interrupted,
+        unrest=observed.unrest,
+        outcomes=outcomes(checkouts),
+        by_persona=outcomes_by_persona(checkouts, observed.planned),
+        placing_ms=percentiles(placing_times(books.operations)),
+        confirming_ms=percentiles(list(confirming.values())),
+        lateness_ms=percentiles([seconds * 1000 for seconds in observed.lateness_s]),
+        checkouts_per_s=len(checkouts) / replay_s,
+        confirmed_per_s=confirmed / replay_s,
+        cpu_ms_per_confirmed=own_cpu_s * 1000 / confirmed if confirmed else None,
+        resources=observed.resources,
+        restarts=[f"{r.process} (signal {r.signal})" for r in books.restarts],
+        excused=traces_complete.excused(books),
+        findings=observed.findings,
+        versions={name: version(name) for name in VERSIONED},
+        traces_url=observed.traces_url,
+        slowest=slowest[:SLOWEST_SHOWN],
+        timeline=[
+            (c.started_at - first_at, outcome_of(c), confirming.get(c.order_id or ""))
+            for c in checkouts
+        ],
+    )

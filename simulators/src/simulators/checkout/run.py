@@ -1,0 +1,191 @@
+"""One run: seed the shelves, replay the baskets, wait until all settled, audit the books."""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from harness import resources
+from harness.auditing import read_books
+from harness.books import Checkout
+from harness.checkers import audit
+from harness.client import Shopper, Urls, new_http_client
+from harness.endpoints import Endpoints
+from harness.history import History
+from harness.resources import Usage
+from harness.settling import Unrest, wait_until_settled
+from harness.tokens import staff_token
+from harness.topology import Topology
+
+from simulators.checkout import results
+from simulators.checkout.mix import Visit, stock_levels, visits
+from simulators.checkout.replay import Progress, replay
+from simulators.checkout.results import Observed, Plan, Resource, Result, summarize
+from simulators.checkout.seeding import seed
+from simulators.checkout.shopper import person_of, visit_shop
+from simulators.journey.domain import Journey
+
+# After the last shopper: the longest wait is a message that a killed worker had received
+# (visibility timeout 60 s), plus what follows from it.
+SETTLE_WITHIN_S = 120.0
+
+
+class Display(Protocol):
+    """Where the run tells how far it is."""
+
+    def phase(self, name: str) -> None: ...
+    def replaying(self, progress: Progress) -> None: ...
+    def settling(self, unrest: Unrest) -> None: ...
+    def auditing(self, done: int, total: int) -> None: ...
+
+
+class Clock:
+    """Seconds spent in each phase."""
+
+    def __init__(self, display: Display) -> None:
+        self.phases_s: dict[str, float] = {}
+        self._display = display
+        self._name = ""
+        self._began = time.monotonic()
+
+    def enter(self, name: str) -> None:
+        self.leave()
+        self._name, self._began = name, time.monotonic()
+        self._display.phase(name)
+
+    def leave(self) -> None:
+        if self._name:
+            self.phases_s[self._name] = time.monotonic() - self._began
+            self._name = ""
+
+
+def run(
+    plan: Plan,
+    journey: Journey,
+    endpoints: Endpoints,
+    topology: Topology,
+    *,
+    stop: threading.Event,
+    display: Display,
+    history_path: Path | None = None,
+) -> Result:
+    """Run *plan* against a running shop. *stop* ends the replay early; the audit still happens."""
+    clock, started_at, history = Clock(display), datetime.now(UTC), History()
+    planned = visits(journey.baskets[: plan.baskets], plan.seed)
+    clock.enter("seed")
+    _stock_the_shop(journey, planned, endpoints, plan.seed)
+
+    clock.enter("replay")
+    before, own_before = resources.usage(endpoints.pids), resources.own_usage()
+    progress = Progress(len(planned))
+    _replay(plan, planned, endpoints, history, stop, progress, display)
+
+    clock.enter("settle")
+    left = wait_until_settled(endpoints, SETTLE_WITHIN_S, display.settling)
+    after, own_after = resources.usage(endpoints.pids), resources.own_usage()
+
+    clock.enter("audit")
+    checkouts, done = list(progress.finished), 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        display.auditing(done, len(checkouts))
+
+    books = read_books(
+        endpoints,
+        topology,
+        checkouts,
+        history.operations(),
+        since=started_at.timestamp(),
+        advance=advance,
+    )
+    findings = audit(books)
+    clock.leave()
+    if history_path:
+        history.save(history_path)
+    return summarize(
+        Observed(
+            plan=plan,
+            planned=planned,
+            checkouts=checkouts,
+            books=books,
+            findings=findings,
+            unrest=left,
+            resources=_resources(before, after, own_before, own_after),
+            lateness_s=progress.lateness_s,
+            phases_s=clock.phases_s,
+            started_at=started_at,
+            interrupted=stop.is_set(),
+            traces_url=endpoints.trace_query_url,
+        )
+    )
+
+
+def _stock_the_shop(
+    journey: Journey, planned: Sequence[Visit], endpoints: Endpoints, seed_number: int
+) -> None:
+    levels = stock_levels(planned, seed_number)
+    seed(
+        endpoints.services["catalog"],
+        endpoints.services["inventory"],
+        staff_token(endpoints.jwt_secret),
+        [journey.products[sku] for sku in levels],
+        levels,
+    )
+
+
+def _replay(
+    plan: Plan,
+    planned: Sequence[Visit],
+    endpoints: Endpoints,
+    history: History,
+    stop: threading.Event,
+    progress: Progress,
+    display: Display,
+) -> None:
+    urls = Urls(**{name: endpoints.services[name] for name in ("auth", "cart", "catalog", "order")})
+    over = threading.Event()
+
+    def show() -> None:
+        while not over.wait(0.2):
+            display.replaying(progress)
+
+    with new_http_client(plan.concurrency * 2) as http:
+
+        def bring(visit: Visit) -> Checkout:
+            shopper = Shopper(f"household {visit.basket.household_id}", urls, http, history)
+            return visit_shop(shopper, person_of(visit.basket.household_id, plan.seed), visit)
+
+        watcher = threading.Thread(target=show, name="display", daemon=True)
+        watcher.start()
+        try:
+            replay(
+                planned,
+                bring,
+                speed=plan.speed,
+                concurrency=plan.concurrency,
+                stop=stop,
+                progress=progress,
+            )
+        finally:
+            over.set()
+            watcher.join()
+            display.replaying(progress)
+    if progress.failures:
+        raise progress.failures[0]
+
+
+def _resources(
+    before: Mapping[str, Usage], after: Mapping[str, Usage], own_before: Usage, own_after: Usage
+) -> list[Resource]:
+    """Per process; one that restarted counts from its restart."""
+    nothing = Usage(0.0, 0)
+    costs = [
+        Resource(name, max(0.0, now.cpu_s - before.get(name, nothing).cpu_s), now.pss_bytes / 2**20)
+        for name, now in after.items()
+    ]
+    own_cpu_s = own_after.cpu_s - own_before.cpu_s
+    return [*costs, Resource(results.SHOPPERS, own_cpu_s, own_after.pss_bytes / 2**20)]

@@ -1,0 +1,121 @@
+"""One shopper's visit, from the door to knowing what became of the order."""
+
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from faker import Faker
+from harness.books import Checkout
+from harness.client import Line, ShopDidNotAnswer, Shopper, ShopRefused
+
+from simulators.checkout.mix import Persona, Visit
+
+# How often a shopper looks whether the order went through; ever less often.
+LOOK_AFTER_S = (0.15, 0.25, 0.4, 0.6, 1.0, 2.0)
+# A shopper goes home after this long; the audit finds out how it ended.
+PATIENCE_S = 20.0
+PASSWORD = "correct horse battery staple"  # noqa: S105  Of invented people.  pragma: allowlist secret
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    name: str
+    email: str
+
+
+def person_of(household_id: str, seed: int) -> Person:
+    """An invented person for a household, the same for the same seed."""
+    faker = Faker("en_US")
+    faker.seed_instance(f"{seed}/{household_id}")
+    return Person(faker.name(), f"household-{household_id}-{seed}@shoppers.example")
+
+
+def visit_shop(shopper: Shopper, person: Person, visit: Visit) -> Checkout:
+    """Enter, fill the cart, order, watch. Never raises what the shop may answer."""
+    lines = [Line(sku, quantity) for sku, quantity in visit.lines.items()]
+    key = str(uuid.uuid4())
+    started_at = time.time()
+    with shopper.checkout(persona=visit.persona, basket_id=visit.basket.id) as trace_id:
+        outcome, order_id, reason = _shop(shopper, person, visit, lines, key)
+    return Checkout(
+        basket_id=visit.basket.id,
+        shopper=shopper.name,
+        key=key,
+        lines=visit.lines,
+        trace_id=trace_id,
+        started_at=started_at,
+        outcome=outcome,
+        order_id=order_id,
+        reason=reason,
+    )
+
+
+def _shop(
+    shopper: Shopper, person: Person, visit: Visit, lines: list[Line], key: str
+) -> tuple[str, str | None, str | None]:
+    order_id = None
+    try:
+        _enter(shopper, person, visit.persona)
+        shopper.fill_cart(lines)
+        order = _order(shopper, person, visit, lines, key)
+        order_id = order["id"]
+        if visit.persona is Persona.CANCELLER:
+            _change_mind(shopper, order["id"])
+        return _watch(shopper, order["id"])
+    except ShopRefused as refused:
+        return ("refused", None, refused.type) if order_id is None else ("unknown", order_id, None)
+    except ShopDidNotAnswer:
+        return "unknown", order_id, None
+
+
+def _enter(shopper: Shopper, person: Person, persona: Persona) -> None:
+    if persona is not Persona.RETURNING:
+        shopper.enter_as_guest()
+        return
+    try:
+        shopper.register(person.email, PASSWORD)
+    except ShopRefused as refused:
+        if refused.type != "email-taken":  # They were here before: log in as they did then.
+            raise
+    shopper.log_in(person.email, PASSWORD)
+
+
+def _order(
+    shopper: Shopper, person: Person, visit: Visit, lines: list[Line], key: str
+) -> dict[str, Any]:
+    def place() -> dict[str, Any]:
+        return shopper.place_order(
+            lines, email=person.email, payment_method=visit.payment_method, key=key
+        )
+
+    if visit.persona is not Persona.DOUBLE_CLICKER:
+        return place()
+    with ThreadPoolExecutor(2) as hands:
+        # Both clicks belong to the trace of the checkout that is current here.
+        clicks = [hands.submit(shopper.in_this_trace(place)) for _ in range(2)]
+        first, second = (click.result() for click in clicks)
+    assert first == second, "the same key gave two different answers"
+    return first
+
+
+def _change_mind(shopper: Shopper, order_id: str) -> None:
+    try:
+        shopper.cancel(order_id)
+    except ShopRefused as refused:
+        if refused.type != "not-cancellable":  # Too late: it is confirmed, and that is final.
+            raise
+
+
+def _watch(shopper: Shopper, order_id: str) -> tuple[str, str, str | None]:
+    give_up_at = time.monotonic() + PATIENCE_S
+    looks = iter(LOOK_AFTER_S)
+    pause_s = 0.0
+    while time.monotonic() < give_up_at:
+        pause_s = next(looks, pause_s)
+        time.sleep(pause_s)
+        order = shopper.order(order_id)
+        if order["status"] != "pending":
+            return order["status"], order_id, order["cancel_reason"]
+    return "unknown", order_id, None
