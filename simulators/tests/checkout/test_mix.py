@@ -1,0 +1,58 @@
+from datetime import UTC, datetime, timedelta
+
+from simulators.checkout.mix import DECLINING_CARDS, GOOD_CARD, MIX, Persona, stock_levels, visits
+from simulators.journey.domain import Basket, JourneyLine
+
+START = datetime(2017, 5, 1, 8, tzinfo=UTC)
+
+
+def basket(number: int, *skus: str) -> Basket:
+    lines = tuple(JourneyLine(sku, 2) for sku in skus)
+    return Basket(f"b-{number}", f"h-{number}", START + timedelta(minutes=number), lines)
+
+
+MANY = [basket(n, "MUG-1", f"S-{n % 50}") for n in range(1000)]
+
+
+def test_the_same_seed_deals_the_same_visits() -> None:
+    assert visits(MANY, seed=7) == visits(MANY, seed=7)
+    assert visits(MANY, seed=7) != visits(MANY, seed=8)
+
+
+def test_the_shares_are_those_of_the_mix() -> None:
+    dealt = [visit.persona for visit in visits(MANY, seed=1)]
+
+    assert sum(MIX.values()) == 1.0
+    for persona, share in MIX.items():
+        assert abs(dealt.count(persona) / len(dealt) - share) < 0.03
+
+
+def test_only_the_declined_bring_a_bad_card() -> None:
+    for visit in visits(MANY, seed=1):
+        if visit.persona is Persona.DECLINED:
+            assert visit.payment_method in DECLINING_CARDS
+        else:
+            assert visit.payment_method == GOOD_CARD
+
+
+def test_visits_keep_the_rhythm_of_the_data() -> None:
+    first, second, third = visits(MANY[:3], seed=1)
+
+    assert (first.at_s, second.at_s, third.at_s) == (0, 60, 120)
+
+
+def test_no_baskets_are_no_visits() -> None:
+    assert visits([], seed=1) == []
+
+
+def test_the_shelf_holds_what_is_wanted_but_for_the_scarce() -> None:
+    planned = visits(MANY, seed=1)
+
+    levels = stock_levels(planned, seed=1)
+
+    wanted = {"MUG-1": 2000} | {f"S-{n}": 40 for n in range(50)}
+    scarce = {sku for sku, level in levels.items() if level < wanted[sku]}
+    assert levels.keys() == wanted.keys()
+    assert len(scarce) == 1
+    assert all(levels[sku] == wanted[sku] // 2 for sku in scarce)
+    assert levels == stock_levels(planned, seed=1)

@@ -1,0 +1,47 @@
+import pytest
+from harness.books import Books, Checkout
+from simulators.checkout.results import confirming_times, outcome_of, outcomes, percentiles
+
+
+def checkout(outcome: str, reason: str | None = None, order_id: str | None = "o-1") -> Checkout:
+    return Checkout("b", "h", "k", {}, "t", 0.0, outcome, order_id, reason)
+
+
+def test_percentiles_are_exact_nearest_ranks() -> None:
+    hundred = percentiles([float(n) for n in range(100, 0, -1)])
+
+    assert (hundred.p50, hundred.p95, hundred.p99, hundred.max) == (50, 95, 99, 100)
+    assert percentiles([7.0]).p95 == 7.0
+    assert percentiles([]).p50 is None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "said"),
+    [("confirmed", None, "confirmed"), ("cancelled", "out_of_stock", "cancelled: out_of_stock")],
+)
+def test_an_outcome_is_said_with_its_reason(outcome: str, reason: str | None, said: str) -> None:
+    assert outcome_of(checkout(outcome, reason)) == said
+
+
+def test_outcomes_are_counted_most_frequent_first() -> None:
+    counts = outcomes([checkout("unknown"), checkout("confirmed"), checkout("confirmed")])
+
+    assert list(counts.items()) == [("confirmed", 2), ("unknown", 1)]
+
+
+def test_confirming_counts_from_the_first_pending_to_confirmed() -> None:
+    books = Books(
+        order_history={
+            "o-1": [
+                {"status": "pending", "at": 1.0},
+                {"status": "pending", "at": 1.1},
+                {"status": "confirmed", "at": 1.25},
+                {"status": "confirmed", "at": 9.0},
+            ],
+            "o-2": [{"status": "pending", "at": 1.0}],
+        }
+    )
+
+    times = confirming_times(books, [checkout("confirmed"), checkout("unknown", order_id="o-2")])
+
+    assert times == {"o-1": pytest.approx(250.0)}
