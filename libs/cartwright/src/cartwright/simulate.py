@@ -10,12 +10,8 @@ from typing import Annotated
 
 import typer
 from harness import stack, topology
-from harness.home import REPOSITORY
-from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from harness.home import Home
+from harness.tracing import trace_to
 from rich.console import Console
 from simulators.checkout import report
 from simulators.checkout.display import LiveDisplay, print_result
@@ -29,7 +25,6 @@ EXIT_HOLDS, EXIT_BROKEN, EXIT_COULD_NOT_RUN = 0, 1, 2
 # By default the replay is told to take about this long; the shop decides whether it can.
 REPLAY_S = 45.0
 DEFAULT_CONCURRENCY = 32
-SPAN_EXPORT_MS = 200
 
 
 def simulate(
@@ -53,9 +48,6 @@ def simulate(
     report_dir: Annotated[
         Path | None, typer.Option(help="Where the report goes. Default: reports/<time>.")
     ] = None,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Leave the shop running afterwards.")
-    ] = False,
     home: Annotated[Path | None, typer.Option(help="Where the shop keeps its data.")] = None,
 ) -> None:
     """Replay real baskets, wait until every order has settled, audit the books.
@@ -74,10 +66,14 @@ def simulate(
         seed=seed,
         command="cartwright " + " ".join(sys.argv[1:]),
     )
-    directory = report_dir or REPOSITORY / "reports" / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    root = stack.repository()
+    directory = report_dir or root / "reports" / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     directory.mkdir(parents=True, exist_ok=True)
-    with stack.running(home, keep=keep, console=console) as endpoints:
-        _trace_to(endpoints.otlp_url)
+    at = home or Home.default(root).path
+    if stack.endpoints(at) is None:
+        console.print("Starting the shop (it stops afterwards; `cartwright up` keeps it running) …")
+    with stack.running(at, ephemeral_ports=False) as endpoints:
+        trace_to(endpoints.otlp_url, service_name="shopper")
         stop = _stop_on_interrupt(console)
         display = LiveDisplay(console)
         try:
@@ -86,7 +82,7 @@ def simulate(
                     plan,
                     chosen,
                     endpoints,
-                    topology.load(REPOSITORY / "infra" / "topology.yaml"),
+                    topology.load(root / "infra" / "topology.yaml"),
                     stop=stop,
                     display=display,
                     history_path=directory / "history.jsonl",
@@ -108,16 +104,6 @@ def _load(journey: str, console: Console) -> Journey:
     except JourneyNotInstalled as error:
         console.print(f"[red]{error}[/]")
         raise typer.Exit(EXIT_COULD_NOT_RUN) from error
-
-
-def _trace_to(otlp_url: str) -> None:
-    """Export the shoppers' own spans, so that a trace begins where the checkout does."""
-    provider = TracerProvider(resource=Resource({"service.name": "shopper"}))
-    exporter = OTLPSpanExporter(endpoint=f"{otlp_url}/v1/traces")
-    provider.add_span_processor(
-        BatchSpanProcessor(exporter, schedule_delay_millis=SPAN_EXPORT_MS, max_queue_size=16384)
-    )
-    trace.set_tracer_provider(provider)
 
 
 def _stop_on_interrupt(console: Console) -> threading.Event:

@@ -60,22 +60,11 @@ def read_books(
         mails=read_mails(endpoints.mailbox_url),
         outboxes=tables.outboxes,
         inboxes=tables.inboxes,
-        consumers=consumers_of(topology),
+        consumers=topology.consumers,
         queues=queue_depths(endpoints),
         traces=read_traces(endpoints.trace_query_url, checkouts, advance),
         restarts=read_restarts(Path(endpoints.home) / "restarts.jsonl", since),
     )
-
-
-def consumers_of(topology: Topology) -> dict[str, frozenset[str]]:
-    """Event type -> the services whose queue lets it through."""
-    services = {s.queue: name for name, s in topology.services.items() if s.queue}
-    consumers: dict[str, set[str]] = {}
-    for queue, subscriptions in topology.queues.items():
-        for event_types in subscriptions.values():
-            for event_type in event_types:
-                consumers.setdefault(event_type, set()).add(services[queue])
-    return {event_type: frozenset(names) for event_type, names in consumers.items()}
 
 
 def read_traces(

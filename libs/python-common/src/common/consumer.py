@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 from opentelemetry import trace
 from opentelemetry.trace import Span
+from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from common import tracing
@@ -29,6 +30,9 @@ BATCH_SIZE = 10
 RECEIVES_MAX = 5
 # SQS attribute values may be long; a reason need not be.
 REASON_CHARS_MAX = 500
+
+# What no redelivery mends: a forbidden step, or data that is not of the event's schema.
+NEVER_HANDLEABLE = (IllegalTransition, ValidationError)
 
 log = structlog.get_logger()
 
@@ -153,7 +157,7 @@ def _traceparent(delivery: Delivery) -> str | None:
 
 def _failed(queue: Queue, delivery: Delivery, error: Exception) -> list[Delivery]:
     event = delivery.event
-    if isinstance(error, IllegalTransition) or delivery.receives >= RECEIVES_MAX:
+    if isinstance(error, NEVER_HANDLEABLE) or delivery.receives >= RECEIVES_MAX:
         _bury(queue, delivery.message, error)
         return []
     log.warning(

@@ -1,0 +1,146 @@
+"""Steps about placing, cancelling and looking at an order."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from harness.client import Line, Shopper, ShopRefused
+from harness.eventually import eventually
+from harness.stage import Stage
+from pytest_bdd import given, parsers, then, when
+
+CARDS = {
+    "declined": "pm_declined",
+    "expired": "pm_expired_card",
+    "short of money": "pm_insufficient_funds",
+    "slow": "pm_slow",
+}
+GOOD_CARD = "pm_ok"
+MAIL_WITHIN_S = 10.0
+
+
+@dataclass
+class Checkout:
+    """What the scenario's one shopper does and was told."""
+
+    shopper: Shopper
+    lines: list[Line]
+    trace_id: str = ""
+    key: str = "the only key"
+    card: str = GOOD_CARD
+    answers: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def order_id(self) -> str:
+        return str(self.answers[0]["id"])
+
+    def place(self) -> dict[str, Any]:
+        email = f"{self.shopper.name.lower()}@shoppers.example"
+        answer = self.shopper.place_order(
+            self.lines, email=email, payment_method=self.card, key=self.key
+        )
+        self.answers.append(answer)
+        return answer
+
+
+@given(
+    parsers.re(r"(?P<name>\w+) has (?P<quantity>\d+) of it in (her|his) cart"),
+    target_fixture="checkout",
+    converters={"quantity": int},
+)
+def has_in_cart(stage: Stage, sku: str, name: str, quantity: int) -> Checkout:
+    shopper = stage.shopper(name)
+    lines = [Line(sku, quantity)]
+    shopper.fill_cart(lines)
+    return Checkout(shopper, lines)
+
+
+@when(parsers.re(r"(she|he) orders with a good card"))
+def orders(checkout: Checkout) -> None:
+    with checkout.shopper.checkout() as checkout.trace_id:
+        checkout.place()
+
+
+@when(parsers.re(r"(she|he) orders with a card that is (?P<kind>.+)"))
+def orders_with(checkout: Checkout, kind: str) -> None:
+    checkout.card = CARDS[kind]
+    orders(checkout)
+
+
+@when(
+    parsers.re(r"he orders (?P<times>\d+) times at once with the same key and a good card"),
+    converters={"times": int},
+)
+def orders_at_once(checkout: Checkout, times: int) -> None:
+    with checkout.shopper.checkout() as checkout.trace_id, ThreadPoolExecutor(times) as hands:
+        place = checkout.shopper.in_this_trace(checkout.place)
+        for click in [hands.submit(place) for _ in range(times)]:
+            click.result()
+
+
+@when("he sends the same order again")
+def sends_again(checkout: Checkout) -> None:
+    checkout.place()
+
+
+@when("she cancels at once")
+def cancels(checkout: Checkout) -> None:
+    checkout.shopper.cancel(checkout.order_id)
+
+
+@when(parsers.re(r"(her|his) order is confirmed"))
+@then(parsers.re(r"(her|his) order is confirmed"))
+def is_confirmed(stage: Stage, checkout: Checkout) -> None:
+    order = stage.settled(checkout.shopper, checkout.order_id)
+
+    assert order["status"] == "confirmed", order
+
+
+@then(parsers.re(r"(her|his) order is cancelled, because (?P<reason>.+)"))
+def is_cancelled(stage: Stage, checkout: Checkout, reason: str) -> None:
+    reasons = {
+        "it is out of stock": "out_of_stock",
+        "the payment was declined": "payment_declined",
+        "she asked for it": "customer_cancelled",
+    }
+
+    order = stage.settled(checkout.shopper, checkout.order_id)
+
+    assert (order["status"], order["cancel_reason"]) == ("cancelled", reasons[reason])
+
+
+@then("it can no longer be cancelled")
+def cannot_be_cancelled(checkout: Checkout) -> None:
+    with pytest.raises(ShopRefused) as refused:
+        checkout.shopper.cancel(checkout.order_id)
+
+    assert refused.value.type == "not-cancellable"
+
+
+@then("all answers are the same order")
+def same_answers(checkout: Checkout) -> None:
+    assert len(checkout.answers) > 1
+    assert all(answer == checkout.answers[0] for answer in checkout.answers)
+
+
+@then("the same key for another order is refused")
+def another_order_is_refused(checkout: Checkout) -> None:
+    checkout.lines = [Line(checkout.lines[0].sku, checkout.lines[0].quantity + 1)]
+
+    with pytest.raises(ShopRefused) as refused:
+        checkout.place()
+
+    assert refused.value.type == "idempotency-key-reused"
+
+
+@then(parsers.re(r"(she|he) gets one mail, a (?P<kind>confirmation|cancellation)"))
+def gets_one_mail(stage: Stage, checkout: Checkout, kind: str) -> None:
+    mails = eventually(lambda: stage.mails(checkout.order_id), MAIL_WITHIN_S, "a mail")
+
+    assert [mail["kind"] for mail in mails] == [f"order_{kind}"]
+
+
+@then("her cart is empty")
+def cart_is_empty(checkout: Checkout) -> None:
+    eventually(lambda: not checkout.shopper.cart()["lines"], MAIL_WITHIN_S, "an empty cart")

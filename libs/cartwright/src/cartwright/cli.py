@@ -1,0 +1,35 @@
+"""The command `cartwright`. A subcommand is the function named as its module; none lives here."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import typer
+
+# The order of `cartwright --help`. A new subcommand is a module of this package and a word here.
+COMMANDS = ("up", "simulate", "status", "logs", "down", "doctor")
+
+
+def build(commands: Sequence[str] = COMMANDS) -> typer.Typer:
+    app = typer.Typer(
+        help="Start the shop, send shoppers through it, look at it, and stop it.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_only_subcommands)
+    for command in commands:
+        module = importlib.import_module(f"cartwright.{command}")
+        app.command(command)(getattr(module, command))
+    return app
+
+
+def _only_subcommands() -> None:
+    """Start the shop, send shoppers through it, look at it, and stop it."""
+
+
+def main() -> None:
+    # The simulator's imports take longer than most commands: load what was asked for.
+    asked = [command for command in COMMANDS if command in sys.argv[1:2]]
+    build(asked or COMMANDS)()

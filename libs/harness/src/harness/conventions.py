@@ -1,0 +1,41 @@
+"""The words spans of the shop use, for steps and checkers. OpenTelemetry semantic conventions 1.4x
+where they have a word (messaging is still in development there), `app.` where they have none.
+
+| span                       | kind     | made by                | parent, link                  |
+|----------------------------|----------|------------------------|-------------------------------|
+| `POST /orders` (the route) | SERVER   | every HTTP request     | the caller                    |
+| `publish order.placed`     | PRODUCER | the outbox relay       | the span that wrote the event |
+| `process order.placed`     | CONSUMER | a worker, per delivery | the publish span, and a link  |
+"""
+
+SERVICE_NAME = "service.name"  # auth, cart, catalog, inventory, order, payment, notification
+SERVICE_INSTANCE_ID = "service.instance.id"  # one process: one clock
+SERVICE_ROLE = "service.role"
+ROLE_WEB = "web"
+ROLE_WORKER = "worker"
+
+MESSAGING_SYSTEM = "messaging.system"
+SYSTEM_SNS = "aws.sns"  # The conventions write one with a dot,
+SYSTEM_SQS = "aws_sqs"  # and the other with an underscore.
+MESSAGING_OPERATION_TYPE = "messaging.operation.type"
+OPERATION_SEND = "send"
+OPERATION_PROCESS = "process"
+MESSAGING_DESTINATION_NAME = "messaging.destination.name"  # topic of a send, queue of a process
+MESSAGING_MESSAGE_ID = "messaging.message.id"
+
+EVENT_TYPE = "app.event.type"  # order.placed
+EVENT_ID = "app.event.id"  # the same for every delivery of one event
+EFFECT = "app.effect"
+EFFECT_APPLIED = "applied"
+EFFECT_ROLLED_BACK = "rolled_back"  # the transaction failed: no effect, it comes again
+EFFECT_DUPLICATE = "duplicate"  # seen before: the inbox refused it
+
+
+def publish_span(event_type: str) -> str:
+    """The name of the span that sends an event."""
+    return f"publish {event_type}"
+
+
+def process_span(event_type: str) -> str:
+    """The name of the span that handles one delivery of an event."""
+    return f"process {event_type}"

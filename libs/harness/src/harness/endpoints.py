@@ -1,0 +1,47 @@
+"""Where everything of a running stack listens, as one value that survives JSON. Starts nothing."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """What a client of the shop, its books or its outside world needs to know.
+
+    postgres_dsn, auditor_dsn: libpq URLs, of the superuser and of the role that only reads;
+        SQLAlchemy wants its driver's name in them.
+    services: the base URL of each service that runs, without a slash at the end.
+    queue_urls, dead_letter_queue_urls, topic_arns: by the names of the topology.
+    jwt_secret: lets a test mint the tokens of staff; never leaves this machine.
+    pids: by process, as they were when this was read; processes that restart get new ones.
+    """
+
+    provider: str
+    home: str
+    services: Mapping[str, str]
+    postgres_dsn: str
+    auditor_dsn: str
+    redis_url: str
+    aws_endpoint_url: str
+    topic_arns: Mapping[str, str]
+    queue_urls: Mapping[str, str]
+    dead_letter_queue_urls: Mapping[str, str]
+    trace_query_url: str
+    otlp_url: str
+    payment_provider_url: str
+    payment_provider_api_key: str
+    mailbox_url: str
+    smtp_host: str
+    smtp_port: int
+    jwt_secret: str
+    pids: Mapping[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """Raises `TypeError` if a member is missing; ignores those of a newer version."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in document.items() if name in known})

@@ -1,0 +1,53 @@
+"""What a supervisor is told before it starts anything, and what every process of it sees."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from harness.home import Home
+
+REGION = "us-east-1"
+# Of the developer's environment, what a program needs to find its files and speak the language.
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """plan: ``module:function``, see `harness.supervision.Plan`. options: the plan's business.
+
+    python_path: folders in front of every process's `sys.path`.
+    """
+
+    plan: str
+    repo_root: str
+    python_path: list[str]
+    options: dict[str, Any]
+
+    def write(self, home: Home) -> None:
+        (home.path / "launch.json").write_text(json.dumps(asdict(self)))
+
+    @classmethod
+    def read(cls, home: Home) -> Self:
+        return cls(**json.loads((home.path / "launch.json").read_text()))
+
+    def environment(self, outside: Mapping[str, str]) -> dict[str, str]:
+        """For every process: not the developer's AWS account, nor proxies or settings."""
+        environment = {name: outside[name] for name in _KEPT if name in outside} | {
+            "PYTHONUNBUFFERED": "1",
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        if self.python_path:
+            environment["PYTHONPATH"] = os.pathsep.join(self.python_path)
+        if outside.get("PYTHONDONTWRITEBYTECODE"):
+            # Compiling two thousand modules at every start takes longer than all the rest;
+            # keep the result where it litters no checkout, for all stacks of this user.
+            cache = outside.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+            environment["PYTHONPYCACHEPREFIX"] = os.path.join(cache, "cartwright", "pycache")
+        return environment

@@ -1,0 +1,99 @@
+"""Sets up what a scenario needs and looks at what the outside world can see.
+
+Every scenario brings its own SKUs and shoppers, so that scenarios never meet.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from harness import stack, topology
+from harness.client import Shopper, Urls, new_http_client
+from harness.endpoints import Endpoints
+from harness.eventually import eventually
+from harness.history import History
+from harness.tokens import staff_token
+from harness.traces import TraceReader
+
+# From placed to the last message of a checkout; far above what it takes, for a busy machine.
+SETTLED_WITHIN_S = 30.0
+
+
+@dataclass
+class Stage:
+    """A running shop, seen as staff, as shoppers, and from outside."""
+
+    endpoints: Endpoints
+    history: History = field(default_factory=History)
+
+    def __post_init__(self) -> None:
+        self._http = new_http_client()
+        self.traces = TraceReader(self.endpoints.trace_query_url)
+        self.consumers = topology.load(stack.repository() / "infra" / "topology.yaml").consumers
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+        self.traces.close()
+
+    def sell(self, name: str, price_minor: int, on_hand: int) -> str:
+        """Put a product of its own on the shelf; return its SKU, e.g. ``MUG-3F2A91C4``."""
+        sku = f"{name.upper().replace(' ', '-')}-{uuid.uuid4().hex[:8].upper()}"
+        product = {
+            "sku": sku, "name": name, "department": "Scenario", "category": "Scenario",
+            "price_minor": price_minor, "currency": "USD",
+        }  # fmt: skip
+        self._as_staff("catalog", "/product-imports", {"products": [product]})
+        if on_hand:
+            lines = [{"sku": sku, "quantity": on_hand}]
+            self._as_staff("inventory", "/stock/receipts", {"lines": lines, "note": "scenario"})
+        return sku
+
+    def shopper(self, name: str) -> Shopper:
+        """A guest who has just come in."""
+        services = self.endpoints.services
+        urls = Urls(services["auth"], services["cart"], services["catalog"], services["order"])
+        shopper = Shopper(name, urls, self._http, self.history)
+        shopper.enter_as_guest()
+        return shopper
+
+    def stock(self, sku: str) -> Mapping[str, int]:
+        """``on_hand``, ``reserved`` and ``available`` of *sku*, as the inventory says."""
+        url = f"{self.endpoints.services['inventory']}/stock/{sku}"
+        stock: dict[str, int] = self._http.get(url).raise_for_status().json()
+        return stock
+
+    def settled(self, shopper: Shopper, order_id: str) -> Mapping[str, Any]:
+        """The order, once it is final and stock and payment have answered."""
+
+        def look() -> Mapping[str, Any] | None:
+            order = shopper.order(order_id)
+            return order if order["settled"] else None
+
+        order = eventually(look, SETTLED_WITHIN_S, f"order {order_id} settled")
+        assert order is not None
+        return order
+
+    def mails(self, order_id: str) -> Sequence[Mapping[str, Any]]:
+        """The mails about an order, as they lie in the mailbox."""
+        url = f"{self.endpoints.mailbox_url}/messages"
+        page = self._http.get(url, params={"order_id": order_id}).raise_for_status().json()
+        mails: list[Mapping[str, Any]] = page["messages"]
+        return mails
+
+    def payments(self, order_id: str) -> Sequence[Mapping[str, Any]]:
+        """The payments for an order, as the payment provider's own book has them."""
+        url = f"{self.endpoints.payment_provider_url}/v1/payments"
+        key = {"Authorization": f"Bearer {self.endpoints.payment_provider_api_key}"}
+        response = self._http.get(url, params={"reference": order_id}, headers=key)
+        payments: list[Mapping[str, Any]] = response.raise_for_status().json()["payments"]
+        return payments
+
+    def _as_staff(self, service: str, path: str, body: Mapping[str, Any]) -> None:
+        token = staff_token(self.endpoints.jwt_secret)
+        url = f"{self.endpoints.services[service]}{path}"
+        headers = {"Authorization": f"Bearer {token}"}
+        self._http.post(url, json=body, headers=headers).raise_for_status()

@@ -1,0 +1,40 @@
+"""Plans for a supervisor under test: small processes of every kind instead of a shop."""
+
+import sys
+from pathlib import Path
+
+from harness.endpoints import Endpoints
+from harness.launch import Launch
+from harness.process_spec import Kind, ProcessSpec
+from harness.supervision import Supervisor
+
+WAIT_FOR_EVER = "import signal; signal.pause()"
+FAIL = "import sys; sys.exit('Address already in use')"
+
+
+def program(name: str, source: str, layer: int = 0) -> ProcessSpec:
+    return ProcessSpec(name, Kind.EXEC, [sys.executable, "-c", source], layer=layer)
+
+
+def nowhere(home: Path) -> Endpoints:
+    text = dict.fromkeys(Endpoints.__dataclass_fields__, "")
+    numbers_and_maps = {"smtp_port": 0, "pids": {}, "services": {}}
+    return Endpoints.from_json({**text, **numbers_and_maps, "home": str(home)})
+
+
+async def steady(supervisor: Supervisor, _launch: Launch) -> Endpoints:
+    """A program, and two processes forked from the zygote, one of which forks another."""
+    await supervisor.start(
+        program("program", WAIT_FOR_EVER),
+        program("neighbour", WAIT_FOR_EVER),
+        ProcessSpec("forked", Kind.MODULE, ["tiny_worker", "--alone"], layer=3),
+        ProcessSpec("forking", Kind.MODULE, ["tiny_worker", "--with-child"], layer=3),
+    )
+    await supervisor.ready("program", "neighbour", "forked", "forking")
+    return nowhere(supervisor.home.path)
+
+
+async def failing(supervisor: Supervisor, _launch: Launch) -> Endpoints:
+    await supervisor.start(program("program", WAIT_FOR_EVER), program("broken", FAIL))
+    await supervisor.stop_requested.wait()
+    return nowhere(supervisor.home.path)

@@ -1,0 +1,21 @@
+"""What a person is told when a process died."""
+
+import pytest
+from harness.diagnosis import remedy
+
+
+@pytest.mark.parametrize(
+    ("last_words", "advice"),
+    [
+        ("OSError: [Errno 98] Address already in use", "cartwright up"),
+        ("ModuleNotFoundError: No module named 'flask'", "uv sync"),
+        ("FATAL: could not resize shared memory segment", "--shm-size"),
+        ("write failed: No space left on device", "disk is full"),
+    ],
+)
+def test_a_known_failure_comes_with_its_remedy(last_words: str, advice: str) -> None:
+    assert advice in remedy("order-web", ["starting", last_words])
+
+
+def test_an_unknown_failure_points_to_the_log_of_that_process() -> None:
+    assert "cartwright logs order-web" in remedy("order-web", ["what happened?"])

@@ -1,0 +1,112 @@
+"""What must be true of the repository itself: contracts, problems and sizes, read as text."""
+
+import ast
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness import stack, topology
+
+ROOT = stack.repository()
+TOPOLOGY = topology.load(ROOT / "infra" / "topology.yaml")
+SERVICES = sorted(path.name.removesuffix("-service") for path in ROOT.glob("services/*-service"))
+# Longer modules need a reason; none has one.
+MODULE_LINES_MAX = 300
+PUBLISHED = sorted(
+    (name, event_type)
+    for name, service in TOPOLOGY.services.items()
+    if service.topic
+    for event_type in TOPOLOGY.topics[service.topic]
+)
+
+
+def tracked(*patterns: str) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", *patterns],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()]
+
+
+def refusals(path: Path) -> Iterator[str]:
+    """Names of the refusal classes in a module: those with a constant title."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef) and any(
+            isinstance(line, ast.Assign) and getattr(line.targets[0], "id", "") == "title"
+            for line in node.body
+        ):
+            yield node.name
+
+
+def test_the_topology_names_every_service() -> None:
+    assert sorted(TOPOLOGY.services) == SERVICES
+
+
+@pytest.mark.parametrize(("service", "event_type"), PUBLISHED, ids=lambda value: str(value))
+def test_every_published_event_has_a_schema(service: str, event_type: str) -> None:
+    path = ROOT / f"services/{service}-service/contract/events/{event_type}.v1.json"
+
+    schema = json.loads(path.read_text(encoding="utf-8"))
+
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["type"] == "object"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_schema_describes_an_event_nobody_publishes(service: str) -> None:
+    described = ROOT.glob(f"services/{service}-service/contract/events/*.v1.json")
+
+    assert {path.name.removesuffix(".v1.json") for path in described} == {
+        event_type for name, event_type in PUBLISHED if name == service
+    }
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_has_its_papers(service: str) -> None:
+    folder = ROOT / f"services/{service}-service"
+
+    for name in ("README.md", "contract/openapi.yaml", "migrations/env.py"):
+        assert (folder / name).exists(), f"{folder.name}/{name}"
+
+
+def test_every_problem_has_a_page() -> None:
+    modules = tracked("services/*/src/**/*.py", "libs/python-common/src/common/*.py")
+    names = {name for path in modules for name in refusals(path)} - {"Refusal"}
+    pages = {path.stem for path in (ROOT / "docs" / "problems").glob("*.md")}
+
+    wanted = {re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower() for name in names}
+
+    assert wanted - pages == set()
+
+
+def test_no_module_is_too_long() -> None:
+    long = {
+        str(path.relative_to(ROOT)): count
+        for path in tracked("*.py")
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) > MODULE_LINES_MAX
+    }
+
+    assert long == {}
+
+
+def test_lock_files_name_public_registries_only() -> None:
+    public = {"pypi.org", "files.pythonhosted.org", "registry.npmjs.org"}
+
+    for path in tracked("*uv.lock", "*package-lock.json"):
+        hosts = set(
+            re.findall(r'(?:url|registry|resolved)"?\s*[:=]\s*"https?://([^/"]+)', path.read_text())
+        )
+        assert hosts <= public, path
+
+
+def test_each_decision_is_in_the_index() -> None:
+    index = (ROOT / "docs/adr/README.md").read_text(encoding="utf-8")
+
+    for path in (ROOT / "docs" / "adr").glob("0*.md"):
+        assert f"({path.name})" in index

@@ -1,0 +1,225 @@
+"""A real supervisor with small processes: what it restarts, what it gives up, what it leaves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from harness import processes, supervisor
+from harness.eventually import eventually
+from harness.home import Home
+from harness.launch import Launch
+
+PLANS = Path(__file__).parent / "supervised_for_tests"
+# The zygote's imports take 1.5 s on an idle core and several on one that is not.
+UP_WITHIN_S = 60
+DOWN_WITHIN_S = 20
+GONE_WITHIN_S = 5
+
+
+@contextmanager
+def launched(home: Home, plan: str) -> Iterator["subprocess.Popen[bytes]"]:
+    home.create()
+    Launch(f"tiny_plan:{plan}", str(PLANS), [str(PLANS)], {}).write(home)
+    with home.log_file("supervisor").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "harness.supervisor", "--home", str(home.path)],
+            env={**os.environ, "PYTHONPATH": str(PLANS)},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(DOWN_WITHIN_S)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    # Longer than the 107 bytes that a unix socket's path may have.
+    home = Home(tmp_path_factory.mktemp("a-rather-long-name-for-a-home-" + "x" * 90))
+    with launched(home, "steady"):
+        eventually(lambda: state_of(home)["status"] == "running", UP_WITHIN_S)
+        yield home
+
+
+def state_of(home: Home) -> dict[str, Any]:
+    return home.read_state() or {"status": "", "processes": {}}
+
+
+def process_state(home: Home, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = state_of(home)["processes"][name]
+    return found
+
+
+def recorded_exits(home: Home, name: str) -> list[dict[str, Any]]:
+    if not home.restarts_file.exists():
+        return []
+    lines = map(json.loads, home.restarts_file.read_text().splitlines())
+    return [line for line in lines if line["process"] == name]
+
+
+def pids_of(home: Home) -> dict[int, float]:
+    """Every process under the supervisor, whether it is recorded or not."""
+    tree = psutil.Process(state_of(home)["supervisor"]["pid"]).children(recursive=True)
+    return {process.pid: process.create_time() for process in tree}
+
+
+def alive(pids: dict[int, float]) -> list[int]:
+    return [
+        pid
+        for pid, created in pids.items()
+        if processes.same_process({"pid": pid, "create_time": created})
+    ]
+
+
+@pytest.mark.parametrize("name", ["program", "forked"])
+def test_a_killed_process_comes_back_and_its_death_is_written_down(home: Home, name: str) -> None:
+    before = process_state(home, name)
+
+    killed = supervisor.kill(home.path, name)
+
+    after = eventually(
+        lambda: (
+            (now := process_state(home, name))["restarts"] > before["restarts"]
+            and now["state"] == "ready"
+            and now
+        ),
+        within_s=GONE_WITHIN_S,
+    )
+    assert killed == before["pid"] != after["pid"]
+    (line,) = recorded_exits(home, name)
+    assert (line["pid"], line["signal"], line["exit_code"]) == (killed, "SIGKILL", None)
+
+
+def test_a_killed_process_takes_the_ones_it_forked_with_it(home: Home) -> None:
+    tree = psutil.Process(process_state(home, "forking")["pid"]).children()
+    children = {child.pid: child.create_time() for child in tree}
+    assert len(children) == 1
+
+    supervisor.kill(home.path, "forking")
+
+    eventually(lambda: not alive(children), GONE_WITHIN_S, "the child to end")
+
+
+def test_when_the_zygote_dies_everything_forked_from_it_comes_back(home: Home) -> None:
+    before = {name: process_state(home, name)["pid"] for name in ("zygote", "forked", "program")}
+
+    supervisor.kill(home.path, "zygote")
+
+    eventually(
+        lambda: all(
+            process_state(home, name)["pid"] not in {0, before[name]}
+            and process_state(home, name)["state"] == "ready"
+            for name in ("zygote", "forked")
+        ),
+        UP_WITHIN_S,
+    )
+    assert process_state(home, "program")["pid"] == before["program"]
+
+
+def test_a_forked_process_is_warm_alone_and_itself(home: Home) -> None:
+    facts = [json.loads(home.log_tail(name)[-1]) for name in ("forked", "forking")]
+
+    assert [fact["arguments"] for fact in facts] == [["--alone"], ["--with-child"]]
+    assert all(fact["is_warm"] and fact["session_leader"] for fact in facts)
+    assert [fact["threads"] for fact in facts] == [1, 1]
+    assert facts[0]["random_id"] != facts[1]["random_id"]
+
+
+def test_a_stopped_process_stays_down_until_it_is_started(home: Home) -> None:
+    restarts = process_state(home, "forked")["restarts"]
+
+    supervisor.stop(home.path, "forked")
+    stopped = process_state(home, "forked")
+    supervisor.start(home.path, "forked")
+
+    assert stopped["state"] == "stopped"
+    started = process_state(home, "forked")
+    assert (started["state"], started["restarts"]) == ("ready", restarts)
+
+
+def test_an_unknown_process_can_neither_be_killed_nor_stopped(home: Home) -> None:
+    with pytest.raises(processes.ProcessGone):
+        supervisor.kill(home.path, "nobody")
+
+    with pytest.raises(processes.ControlRefused, match="nobody"):
+        supervisor.stop(home.path, "nobody")
+
+
+def test_a_crash_loop_is_given_up_and_harms_nobody_else(home: Home) -> None:
+    others = {name: process_state(home, name)["pid"] for name in ("program", "forked")}
+
+    for _ in range(5):
+        eventually(lambda: process_state(home, "neighbour")["state"] == "ready", GONE_WITHIN_S)
+        killed = supervisor.kill(home.path, "neighbour", signal.SIGABRT)
+        eventually(
+            lambda pid=killed: pid in {x["pid"] for x in recorded_exits(home, "neighbour")},
+            GONE_WITHIN_S,
+        )
+
+    eventually(lambda: process_state(home, "neighbour")["state"] == "failed", GONE_WITHIN_S)
+    assert {name: process_state(home, name)["pid"] for name in others} == others
+    assert len(recorded_exits(home, "neighbour")) == 5
+
+
+def test_a_second_supervisor_refuses_the_same_home(home: Home) -> None:
+    second = subprocess.run(
+        [sys.executable, "-m", "harness.supervisor", "--home", str(home.path)],
+        capture_output=True,
+        text=True,
+        timeout=UP_WITHIN_S,
+        check=False,
+    )
+
+    assert second.returncode == 3
+    assert "in use" in second.stderr
+
+
+def test_a_killed_supervisor_leaves_no_process_and_no_lock(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with launched(home, "steady") as running:
+        eventually(lambda: state_of(home)["status"] == "running", UP_WITHIN_S)
+        pids = pids_of(home)
+        assert len(pids) >= 6  # Four processes, the zygote, and the child of one.
+
+        running.kill()
+
+        eventually(lambda: not alive(pids), GONE_WITHIN_S, "all processes to end")
+        assert not home.is_locked()
+
+
+def test_a_stop_ends_everything_and_says_so(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with launched(home, "steady") as running:
+        eventually(lambda: state_of(home)["status"] == "running", UP_WITHIN_S)
+        pids = pids_of(home)
+
+        running.terminate()
+
+        assert running.wait(DOWN_WITHIN_S) == 0
+        assert alive(pids) == []
+        assert state_of(home)["status"] == "stopped"
+        assert not home.restarts_file.exists()
+
+
+def test_a_process_that_dies_during_the_start_fails_it_and_is_explained(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+
+    with launched(home, "failing") as running:
+        exit_code = running.wait(UP_WITHIN_S)
+
+    state = state_of(home)
+    assert (exit_code, state["status"]) == (1, "failed")
+    assert state["failure"]["process"] == "broken"
+    assert state["failure"]["log"] == ["Address already in use"]
+    assert "cartwright up" in state["failure"]["fix"]
+    assert process_state(home, "program")["state"] == "stopped"

@@ -1,0 +1,51 @@
+"""Whether somebody who is not root can get at a folder, and where their files go if not."""
+
+import os
+from pathlib import Path
+
+import pytest
+from harness.providers.unprivileged import Account, can_reach, own_folder, substitute
+
+STRANGER = Account("stranger", uid=65_000, gid=65_000)
+
+
+@pytest.fixture
+def open_folder(tmp_path: Path) -> Path:
+    """pytest's folders belong to their user alone; this chain of folders is for everybody."""
+    folder = tmp_path / "open"
+    folder.mkdir()
+    for each in (folder, *folder.parents[:3]):
+        each.chmod(0o755)
+    return folder
+
+
+def test_an_open_path_can_be_reached(open_folder: Path) -> None:
+    assert can_reach(open_folder, STRANGER)
+
+
+def test_one_closed_folder_on_the_way_is_enough_to_be_out_of_reach(open_folder: Path) -> None:
+    inner = open_folder / "closed" / "inner"
+    inner.mkdir(parents=True)
+    inner.parent.chmod(0o700)
+
+    assert not can_reach(inner, STRANGER)
+
+
+def test_what_may_be_passed_but_not_read_is_out_of_reach(open_folder: Path) -> None:
+    open_folder.chmod(0o711)
+
+    assert not can_reach(open_folder, STRANGER)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_reachable_folder_is_made_for_its_owner_alone(open_folder: Path) -> None:
+    made = own_folder(open_folder / "postgres", STRANGER)
+
+    status = made.stat()
+    assert made == open_folder / "postgres"
+    assert (status.st_uid, status.st_mode & 0o777) == (STRANGER.uid, 0o700)
+
+
+def test_the_substitute_of_a_folder_is_its_own(tmp_path: Path) -> None:
+    assert substitute(tmp_path / "a") != substitute(tmp_path / "b")
+    assert substitute(tmp_path / "a") == substitute(tmp_path / "a")

@@ -1,0 +1,1 @@
+"""Customers, credentials and tokens."""

@@ -1,0 +1,25 @@
+import pytest
+from auth import domain
+
+
+@pytest.mark.parametrize("email", ["ana@example.com", " Ana@Example.COM ", "ANA@EXAMPLE.COM"])
+def test_spellings_of_one_address_are_equal(email: str) -> None:
+    assert domain.canonical_email(email) == "ana@example.com"
+
+
+def test_two_people_are_not_one() -> None:
+    assert domain.canonical_email("ana@example.com") != domain.canonical_email("an.a@example.com")
+
+
+@pytest.mark.parametrize(
+    ("typed", "means"),
+    [("oﬃce worker", "office worker"), ("e\u0301", "\u00e9")],
+    ids=["ligature", "combining accent"],
+)
+def test_a_password_is_the_same_on_every_keyboard(typed: str, means: str) -> None:
+    assert domain.canonical_password(typed) == means
+
+
+@pytest.mark.parametrize("password", ["  spaces  ", "UPPER lower", "кружка 🫖", "\x00\n"])
+def test_nothing_else_of_a_password_is_changed(password: str) -> None:
+    assert domain.canonical_password(password) == password

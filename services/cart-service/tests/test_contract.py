@@ -1,0 +1,113 @@
+"""What is promised under contract/ and docs/problems is what the code does."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cart import domain, routes
+from common import errors, problems
+from common.db import Database
+from common.testing import published
+from flask import Flask
+from flask.testing import FlaskClient
+from pydantic import BaseModel
+
+SERVICE = Path(__file__).parents[1]
+PROBLEMS = SERVICE.parents[1] / "docs" / "problems"
+CONTRACT: dict[str, Any] = yaml.safe_load((SERVICE / "contract" / "openapi.yaml").read_text())
+# Keywords that bound a value; prose and defaults may differ.
+BOUNDS = {
+    "type", "pattern", "const", "minLength", "maxLength", "minimum", "maximum",
+    "exclusiveMinimum", "minItems", "maxItems", "required", "additionalProperties",
+}  # fmt: skip
+
+
+def bounds(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    """*schema* with its references resolved and only its bounds kept."""
+    if "$ref" in schema:
+        target: Any = root
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        return bounds(target, root)
+    kept = {key: value for key, value in schema.items() if key in BOUNDS}
+    if "required" in kept:
+        kept["required"] = sorted(kept["required"])
+    if "items" in schema:
+        kept["items"] = bounds(schema["items"], root)
+    if "properties" in schema:
+        kept["properties"] = {
+            name: bounds(member, root) for name, member in schema["properties"].items()
+        }
+    return kept
+
+
+def test_the_paths_promised_are_the_paths_served(app: Flask) -> None:
+    served = {
+        (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.endpoint != "static"
+    }
+
+    promised = {
+        (path, method)
+        for path, operations in CONTRACT["paths"].items()
+        for method in operations
+        if method != "parameters"
+    }
+
+    assert promised == served
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [("CartRequest", routes.CartIn), ("LineRequest", routes.QuantityIn)],
+)
+def test_the_requests_promised_are_those_taken(name: str, model: type[BaseModel]) -> None:
+    taken = model.model_json_schema()
+
+    promised = CONTRACT["components"]["schemas"][name]
+
+    assert bounds(promised, CONTRACT) == bounds(taken, taken)
+
+
+def test_nothing_is_published(client: FlaskClient, db: Database, ana: dict[str, str]) -> None:
+    client.put("/cart/lines/MUG-1", json={"quantity": 1}, headers=ana)
+
+    assert published(db) == []
+    assert not (SERVICE / "contract" / "events").exists()
+
+
+def test_the_cart_promised_is_the_one_answered(client: FlaskClient, ana: dict[str, str]) -> None:
+    answered = client.put("/cart/lines/MUG-1", json={"quantity": 1}, headers=ana).get_json()
+
+    schemas = CONTRACT["components"]["schemas"]
+
+    assert set(answered) == set(schemas["Cart"]["properties"])
+    assert set(answered["lines"][0]) == set(schemas["Line"]["properties"])
+
+
+def test_every_refusal_has_its_page() -> None:
+    refusals = [
+        kind
+        for kind in vars(domain).values()
+        if isinstance(kind, type) and issubclass(kind, errors.Refusal) and "title" in vars(kind)
+    ]
+
+    assert refusals
+    for refusal in refusals:
+        status = next(code for base, code in problems.STATUS.items() if issubclass(refusal, base))
+        type_ = problems.problem_type(refusal)
+        page = (PROBLEMS / f"{type_.rpartition('/')[2]}.md").read_text()
+        assert page.startswith(f"# {refusal.title}\n")
+        assert f"Type `{type_}` · status {status}" in page
+
+
+def test_every_problem_promised_has_its_page() -> None:
+    types = re.findall(r"/problems/([a-z-]+)", json.dumps(CONTRACT["components"]["responses"]))
+
+    assert types
+    assert [name for name in types if not (PROBLEMS / f"{name}.md").exists()] == []

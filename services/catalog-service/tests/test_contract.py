@@ -1,0 +1,126 @@
+"""What is promised under contract/ and docs/problems is what the code does."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from catalog import domain, routes
+from common import errors, problems
+from common.db import Database
+from common.testing import published
+from flask import Flask
+from flask.testing import FlaskClient
+from pydantic import BaseModel
+
+SERVICE = Path(__file__).parents[1]
+PROBLEMS = SERVICE.parents[1] / "docs" / "problems"
+CONTRACT: dict[str, Any] = yaml.safe_load((SERVICE / "contract" / "openapi.yaml").read_text())
+# Keywords that bound a value; prose and defaults may differ.
+BOUNDS = {
+    "type", "pattern", "const", "minLength", "maxLength", "minimum", "maximum",
+    "exclusiveMinimum", "minItems", "maxItems", "required", "additionalProperties",
+}  # fmt: skip
+
+
+def bounds(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    """*schema* with its references resolved and only its bounds kept."""
+    if "$ref" in schema:
+        target: Any = root
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        return bounds(target, root)
+    kept = {key: value for key, value in schema.items() if key in BOUNDS}
+    if "required" in kept:
+        kept["required"] = sorted(kept["required"])
+    if "items" in schema:
+        kept["items"] = bounds(schema["items"], root)
+    if "properties" in schema:
+        kept["properties"] = {
+            name: bounds(member, root) for name, member in schema["properties"].items()
+        }
+    return kept
+
+
+def test_the_paths_promised_are_the_paths_served(app: Flask) -> None:
+    served = {
+        (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.endpoint != "static"
+    }
+
+    promised = {
+        (path, method)
+        for path, operations in CONTRACT["paths"].items()
+        for method in operations
+        if method != "parameters"
+    }
+
+    assert promised == served
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [("Details", routes.DetailsIn), ("QuoteRequest", routes.QuoteIn), ("Import", routes.ImportIn)],
+)
+def test_the_requests_promised_are_those_taken(name: str, model: type[BaseModel]) -> None:
+    taken = model.model_json_schema()
+
+    promised = CONTRACT["components"]["schemas"][name]
+
+    assert bounds(promised, CONTRACT) == bounds(taken, taken)
+
+
+def test_the_query_promised_is_the_one_taken() -> None:
+    taken = routes.SearchIn.model_json_schema()["properties"]
+
+    parameters = CONTRACT["paths"]["/products"]["get"]["parameters"]
+
+    assert {p["name"]: p["schema"].get("maxLength") for p in parameters} == {
+        name: schema.get("maxLength") for name, schema in taken.items()
+    }
+    assert {p["name"]: p["schema"]["default"] for p in parameters} == {
+        name: schema["default"] for name, schema in taken.items()
+    }
+
+
+def test_the_events_promised_are_those_published(
+    client: FlaskClient, db: Database, staff: dict[str, str]
+) -> None:
+    for price in (950, 990):
+        body = {"name": "Mug", "department": "KITCHEN", "category": "CUPS", "price_minor": price}
+        client.put("/products/MUG-1", json=body, headers=staff)
+
+    told = {event.type: set(event.data) for event in published(db)}
+
+    promised = {
+        path.name.removesuffix(".v1.json"): set(json.loads(path.read_text())["required"])
+        for path in (SERVICE / "contract" / "events").glob("*.json")
+    }
+    assert told == promised
+
+
+def test_every_refusal_has_its_page() -> None:
+    refusals = [
+        kind
+        for kind in vars(domain).values()
+        if isinstance(kind, type) and issubclass(kind, errors.Refusal) and "title" in vars(kind)
+    ]
+
+    assert refusals
+    for refusal in refusals:
+        status = next(code for base, code in problems.STATUS.items() if issubclass(refusal, base))
+        type_ = problems.problem_type(refusal)
+        page = (PROBLEMS / f"{type_.rpartition('/')[2]}.md").read_text()
+        assert page.startswith(f"# {refusal.title}\n")
+        assert f"Type `{type_}` · status {status}" in page
+
+
+def test_every_problem_promised_has_its_page() -> None:
+    types = re.findall(r"/problems/([a-z-]+)", json.dumps(CONTRACT["components"]["responses"]))
+
+    assert types
+    assert [name for name in types if not (PROBLEMS / f"{name}.md").exists()] == []

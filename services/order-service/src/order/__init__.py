@@ -1,0 +1,1 @@
+"""Orders, their history and their deadlines."""

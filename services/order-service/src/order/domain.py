@@ -1,0 +1,156 @@
+"""Orders: what they are, and the refusals that can be explained. No I/O, no clock, no framework."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from common.errors import Conflict, Invalid, NotFound, Unavailable
+
+
+class OrderStatus(StrEnum):
+    """schema.org/OrderStatus, less the parts we do not model."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+
+
+class CancelReason(StrEnum):
+    OUT_OF_STOCK = "out_of_stock"
+    PAYMENT_DECLINED = "payment_declined"
+    CUSTOMER_CANCELLED = "customer_cancelled"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+
+
+class OrderNotFound(NotFound):
+    title = "There is no such order"
+
+
+class NotCancellable(Conflict):
+    title = "The order can no longer be cancelled"
+
+
+class UnknownSku(Invalid):
+    title = "The catalog does not know a product of the order"
+
+
+class PriceChanged(Conflict):
+    title = "The price has changed"
+
+
+class CardNumberRefused(Invalid):
+    title = "Card numbers are not accepted here"
+
+
+class CatalogUnavailable(Unavailable):
+    title = "Prices cannot be checked at the moment"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    sku: str
+    name: str
+    quantity: int
+    unit_price_minor: int  # minor units of Order.currency (ISO 4217)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What the catalog quotes for one SKU."""
+
+    name: str
+    unit_price_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order without its lines, which never change and are seldom needed.
+
+    stock_settled, payment_settled: that neighbour has nothing more to do for it.
+    """
+
+    id: str
+    customer_id: str
+    email: str
+    currency: str
+    total_minor: int
+    payment_method: str
+    status: OrderStatus
+    placed_at: datetime
+    updated_at: datetime
+    cancel_reason: CancelReason | None = None
+    cancellation_requested: CancelReason | None = None
+    stock_settled: bool = False
+    payment_settled: bool = False
+    version: int = 1
+    nudges: int = 0
+    traceparent: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        return self.stock_settled and self.payment_settled
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    version: int
+    status: OrderStatus
+    event: str
+    at: datetime
+
+
+def merged(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Quantities by SKU, in the order of first mention: two lines of one SKU are one."""
+    quantities: dict[str, int] = {}
+    for sku, quantity in lines:
+        quantities[sku] = quantities.get(sku, 0) + quantity
+    return quantities
+
+
+def priced(quantities: Mapping[str, int], prices: Mapping[str, Price]) -> tuple[OrderLine, ...]:
+    """Raises UnknownSku, naming every SKU without a price."""
+    unknown = sorted(quantities.keys() - prices.keys())
+    if unknown:
+        raise UnknownSku(f"{len(unknown)} of {len(quantities)} products", unknown=unknown)
+    return tuple(
+        OrderLine(sku, prices[sku].name, quantity, prices[sku].unit_price_minor)
+        for sku, quantity in quantities.items()
+    )
+
+
+def total(lines: Iterable[OrderLine]) -> int:
+    """In minor units of the order's currency."""
+    return sum(line.quantity * line.unit_price_minor for line in lines)
+
+
+def check_total(lines: Iterable[OrderLine], expected_minor: int | None) -> None:
+    """The shopper pays what they saw, or is asked again. Raises PriceChanged."""
+    actual = total(lines)
+    if expected_minor is not None and expected_minor != actual:
+        raise PriceChanged(
+            "the order costs another sum now", expected_minor=expected_minor, actual_minor=actual
+        )
+
+
+# ISO/IEC 7812: 12 to 19 digits; schemes use 13 to 19.
+CARD_DIGITS = range(13, 20)
+
+
+def holds_card_number(text: str) -> bool:
+    """Whether *text* contains a run of 13 to 19 digits, perhaps grouped, that passes Luhn."""
+    run: list[int] = []
+    for character in f"{text}|":
+        if character in "0123456789":
+            run.append(int(character))
+        elif character not in " -" or not run:
+            if len(run) in CARD_DIGITS and _luhn(run):
+                return True
+            run = []
+    return False
+
+
+def _luhn(digits: list[int]) -> bool:
+    """ISO/IEC 7812-1 annex B."""
+    doubled = [d * 2 - 9 * (d > 4) for d in digits[-2::-2]]
+    return (sum(doubled) + sum(digits[-1::-2])) % 10 == 0

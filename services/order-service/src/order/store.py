@@ -1,0 +1,233 @@
+"""Orders in PostgreSQL. Knows SQL and `domain`; decides nothing."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    Integer,
+    MetaData,
+    Row,
+    SmallInteger,
+    Table,
+    Text,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import UUID
+
+from order.domain import CancelReason, HistoryEntry, Order, OrderLine, OrderStatus
+
+metadata = MetaData()
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", UUID(as_uuid=False), primary_key=True),
+    Column("customer_id", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("total_minor", BigInteger, nullable=False),
+    Column("payment_method", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("cancel_reason", Text),
+    Column("cancellation_requested", Text),
+    Column("stock_settled", Boolean, nullable=False),
+    Column("payment_settled", Boolean, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("placed_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("deadline_at", DateTime(timezone=True), nullable=False),
+    Column("next_nudge_at", DateTime(timezone=True)),
+    Column("nudges", Integer, nullable=False),
+    Column("traceparent", Text),
+)
+order_lines = Table(
+    "order_lines",
+    metadata,
+    Column("order_id", UUID(as_uuid=False), primary_key=True),
+    Column("position", SmallInteger, primary_key=True),
+    Column("sku", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("unit_price_minor", BigInteger, nullable=False),
+)
+order_history = Table(
+    "order_history",
+    metadata,
+    Column("order_id", UUID(as_uuid=False), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
+
+def add(
+    tx: Connection,
+    order: Order,
+    lines: Sequence[OrderLine],
+    *,
+    deadline_at: datetime,
+    next_nudge_at: datetime,
+) -> None:
+    """The order, its lines and the first entry of its history: three statements."""
+    tx.execute(
+        insert(orders).values(
+            id=order.id,
+            customer_id=order.customer_id,
+            email=order.email,
+            currency=order.currency,
+            total_minor=order.total_minor,
+            payment_method=order.payment_method,
+            status=order.status,
+            version=order.version,
+            stock_settled=False,
+            payment_settled=False,
+            placed_at=order.placed_at,
+            updated_at=order.updated_at,
+            deadline_at=deadline_at,
+            next_nudge_at=next_nudge_at,
+            nudges=0,
+            traceparent=order.traceparent,
+        )
+    )
+    tx.execute(
+        insert(order_lines).values(
+            [
+                {
+                    "order_id": order.id,
+                    "position": position,
+                    "sku": line.sku,
+                    "name": line.name,
+                    "quantity": line.quantity,
+                    "unit_price_minor": line.unit_price_minor,
+                }
+                for position, line in enumerate(lines)
+            ]
+        )
+    )
+    add_history(tx, order, "order.placed")
+
+
+def add_history(tx: Connection, order: Order, event: str) -> None:
+    tx.execute(
+        insert(order_history).values(
+            order_id=order.id,
+            version=order.version,
+            status=order.status,
+            event=event,
+            at=order.updated_at,
+        )
+    )
+
+
+def save(tx: Connection, order: Order, event: str) -> None:
+    """The changed order and why it changed. A settled order is watched no longer."""
+    changes: dict[str, Any] = {
+        "status": order.status,
+        "cancel_reason": order.cancel_reason,
+        "cancellation_requested": order.cancellation_requested,
+        "stock_settled": order.stock_settled,
+        "payment_settled": order.payment_settled,
+        "version": order.version,
+        "updated_at": order.updated_at,
+    }
+    if order.settled:
+        changes["next_nudge_at"] = None
+    tx.execute(update(orders).where(orders.c.id == order.id).values(changes))
+    add_history(tx, order, event)
+
+
+def get(tx: Connection, order_id: str) -> Order | None:
+    """The order, its row locked until the transaction ends."""
+    return _one(tx.execute(select(orders).where(orders.c.id == order_id).with_for_update()).first())
+
+
+def find(tx: Connection, order_id: str) -> Order | None:
+    """The order, to look at only."""
+    return _one(tx.execute(select(orders).where(orders.c.id == order_id)).first())
+
+
+def lines_of(tx: Connection, order_id: str) -> tuple[OrderLine, ...]:
+    statement = (
+        select(
+            order_lines.c.sku,
+            order_lines.c.name,
+            order_lines.c.quantity,
+            order_lines.c.unit_price_minor,
+        )
+        .where(order_lines.c.order_id == order_id)
+        .order_by(order_lines.c.position)
+    )
+    return tuple(OrderLine(*row) for row in tx.execute(statement))
+
+
+def history_of(tx: Connection, order_id: str) -> tuple[HistoryEntry, ...]:
+    rows = tx.execute(
+        select(order_history)
+        .where(order_history.c.order_id == order_id)
+        .order_by(order_history.c.version)
+    )
+    return tuple(HistoryEntry(r.version, OrderStatus(r.status), r.event, r.at) for r in rows)
+
+
+def page(tx: Connection, customer_id: str, before: str | None, limit: int) -> list[Order]:
+    """The customer's orders, newest first, from the one after *before* on."""
+    statement = select(orders).where(orders.c.customer_id == customer_id)
+    if before:
+        statement = statement.where(orders.c.id < before)
+    return [_order(row) for row in tx.execute(statement.order_by(orders.c.id.desc()).limit(limit))]
+
+
+def due_for_nudge(tx: Connection, now: datetime, limit: int) -> list[tuple[Order, datetime]]:
+    """Orders that have waited too long, with their deadlines; locked, others' locks skipped."""
+    statement = (
+        select(orders)
+        .where(orders.c.next_nudge_at <= now)
+        .order_by(orders.c.next_nudge_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [(_order(row), row.deadline_at) for row in tx.execute(statement)]
+
+
+def schedule_nudge(tx: Connection, order_id: str, at: datetime) -> None:
+    tx.execute(
+        update(orders)
+        .where(orders.c.id == order_id)
+        .values(next_nudge_at=at, nudges=orders.c.nudges + 1)
+    )
+
+
+def _one(row: Row[Any] | None) -> Order | None:
+    return _order(row) if row else None
+
+
+def _order(row: Row[Any]) -> Order:
+    return Order(
+        id=row.id,
+        customer_id=row.customer_id,
+        email=row.email,
+        currency=row.currency,
+        total_minor=row.total_minor,
+        payment_method=row.payment_method,
+        status=OrderStatus(row.status),
+        placed_at=row.placed_at,
+        updated_at=row.updated_at,
+        cancel_reason=CancelReason(row.cancel_reason) if row.cancel_reason else None,
+        cancellation_requested=(
+            CancelReason(row.cancellation_requested) if row.cancellation_requested else None
+        ),
+        stock_settled=row.stock_settled,
+        payment_settled=row.payment_settled,
+        version=row.version,
+        nudges=row.nudges,
+        traceparent=row.traceparent,
+    )

@@ -1,0 +1,203 @@
+"""What the order service does: one function per use case, in the caller's transaction.
+
+None commits; the edge does. The order row's lock decides between confirm and cancel.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from common import tracing
+from common.errors import IllegalTransition
+from common.events import Event, publish
+from common.ids import new_id
+from sqlalchemy import Connection
+
+from order import domain, saga, store
+from order.domain import (
+    CancelReason,
+    HistoryEntry,
+    Order,
+    OrderLine,
+    OrderNotFound,
+    OrderStatus,
+)
+
+# A shopper waits minutes, not hours; a provider's webhook may take some of them.
+DEADLINE = timedelta(minutes=15)
+# A step takes well under a second; thirty is a lost message, not a slow one.
+NUDGE_AFTER = timedelta(seconds=30)
+NUDGE_AFTER_MAX = timedelta(minutes=5)
+# Events worth a line in the history although they change no state.
+NOTED = frozenset({"stock.reserved"})
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What a shopper asks for, priced. time_scale divides the saga's deadlines."""
+
+    customer_id: str
+    email: str
+    currency: str
+    payment_method: str
+    lines: tuple[OrderLine, ...]
+    time_scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order with all that belongs to it, to be shown."""
+
+    order: Order
+    lines: tuple[OrderLine, ...]
+    history: tuple[HistoryEntry, ...]
+
+
+def place_order(tx: Connection, placement: Placement, now: datetime) -> OrderView:
+    """Accept the order, `pending`. Publishes order.placed."""
+    order = Order(
+        id=new_id(),
+        customer_id=placement.customer_id,
+        email=placement.email,
+        currency=placement.currency,
+        total_minor=domain.total(placement.lines),
+        payment_method=placement.payment_method,
+        status=OrderStatus.PENDING,
+        placed_at=now,
+        updated_at=now,
+        traceparent=tracing.current_traceparent(),
+    )
+    store.add(
+        tx,
+        order,
+        placement.lines,
+        deadline_at=now + DEADLINE / placement.time_scale,
+        next_nudge_at=now + NUDGE_AFTER / placement.time_scale,
+    )
+    publish(tx, _event("order.placed", order, placement.lines))
+    entry = HistoryEntry(order.version, order.status, "order.placed", now)
+    return OrderView(order, placement.lines, (entry,))
+
+
+def read_order(tx: Connection, order_id: str, customer_id: str | None) -> OrderView:
+    """customer_id: whose it must be; None for staff. Raises OrderNotFound."""
+    order = store.find(tx, order_id)
+    if order is None or customer_id not in {None, order.customer_id}:
+        raise OrderNotFound(f"order {order_id} does not exist", order_id=order_id)
+    return _view(tx, order)
+
+
+def list_orders(tx: Connection, customer_id: str, before: str | None, limit: int) -> list[Order]:
+    """The customer's orders, newest first."""
+    return store.page(tx, customer_id, before, limit)
+
+
+def cancel_order(tx: Connection, order_id: str, customer_id: str, now: datetime) -> OrderView:
+    """Ask for the cancellation; payment answers. Again is the same as once.
+
+    Raises OrderNotFound, NotCancellable. Publishes order.cancellation_requested.
+    """
+    order = store.get(tx, order_id)
+    if order is None or order.customer_id != customer_id:
+        raise OrderNotFound(f"order {order_id} does not exist", order_id=order_id)
+    step = saga.ask_to_cancel(order, CancelReason.CUSTOMER_CANCELLED)
+    after = _apply(tx, order, step, "order.cancellation_requested", now)
+    return _view(tx, after)
+
+
+def advance(tx: Connection, order_id: str, event_type: str, now: datetime) -> None:
+    """A neighbour's answer moves the order on. Raises IllegalTransition.
+
+    Publishes order.confirmed or order.cancelled when the answer decides.
+    """
+    order = store.get(tx, order_id)
+    if order is None:
+        raise IllegalTransition(f"{event_type} for order {order_id}, which does not exist")
+    _apply(tx, order, saga.after(order, event_type), event_type, now)
+
+
+def nudge_waiting_orders(
+    tx: Connection, now: datetime, limit: int, *, time_scale: float = 1.0
+) -> int:
+    """Ask again for every step that did not come in time; return how many.
+
+    An order past its deadline starts to cancel.
+    """
+    due = store.due_for_nudge(tx, now, limit)
+    for order, deadline_at in due:
+        with tracing.resumed_span("nudge order", order.traceparent, **{"app.order.id": order.id}):
+            step = saga.nudge(order, past_deadline=now >= deadline_at)
+            log.warning("order_nudged", order_id=order.id, publishes=step.publishes)
+            if step.order == order:
+                _publish(tx, order, step.publishes)
+            else:
+                _apply(tx, order, step, step.publishes[0], now)
+            pause = min(NUDGE_AFTER * 2 ** min(order.nudges + 1, 8), NUDGE_AFTER_MAX)
+            store.schedule_nudge(tx, order.id, now + pause / time_scale)
+    return len(due)
+
+
+def _apply(tx: Connection, before: Order, step: saga.Step, event: str, now: datetime) -> Order:
+    """Save what *step* changed, with its line of history, and publish what follows."""
+    noted = event in NOTED and before.status is OrderStatus.PENDING
+    if step.order == before and not noted:
+        return before
+    after = replace(step.order, version=before.version + 1, updated_at=now)
+    store.save(tx, after, event)
+    _publish(tx, after, step.publishes)
+    return after
+
+
+def _publish(tx: Connection, order: Order, event_types: Sequence[str]) -> None:
+    for event_type in event_types:
+        needs_lines = event_type in {"order.placed", "order.confirmed"}
+        lines = store.lines_of(tx, order.id) if needs_lines else ()
+        publish(tx, _event(event_type, order, lines))
+
+
+def _event(event_type: str, order: Order, lines: Sequence[OrderLine]) -> Event:
+    """As `contract/events/` describes it."""
+    data: dict[str, Any] = {"order_id": order.id}
+    match event_type:
+        case "order.placed":
+            data |= {
+                "customer_id": order.customer_id,
+                "amount_minor": order.total_minor,
+                "currency": order.currency,
+                "payment_method": order.payment_method,
+                "lines": [{"sku": line.sku, "quantity": line.quantity} for line in lines],
+            }
+        case "order.confirmed":
+            data |= _addressee(order) | {
+                "lines": [
+                    {
+                        "sku": line.sku,
+                        "name": line.name,
+                        "quantity": line.quantity,
+                        "unit_price_minor": line.unit_price_minor,
+                    }
+                    for line in lines
+                ],
+            }
+        case "order.cancellation_requested":
+            data |= {"reason": order.cancellation_requested}
+        case "order.cancelled":
+            data |= _addressee(order) | {"reason": order.cancel_reason}
+    return Event(event_type, order.id, data)
+
+
+def _addressee(order: Order) -> dict[str, Any]:
+    return {
+        "customer_id": order.customer_id,
+        "email": order.email,
+        "total_minor": order.total_minor,
+        "currency": order.currency,
+    }
+
+
+def _view(tx: Connection, order: Order) -> OrderView:
+    return OrderView(order, store.lines_of(tx, order.id), store.history_of(tx, order.id))

@@ -1,0 +1,1 @@
+"""Payments, the operations asked of the provider, and the ledger."""

@@ -1,0 +1,201 @@
+"""The mailbox's book in SQLite: every mail once, every delivery of it. Append-only.
+
+A delivery is written in one transaction that ends before the sender hears 250, so `kill -9`
+loses nothing that was accepted. Triggers hold "append-only" against our own mistakes.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+
+from simulators.mailbox.mail import KIND_HEADER, ORDER_ID_HEADER, Mail
+
+FILE_NAME = "mailbox.sqlite3"
+
+# One process holds the book (see `startup`), so a lock this old is a stuck one, not a busy one.
+BUSY_TIMEOUT_S = 5
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS messages (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  message_id TEXT UNIQUE,
+  sender TEXT NOT NULL,
+  recipients TEXT NOT NULL,
+  subject TEXT,
+  order_id TEXT,
+  kind TEXT,
+  headers TEXT NOT NULL,
+  text TEXT,
+  html TEXT,
+  received_at TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS messages_by_order ON messages (order_id, seq);
+CREATE TABLE IF NOT EXISTS recipients (
+  address TEXT NOT NULL,
+  message_seq INTEGER NOT NULL REFERENCES messages (seq),
+  PRIMARY KEY (address, message_seq)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS deliveries (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  message_seq INTEGER NOT NULL REFERENCES messages (seq),
+  recipients TEXT NOT NULL,
+  at TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS deliveries_by_message ON deliveries (message_seq);
+"""
+
+TABLES = ("messages", "recipients", "deliveries")
+TRIGGER = """
+CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table}
+  BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;
+"""
+
+DELIVERIES = "(SELECT count(*) FROM deliveries WHERE message_seq = messages.seq) AS deliveries"
+
+# What a list may be narrowed by, and how.
+CONDITIONS = {
+    "to": "seq IN (SELECT message_seq FROM recipients WHERE address = lower(:to))",
+    "order_id": "order_id = :order_id",
+    "kind": "kind = :kind",
+}
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Who it came from and whom it is for (RFC 5321), which the mail itself need not say."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    received_at: str  # RFC 3339, UTC
+
+
+class Book:
+    """One connection, one user at a time."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(
+            data_dir / FILE_NAME,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        self._connection.row_factory = sqlite3.Row
+        # NORMAL in WAL survives the death of the process; only a power cut could take a commit.
+        self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
+        triggers = [
+            TRIGGER.format(table=table, verb=verb)
+            for table in TABLES
+            for verb in ("UPDATE", "DELETE")
+        ]
+        self._connection.executescript(SCHEMA + "".join(triggers))
+
+    def deliver(self, envelope: Envelope, mail: Mail) -> bool:
+        """Keep the mail; whether it is new. One whose Message-ID is known is only counted.
+
+        That is duplicate suppression as Cyrus and Dovecot do it, but for the whole mail and not
+        for each recipient. A mail without a Message-ID is always new.
+        """
+        with self._transaction() as tx:
+            seq = _find(tx, mail.header("Message-ID"))
+            is_new = seq is None
+            if seq is None:
+                seq = _add_message(tx, envelope, mail)
+            tx.execute(
+                "INSERT INTO deliveries (message_seq, recipients, at) VALUES (?, ?, ?)",
+                (seq, json.dumps(envelope.recipients), envelope.received_at),
+            )
+        return is_new
+
+    def list_messages(
+        self, narrowed_by: Mapping[str, str], after: int, *, limit: int
+    ) -> list[sqlite3.Row]:
+        """Messages in the order they came, from the one behind cursor `after` on.
+
+        narrowed_by: any of `to`, `order_id` and `kind`; all given have to match.
+        """
+        conditions = ["seq > :after", *(CONDITIONS[name] for name in narrowed_by)]
+        return self._read(
+            f"SELECT *, {DELIVERIES} FROM messages WHERE {' AND '.join(conditions)}"  # noqa: S608 - constants only
+            " ORDER BY seq LIMIT :limit",
+            {**narrowed_by, "after": after, "limit": limit},
+        )
+
+    def latest(self, *, limit: int) -> list[sqlite3.Row]:
+        """Newest first."""
+        return self._read(
+            f"SELECT *, {DELIVERIES} FROM messages ORDER BY seq DESC LIMIT :limit",  # noqa: S608 - constants only
+            {"limit": limit},
+        )
+
+    def find(self, id: str) -> sqlite3.Row | None:
+        query = f"SELECT *, {DELIVERIES} FROM messages WHERE id = :id"  # noqa: S608 - constants only
+        return next(iter(self._read(query, {"id": id})), None)
+
+    def summary(self) -> dict[str, int]:
+        """How many mails there are, and how many deliveries were suppressed as duplicates."""
+        counted = self._read(
+            "SELECT (SELECT count(*) FROM messages) AS messages,"
+            " (SELECT count(*) FROM deliveries) AS deliveries",
+            {},
+        )[0]
+        messages = int(counted["messages"])
+        return {"messages": messages, "duplicates": int(counted["deliveries"]) - messages}
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def _read(self, query: str, arguments: Mapping[str, object]) -> list[sqlite3.Row]:
+        with self._lock:
+            return self._connection.execute(query, arguments).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+
+def _find(tx: sqlite3.Connection, message_id: str | None) -> int | None:
+    row = tx.execute("SELECT seq FROM messages WHERE message_id = ?", (message_id,)).fetchone()
+    return None if row is None else int(row["seq"])
+
+
+def _add_message(tx: sqlite3.Connection, envelope: Envelope, mail: Mail) -> int:
+    message = {
+        "id": f"msg_{token_hex(12)}",
+        "message_id": mail.header("Message-ID"),
+        "sender": envelope.sender,
+        "recipients": json.dumps(envelope.recipients),
+        "subject": mail.header("Subject"),
+        "order_id": mail.header(ORDER_ID_HEADER),
+        "kind": mail.header(KIND_HEADER),
+        "headers": json.dumps(mail.headers),
+        "text": mail.text,
+        "html": mail.html,
+        "received_at": envelope.received_at,
+    }
+    seq = tx.execute(
+        "INSERT INTO messages (id, message_id, sender, recipients, subject, order_id, kind,"
+        " headers, text, html, received_at) VALUES (:id, :message_id, :sender, :recipients,"
+        " :subject, :order_id, :kind, :headers, :text, :html, :received_at)",
+        message,
+    ).lastrowid
+    assert seq is not None
+    tx.executemany(
+        "INSERT OR IGNORE INTO recipients VALUES (?, ?)",
+        [(address.lower(), seq) for address in envelope.recipients],
+    )
+    return seq

@@ -1,0 +1,58 @@
+"""Every request the provider refuses, and why. Knows nothing of HTTP; `problems` picks statuses."""
+
+
+class Refusal(Exception):
+    """A foreseen refusal; `title` is constant per class, `members` are for machines.
+
+    Members never hold card data: a refusal ends up in answers, in the book and in spans.
+    """
+
+    title = "The request was refused"
+
+    def __init__(self, **members: object) -> None:
+        super().__init__(self.title)
+        self.members = members
+
+
+class IllegalTransition(Refusal):
+    title = "The payment is not in a state that allows this"
+
+
+class AmountOutOfRange(Refusal):
+    title = "The amount is outside what the provider moves"
+
+
+class AmountTooLarge(Refusal):
+    title = "The amount is larger than what was authorized"
+
+
+class UnsupportedCurrency(Refusal):
+    title = "The provider does not take this currency"
+
+
+class UnknownPaymentMethod(Refusal):
+    title = "No such payment method"
+
+
+class NotATestCard(Refusal):
+    title = "The card number is none of the documented test cards"
+
+
+class PaymentNotFound(Refusal):
+    title = "No such payment"
+
+
+class Unauthorized(Refusal):
+    title = "The API key is missing or wrong"
+
+
+class IdempotencyKeyMissing(Refusal):
+    title = "Every POST needs an Idempotency-Key of 1 to 255 printable ASCII characters"
+
+
+class IdempotencyKeyReused(Refusal):
+    title = "The Idempotency-Key was used for another request"
+
+
+class Malformed(Refusal):
+    title = "The request is malformed"

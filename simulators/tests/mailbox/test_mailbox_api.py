@@ -1,0 +1,132 @@
+"""The mails as JSON and as pages."""
+
+import pytest
+from flask.testing import FlaskClient
+from simulators.mailbox.api import create_app
+from simulators.mailbox.book import Book, Envelope
+from simulators.mailbox.mail import parse
+
+RAW = b"""\
+Message-ID: <1@shop>\r
+Subject: <b>Confirmed</b>\r
+X-Order-Id: ORDER-1\r
+X-Message-Kind: order.confirmed\r
+Content-Type: text/html; charset=utf-8\r
+\r
+<h1>Thank you</h1><script>steal()</script>"""
+
+
+@pytest.fixture
+def client(book: Book) -> FlaskClient:
+    return create_app(book).test_client()
+
+
+@pytest.fixture
+def message_id(book: Book, client: FlaskClient) -> str:
+    """The id of a mail that was delivered."""
+    came = Envelope("shop@cartwright.test", ("ada@customer.test",), "2026-01-01T00:00:00.000Z")
+    book.deliver(came, parse(RAW))
+    delivered: str = client.get("/messages").get_json()["messages"][0]["id"]
+    return delivered
+
+
+def test_a_list_shows_mails_without_their_bodies(client: FlaskClient, message_id: str) -> None:
+    assert client.get("/messages?order_id=ORDER-1&kind=order.confirmed").get_json() == {
+        "messages": [
+            {
+                "id": message_id,
+                "message_id": "<1@shop>",
+                "from": "shop@cartwright.test",
+                "to": ["ada@customer.test"],
+                "subject": "<b>Confirmed</b>",
+                "order_id": "ORDER-1",
+                "kind": "order.confirmed",
+                "received_at": "2026-01-01T00:00:00.000Z",
+                "deliveries": 1,
+            }
+        ],
+        "next": None,
+    }
+
+
+def test_a_mail_is_shown_in_full(client: FlaskClient, message_id: str) -> None:
+    message = client.get(f"/messages/{message_id}").get_json()
+
+    assert message["html"] == "<h1>Thank you</h1><script>steal()</script>"
+    assert message["text"] is None
+    assert ["X-Order-Id", "ORDER-1"] in message["headers"]
+
+
+def test_mails_are_listed_page_by_page(client: FlaskClient, book: Book) -> None:
+    came = Envelope("shop@cartwright.test", ("ada@customer.test",), "2026-01-01T00:00:00.000Z")
+    for number in range(5):
+        book.deliver(came, parse(f"Message-ID: <{number}@shop>\r\n\r\n".encode()))
+
+    first = client.get("/messages?limit=3").get_json()
+    rest = client.get(f"/messages?limit=3&after={first['next']}").get_json()
+
+    listed = [message["message_id"] for message in first["messages"] + rest["messages"]]
+    assert listed == [f"<{number}@shop>" for number in range(5)]
+    assert rest["next"] is None
+
+
+def test_the_page_of_a_mail_shows_its_html_in_a_sandbox(
+    client: FlaskClient, message_id: str
+) -> None:
+    page = client.get(f"/messages/{message_id}/view")
+
+    assert "&lt;b&gt;Confirmed&lt;/b&gt;" in page.text
+    assert "steal()" not in page.text
+    assert f'<iframe sandbox title="The mail as HTML" src="/messages/{message_id}/html">' in (
+        page.text
+    )
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+def test_the_html_of_a_mail_runs_no_script_even_by_itself(
+    client: FlaskClient, message_id: str
+) -> None:
+    policy = client.get(f"/messages/{message_id}/html").headers["Content-Security-Policy"]
+
+    assert policy.startswith("sandbox; default-src 'none';")
+    assert "script" not in policy
+
+
+def test_the_inbox_links_to_its_mails(client: FlaskClient, message_id: str) -> None:
+    page = client.get("/")
+
+    assert f'href="/messages/{message_id}/view"' in page.text
+    assert '<meta name="color-scheme" content="light dark">' in page.text
+
+
+def test_an_empty_inbox_says_so(client: FlaskClient) -> None:
+    assert "No mail has come yet." in client.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/messages/msg_0", 404),
+        ("/messages/msg_0/view", 404),
+        ("/messages/msg_0/html", 404),
+        ("/nowhere", 404),
+        ("/messages?limit=0", 400),
+        ("/messages?limit=1001", 400),
+        ("/messages?after=x", 400),
+    ],
+)
+def test_every_error_is_a_problem(client: FlaskClient, path: str, status: int) -> None:
+    response = client.get(path)
+
+    assert response.status_code == status
+    assert response.content_type == "application/problem+json"
+    assert response.get_json()["status"] == status
+
+
+def test_a_bug_is_told_without_detail(client: FlaskClient, book: Book) -> None:
+    book.close()
+
+    response = client.get("/summary")
+
+    assert response.status_code == 500
+    assert set(response.get_json()) == {"type", "title", "status"}

@@ -1,0 +1,43 @@
+"""docs/simulators.md says what the provider does: every token, card and problem, and no other."""
+
+import re
+from pathlib import Path
+
+from simulators.payment_provider import problems
+from simulators.payment_provider.behaviours import BEHAVIOURS, TEST_CARDS, WELL_KNOWN_TOKENS
+
+DOCUMENT = next(
+    folder / "docs/simulators.md"
+    for folder in Path(__file__).parents
+    if (folder / "docs/simulators.md").exists()
+).read_text()
+
+
+def rows() -> list[list[str]]:
+    """The cells of every table row, without their code marks."""
+    lines = re.findall(r"^\| (.*) \|$", DOCUMENT, re.MULTILINE)
+    return [[cell.strip().replace("`", "") for cell in line.split(" | ")] for line in lines]
+
+
+def test_every_token_is_documented_with_its_decline_code() -> None:
+    documented = {row[0]: row[2] for row in rows() if row[0].startswith("pm_")}
+
+    assert documented == {
+        token: BEHAVIOURS[name].decline_code or "–" for token, name in WELL_KNOWN_TOKENS.items()
+    }
+
+
+def test_every_test_card_is_documented_with_the_token_it_acts_like() -> None:
+    documented = {row[0].replace(" ", ""): (row[1], row[2]) for row in rows() if row[0][0] in "345"}
+
+    assert documented == {
+        number: (card.brand, f"pm_{card.behaviour}") for number, card in TEST_CARDS.items()
+    }
+
+
+def test_every_problem_is_documented_with_its_status() -> None:
+    documented = {row[0]: int(row[1]) for row in rows() if len(row) == 3 and row[1].isdigit()}
+
+    assert documented == {
+        problems.name_of(refusal): status for refusal, status in problems.STATUS_BY_REFUSAL.items()
+    }
