@@ -108,7 +108,7 @@ GOOD_BOOKS = Books(
         f"o-{name}": [
             {
                 "kind": "order_confirmation" if status == "confirmed" else "order_cancellation",
-                "recipients": ["ana@shoppers.example"],
+                "to": ["ana@shoppers.example"],
             }
         ]
         for name, (status, _) in KINDS.items()

@@ -45,7 +45,7 @@ def lost(name: str, key: str) -> Plant:
 
 
 PAYMENT = {"status": "captured", "amount_minor": 500, "captured_minor": 500, "currency": "USD"}
-MAIL = {"kind": "order_confirmation", "recipients": ["ana@shoppers.example"]}
+MAIL = {"kind": "order_confirmation", "to": ["ana@shoppers.example"]}
 EVENT = {"event_id": "e-9", "event_type": "order.confirmed", "subject": CONFIRMED}
 
 PLANTED: list[tuple[str, str, Plant]] = [
@@ -125,7 +125,7 @@ PLANTED: list[tuple[str, str, Plant]] = [
     ("one_mail_an_order", "no mail", lost("mails", CONFIRMED)),
     ("one_mail_an_order", "the wrong mail", field("mails", BAD_CARD, [MAIL])),
     ("one_mail_an_order", "to somebody else",
-     field("mails", CONFIRMED, [{**MAIL, "recipients": ["eve@shoppers.example"]}])),
+     field("mails", CONFIRMED, [{**MAIL, "to": ["eve@shoppers.example"]}])),
     ("one_mail_an_order", "about nothing", field("mails", "o-ghost", [MAIL])),
     ("messages_settled", "a message is left", field("queues", "q", QueueDepth(1, 0, 0, 0))),
     ("messages_settled", "in flight for ever", field("queues", "q", QueueDepth(0, 1, 0, 0))),

@@ -17,7 +17,7 @@ def check(books: Books) -> Iterator[Violation]:
         if kinds != wanted:
             yield Violation(f"{order['status']} order got the mails {kinds}", order_id, trace_id)
         for mail in mails:
-            if order["email"] not in mail["recipients"]:
+            if order["email"] not in mail["to"]:
                 yield Violation("mail went to somebody else", order_id, trace_id)
     for order_id in books.mails.keys() - books.orders.keys():
         yield Violation("mail about an order that does not exist", order_id)

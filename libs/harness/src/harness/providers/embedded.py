@@ -41,6 +41,7 @@ class EmbeddedProvider:
     python_path: Sequence[Path] = ()
     dies_with_us: bool = False
     capabilities: frozenset[Capability] = field(default=frozenset(Capability), init=False)
+    _launched: "subprocess.Popen[bytes] | None" = field(default=None, init=False, repr=False)
 
     def start(self, names: Sequence[str] | None = None) -> Endpoints:
         """Returns the endpoints of the stack that runs already, if one does.
@@ -56,7 +57,7 @@ class EmbeddedProvider:
         """Like `start`, and yields the supervisor's state as it changes, until it is running."""
         supervisor = None
         if not self.home.is_locked():
-            supervisor = self._launch(names)
+            supervisor = self._launched = self._launch(names)
         give_up_at = time.monotonic() + START_WITHIN_S
         while time.monotonic() < give_up_at:
             exit_code = supervisor.poll() if supervisor else None
@@ -120,13 +121,18 @@ class EmbeddedProvider:
         """Raises `TimeoutError` if the supervisor is still there after a while."""
         state = self.home.read_state()
         supervisor = processes.same_process(state["supervisor"]) if state else None
-        if supervisor is None:
-            return
-        supervisor.send_signal(signal.SIGTERM)
+        if supervisor:
+            supervisor.send_signal(signal.SIGTERM)
+            self._await_unlocked(supervisor.pid)
+        if self._launched:
+            # Whoever it was, it is ours to reap: a zombie keeps its pid.
+            self._launched.wait(STOP_WITHIN_S)
+
+    def _await_unlocked(self, pid: int) -> None:
         give_up_at = time.monotonic() + STOP_WITHIN_S
         while self.home.is_locked():
             if time.monotonic() > give_up_at:
-                raise TimeoutError(f"the supervisor (pid {supervisor.pid}) does not stop")
+                raise TimeoutError(f"the supervisor (pid {pid}) does not stop")
             time.sleep(POLL_S)
 
     def logs(self, name: str, lines: int = 50) -> list[str]:

@@ -1,0 +1,153 @@
+"""The whole embedded stack for real, with services that do nothing. Starts it twice."""
+
+import json
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import fake_shop
+import httpx
+import psutil
+import psycopg2
+import pytest
+import redis
+from harness import outline, processes, stack, supervisor
+from harness.endpoints import Endpoints
+from harness.eventually import eventually
+from harness.home import Home
+from harness.providers.role_names import AUDITOR, every_role
+
+REPOSITORY = Path(__file__).parents[3]
+GONE_WITHIN_S = 10
+
+
+@pytest.fixture(scope="module")
+def python_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fake_shop.write(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="module")
+def repo_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkout's infrastructure without its services, so that no real migration runs."""
+    root = tmp_path_factory.mktemp("repository")
+    (root / "infra").symlink_to(REPOSITORY / "infra")
+    return root
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    installed = REPOSITORY / ".cartwright" / "emulator-env"
+    if installed.exists():
+        shutil.copytree(installed, home / "emulator-env", symlinks=True)
+    return home
+
+
+@pytest.fixture(scope="module")
+def running(home: Path, repo_root: Path, python_path: Path) -> Iterator[Endpoints]:
+    with stack.running(home, repo_root=repo_root, python_path=[python_path]) as endpoints:
+        yield endpoints
+
+
+def test_every_service_is_ready_and_listens_where_no_other_stack_does(running: Endpoints) -> None:
+    usual = set(outline.validated(REPOSITORY / outline.TOPOLOGY).ports.values())
+
+    answers = {name: httpx.get(f"{url}/readyz") for name, url in running.services.items()}
+
+    assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(
+        fake_shop.SERVICES, 200
+    )
+    assert not usual & {httpx.URL(url).port for url in running.services.values()}
+
+
+def test_a_service_is_told_its_database_queues_and_neighbours(running: Endpoints) -> None:
+    told = httpx.get(f"{running.services['order']}/environment").json()
+
+    assert told["QUEUE_URL"] == running.queue_urls["order-inbox"]
+    assert told["DEAD_LETTER_QUEUE_URL"] == running.dead_letter_queue_urls["order-inbox"]
+    assert told["TOPIC_ARN"] == running.topic_arns["order-events"]
+    assert told["CATALOG_URL"] == running.services["catalog"]
+    assert "order_service:" in told["DATABASE_URL"]
+    assert (told["SERVICE_ROLE"], told["JWT_SECRET"]) == ("web", running.jwt_secret)
+
+
+def test_the_developers_own_environment_does_not_leak_in(running: Endpoints) -> None:
+    told = httpx.get(f"{running.services['auth']}/environment").json()
+
+    assert "PYTEST_CURRENT_TEST" not in told
+    assert told["AWS_CONFIG_FILE"] == "/dev/null"
+
+
+def test_the_infrastructure_answers_at_its_endpoints(running: Endpoints) -> None:
+    assert redis.Redis.from_url(running.redis_url).ping()
+    for url in (running.payment_provider_url, running.mailbox_url, running.trace_query_url):
+        assert httpx.get(f"{url}/healthz").status_code == 200
+    sqs = boto3.client(
+        "sqs",
+        endpoint_url=running.aws_endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    assert set(sqs.list_queues()["QueueUrls"]) == {
+        *running.queue_urls.values(),
+        *running.dead_letter_queue_urls.values(),
+    }
+
+
+def test_the_database_has_a_role_for_everybody(running: Endpoints) -> None:
+    for dsn, role in ((running.postgres_dsn, "postgres"), (running.auditor_dsn, AUDITOR)):
+        connection = psycopg2.connect(dsn)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_user, current_setting('fsync')")
+            assert cursor.fetchone() == (role, "on")
+            cursor.execute("SELECT rolname FROM pg_roles")
+            assert set(every_role(fake_shop.SERVICES)) <= {row[0] for row in cursor.fetchall()}
+        connection.close()
+
+
+def test_a_running_stack_is_found_and_not_started_twice(running: Endpoints, home: Path) -> None:
+    with stack.running(home) as found:
+        assert found.services == running.services
+
+    assert stack.endpoints(home) is not None, "leaving the block must not stop what it only found"
+
+
+@pytest.mark.parametrize("name", ["order-web", "order-worker", "postgres", "emulator"])
+def test_whatever_is_killed_comes_back_in_its_place(
+    running: Endpoints, home: Path, name: str
+) -> None:
+    killed = supervisor.kill(home, name, signal.SIGKILL)
+
+    eventually(lambda: is_ready_again(home, name, killed), GONE_WITHIN_S, f"{name} to come back")
+    assert httpx.get(f"{running.services['order']}/readyz").status_code == 200
+
+
+def is_ready_again(home: Path, name: str, killed: int) -> bool:
+    process = (Home(home).read_state() or {})["processes"][name]
+    return process["state"] == "ready" and process["pid"] != killed
+
+
+def test_a_killed_supervisor_leaves_nothing_and_the_next_start_is_clean(
+    running: Endpoints, home: Path, repo_root: Path, python_path: Path
+) -> None:
+    state = Home(home).read_state() or {}
+    tree = psutil.Process(state["supervisor"]["pid"]).children(recursive=True)
+    before = {p.pid: {"pid": p.pid, "create_time": p.create_time()} for p in tree}
+    assert {p["pid"] for p in state["processes"].values()} <= before.keys()
+
+    psutil.Process(state["supervisor"]["pid"]).kill()
+
+    eventually(
+        lambda: not [p for p in before.values() if processes.same_process(p)],
+        GONE_WITHIN_S,
+        "every process to end",
+    )
+    with stack.running(home, repo_root=repo_root, python_path=[python_path]) as again:
+        assert again.services == running.services, "a warm start keeps its ports"
+        assert again.queue_urls == running.queue_urls
+        exits = [json.loads(line) for line in Home(home).restarts_file.read_text().splitlines()]
+        assert {line["process"] for line in exits} >= {"order-web", "postgres"}
+    assert stack.endpoints(home) is None
