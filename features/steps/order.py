@@ -1,5 +1,6 @@
 """Steps about placing, cancelling and looking at an order."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,9 +28,11 @@ class Checkout:
     shopper: Shopper
     lines: list[Line]
     trace_id: str = ""
-    key: str = "the only key"
+    key: str = "the-only-key"
     card: str = GOOD_CARD
     answers: list[dict[str, Any]] = field(default_factory=list)
+    # Set once there is an order: asks for the cancellation, in the trace of the checkout.
+    cancel: Callable[[], dict[str, Any]] = field(init=False)
 
     @property
     def order_id(self) -> str:
@@ -60,6 +63,9 @@ def has_in_cart(stage: Stage, sku: str, name: str, quantity: int) -> Checkout:
 def orders(checkout: Checkout) -> None:
     with checkout.shopper.checkout() as checkout.trace_id:
         checkout.place()
+        checkout.cancel = checkout.shopper.in_this_trace(
+            lambda: checkout.shopper.cancel(checkout.order_id)
+        )
 
 
 @when(parsers.re(r"(she|he) orders with a card that is (?P<kind>.+)"))
@@ -86,7 +92,7 @@ def sends_again(checkout: Checkout) -> None:
 
 @when("she cancels at once")
 def cancels(checkout: Checkout) -> None:
-    checkout.shopper.cancel(checkout.order_id)
+    checkout.cancel()
 
 
 @when(parsers.re(r"(her|his) order is confirmed"))

@@ -35,6 +35,14 @@ def test_nobody_has_no_password(passwords: Passwords) -> None:
             passwords.check(None, password)
 
 
+def test_whoever_guesses_nobodys_password_is_still_nobody() -> None:
+    guessed = Passwords()
+    guessed._nobodys_hash = guessed.hash(PASSWORD)
+
+    with pytest.raises(WrongCredentials):
+        guessed.check(None, PASSWORD)
+
+
 def test_a_stranger_costs_a_hash_as_anybody_does() -> None:
     """Of the work, not of the clock: with all turns taken a stranger waits for one too."""
     busy = Passwords()

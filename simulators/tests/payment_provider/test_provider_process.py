@@ -125,6 +125,8 @@ def collector() -> Iterator[tuple[str, "SimpleQueue[ExportTraceServiceRequest]"]
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
-        yield f"http://127.0.0.1:{server.server_port}", received
-        server.shutdown()
-        serving.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", received
+        finally:
+            server.shutdown()
+            serving.join()

@@ -1,6 +1,7 @@
 """`cartwright down`: stop the shop; with `--wipe` forget everything it knew."""
 
 import shutil
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,9 +36,14 @@ def down(
         EmbeddedProvider(place, stack.repository()).stop()
     console.print("Stopped." if was_running else "Nothing was running.")
     if wipe:
-        for folder in DATA:
-            shutil.rmtree(place.path / folder, ignore_errors=True)
-        shutil.rmtree(unprivileged.substitute(place.path / "postgres"), ignore_errors=True)
-        for file in DATA_FILES:
-            (place.path / file).unlink(missing_ok=True)
-        console.print(f"Deleted its data in {place.path}.")
+        _wipe(place.path)
+        console.print(f"Deleted its data in {place.path}.", soft_wrap=True)
+
+
+def _wipe(home: Path) -> None:
+    elsewhere = unprivileged.substitute(home / "postgres")
+    for folder in [*(home / name for name in DATA), elsewhere]:
+        if folder.exists():
+            shutil.rmtree(folder)
+    for file in DATA_FILES:
+        (home / file).unlink(missing_ok=True)

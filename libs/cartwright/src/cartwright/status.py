@@ -80,9 +80,11 @@ def _print(report: Mapping[str, Any]) -> None:
         cells = (row[key] for key in ("pid", "port", "restarts", "cpu_s", "pss_mb"))
         state = f"[{colour}]{row['state']}[/]"
         table.add_row(row["process"], state, *("" if c is None else str(c) for c in cells))
-    console.print(table)
+    if report["processes"]:
+        console.print(table)
     cpu_s = sum(row["cpu_s"] or 0 for row in report["processes"])
     pss_mb = sum(row["pss_mb"] or 0 for row in report["processes"])
-    console.print(f"{report['status']} in {report['home']}: {cpu_s:.1f} s CPU, {pss_mb:.0f} MB")
+    total = f"{report['status']} in {report['home']}: {cpu_s:.1f} s CPU, {pss_mb:.0f} MB"
+    console.print(total, soft_wrap=True)
     for note in report["notes"]:
-        console.print(f"[yellow]note[/] {note}")
+        console.print(f"[yellow]note[/] {note}", soft_wrap=True)

@@ -206,6 +206,6 @@ def _pages(url: str, member: str, headers: Mapping[str, str]) -> Iterator[Row]:
             params = {"limit": PAGE_SIZE} | ({"after": after} if after is not None else {})
             page = http.get(url, params=params).raise_for_status().json()
             yield from page[member]
-            after = page.get("next_cursor")
+            after = page["next"]
             if after is None:
                 return

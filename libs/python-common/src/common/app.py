@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 import structlog
 from flask import Blueprint, Flask, Response, g, request
 from opentelemetry.instrumentation.flask import FlaskInstrumentor
-from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from sqlalchemy.exc import SQLAlchemyError
 
 from common import auth, drain, logs, problems, tracing
@@ -51,7 +50,6 @@ def create_app(
     FlaskInstrumentor().instrument_app(  # type: ignore[no-untyped-call]
         app, excluded_urls=UNTRACED
     )
-    HTTPXClientInstrumentor().instrument()
     return app
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -29,7 +30,8 @@ def service_name() -> str:
 def install(role: str) -> None:
     """Export this process's spans by OTLP over HTTP, if an endpoint is configured.
 
-    role: ``web`` or ``worker``. Call once, after any fork: the exporter has a thread.
+    Calls by httpx carry the trace from then on. role: ``web`` or ``worker``. Call once, after
+    any fork: the exporter has a thread.
     """
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return
@@ -43,6 +45,7 @@ def install(role: str) -> None:
     provider = TracerProvider(resource=resource, shutdown_on_exit=True)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
+    HTTPXClientInstrumentor().instrument()
 
 
 def flush(timeout_ms: int = 2_000) -> None:

@@ -60,8 +60,8 @@ def _part_text(part: Message) -> str:
 
 
 def _clean(text: str) -> str:
-    """Bytes that are no UTF-8 become U+FFFD: neither SQLite nor JSON takes a lone surrogate."""
-    try:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    except UnicodeEncodeError:  # A surrogate that stands for no byte, as UTF-7 may contain.
-        return text.encode("utf-8", "replace").decode("utf-8")
+    """Bytes that are no UTF-8 become U+FFFD: neither SQLite nor JSON takes a lone surrogate.
+
+    Raises UnicodeEncodeError for a surrogate that stands for no byte, as UTF-7 may contain.
+    """
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

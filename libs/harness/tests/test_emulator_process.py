@@ -1,0 +1,328 @@
+"""The emulator's process: who may reach it, what it gives and keeps, and when it ends."""
+
+import http.client
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+import psutil
+import pytest
+from botocore.config import Config
+from harness.eventually import eventually
+from harness.providers import emulator, ports
+from harness.providers.temporary_emulator import (
+    EmulatorDidNotStart,
+    RunningEmulator,
+    temporary_emulator,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+REPO = Path(__file__).parents[3]
+# Far less than the 20 s of a long poll.
+ENDS_WITHIN_S = 5
+PROGRAM = REPO / "infra/emulator/cartwright_emulator"
+
+
+@pytest.fixture(scope="module")
+def env_dir() -> Path:
+    return emulator.install(REPO, REPO / ".cartwright", emulator.find_uv())
+
+
+@pytest.fixture(scope="module")
+def running(env_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEmulator]:
+    with temporary_emulator(REPO, env_dir, tmp_path_factory.mktemp("emulator")) as it:
+        yield it
+
+
+# Loading a service's description takes a quarter of a second: once is enough.
+SESSION = boto3.session.Session("test", "test", region_name="us-east-1")
+
+
+def sqs_of(running: RunningEmulator) -> "SQSClient":
+    settings = Config(connect_timeout=2, read_timeout=25, retries={"total_max_attempts": 1})
+    return SESSION.client("sqs", endpoint_url=running.endpoint_url, config=settings)
+
+
+def open_long_poll(running: RunningEmulator, url: str) -> http.client.HTTPConnection:
+    """A connection that is owed the answer to a poll of 20 s; the emulator has read the request."""
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=ENDS_WITHIN_S)
+    poll = json.dumps({"QueueUrl": url, "WaitTimeSeconds": 20})
+    connection.request("POST", "/", poll, {"X-Amz-Target": "AmazonSQS.ReceiveMessage"})
+    # Another request, sent after it, is answered.
+    assert emulator.is_healthy(running.port)
+    return connection
+
+
+# Starting
+
+
+def test_it_does_not_start_with_another_version(env_dir: Path, tmp_path: Path) -> None:
+    """Metadata of another version, found before the installed one."""
+    (tmp_path / "ministack-9.9.9.dist-info").mkdir()
+    metadata = "Metadata-Version: 2.1\nName: ministack\nVersion: 9.9.9\n"
+    (tmp_path / "ministack-9.9.9.dist-info" / "METADATA").write_text(metadata)
+
+    with (
+        pytest.raises(EmulatorDidNotStart) as raised,
+        temporary_emulator(REPO, env_dir, tmp_path / "state", {"PYTHONPATH": str(tmp_path)}),
+    ):
+        pass
+
+    assert "found it 9.9.9" in str(raised.value)
+    assert "uv sync --project infra/emulator --frozen" in str(raised.value)
+
+
+# Health
+
+
+def test_it_is_healthy_where_it_runs_and_nowhere_else(running: RunningEmulator) -> None:
+    elsewhere = ports.choose({"aws": 0}, {}, ephemeral=True)["aws"]
+
+    assert emulator.is_healthy(running.port)
+    assert not emulator.is_healthy(elsewhere)
+
+
+# Who may reach it
+
+
+def test_it_listens_on_loopback_and_on_one_port(running: RunningEmulator) -> None:
+    sockets = psutil.Process(running.pid).net_connections("inet")
+
+    listening = [it.laddr for it in sockets if it.status == psutil.CONN_LISTEN or not it.status]
+
+    assert listening == [("127.0.0.1", running.port)]
+
+
+def test_it_does_not_start_on_another_interface(env_dir: Path, tmp_path: Path) -> None:
+    with (
+        pytest.raises(EmulatorDidNotStart, match=r"listens on 127\.0\.0\.1 only"),
+        temporary_emulator(REPO, env_dir, tmp_path, {"BIND_HOST": "0.0.0.0"}),  # noqa: S104
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/_ministack/reset"), ("OPTIONS", "/"), ("GET", "/_ministack/health"), ("POST", "/")],
+)
+def test_a_web_page_is_refused(running: RunningEmulator, method: str, path: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=5)
+
+    connection.request(method, path, headers={"Origin": "https://somewhere.example"})
+    answer = connection.getresponse()
+
+    assert answer.status == 403
+    assert answer.getheader("Access-Control-Allow-Origin") is None
+    connection.close()
+
+
+def test_a_web_page_cannot_empty_the_queues(running: RunningEmulator) -> None:
+    sqs = sqs_of(running)
+    url = sqs.create_queue(QueueName="kept")["QueueUrl"]
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=5)
+
+    connection.request("POST", "/_ministack/reset", headers={"Origin": "null"})
+    connection.getresponse().read()
+
+    assert sqs.get_queue_url(QueueName="kept")["QueueUrl"] == url
+    connection.close()
+
+
+# Receiving
+
+
+def test_a_poll_whose_caller_hung_up_takes_no_message(running: RunningEmulator) -> None:
+    sqs = sqs_of(running)
+    url = sqs.create_queue(QueueName="abandoned")["QueueUrl"]
+    connection = open_long_poll(running, url)
+
+    connection.close()
+    sqs.send_message(QueueUrl=url, MessageBody="1")
+
+    [message] = sqs.receive_message(
+        QueueUrl=url, MessageSystemAttributeNames=["ApproximateReceiveCount"], WaitTimeSeconds=5
+    )["Messages"]
+    assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+
+
+def test_a_stale_receipt_handle_deletes_nothing(running: RunningEmulator) -> None:
+    """AWS promises neither; this is the answer that a consumer must be able to live with."""
+    sqs = sqs_of(running)
+    url = sqs.create_queue(QueueName="stale")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="1")
+    [first] = sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"]
+    [second] = sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"]
+
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=first["ReceiptHandle"])
+
+    [third] = sqs.receive_message(QueueUrl=url)["Messages"]
+    assert third["MessageId"] == second["MessageId"]
+
+
+# Fills a queue, and counts how many of its messages each operation looks at.
+LOOKS = """
+import asyncio, json, sys
+sys.path.insert(0, sys.argv[1])
+import sqs_arrivals, sqs_delete, sqs_receive
+from ministack.services import sqs
+
+for replacement in (sqs_arrivals, sqs_receive, sqs_delete):
+    replacement.install()
+
+class Watched(list):
+    looks = 0
+    def __iter__(self):
+        for item in super().__iter__():
+            self.looks += 1
+            yield item
+
+def call(action, **request):
+    before = messages.looks
+    answer = asyncio.run(sqs._dispatch(action, {"QueueUrl": url, **request}, url))
+    looks[action] = messages.looks - before
+    return answer
+
+looks, messages = {}, Watched()
+dead = sqs._act_create_queue({"QueueName": "dead"}, "")["QueueUrl"]
+policy = {"deadLetterTargetArn": sqs._get_q(dead)["attributes"]["QueueArn"], "maxReceiveCount": "5"}
+url = sqs._act_create_queue(
+    {"QueueName": "backlog", "Attributes": {"RedrivePolicy": json.dumps(policy)}}, ""
+)["QueueUrl"]
+sqs._get_q(url)["messages"] = messages
+for i in range(1_000):
+    sqs._act_send_message({"QueueUrl": url, "MessageBody": str(i)}, url)
+got = call("ReceiveMessage", MaxNumberOfMessages=10)["Messages"]
+handles = [{"Id": m["Body"], "ReceiptHandle": m["ReceiptHandle"]} for m in got]
+call("DeleteMessageBatch", Entries=handles)
+print(json.dumps({"received": len(got), "left": len(messages), "looks": looks}))
+"""
+
+
+def test_a_backlog_of_a_thousand_costs_no_more_than_the_ten_messages_taken(env_dir: Path) -> None:
+    python, _ = emulator.command(REPO, env_dir)
+
+    ran = subprocess.run(
+        [python, "-c", LOOKS, str(PROGRAM)], check=True, capture_output=True, timeout=30
+    )
+
+    assert json.loads(ran.stdout) == {
+        "received": 10,
+        "left": 990,
+        "looks": {"ReceiveMessage": 10, "DeleteMessageBatch": 10},
+    }
+
+
+# What it keeps
+
+
+def test_a_stopped_emulator_comes_back_with_its_messages(env_dir: Path, tmp_path: Path) -> None:
+    with temporary_emulator(REPO, env_dir, tmp_path) as first:
+        url = sqs_of(first).create_queue(QueueName="kept")["QueueUrl"]
+        sqs_of(first).send_message(QueueUrl=url, MessageBody="1")
+        sqs_of(first).send_message(QueueUrl=url, MessageBody="2")
+        sqs_of(first).receive_message(QueueUrl=url, VisibilityTimeout=600)
+
+    with temporary_emulator(REPO, env_dir, tmp_path) as second:
+        sqs = sqs_of(second)
+        url = sqs.get_queue_url(QueueName="kept")["QueueUrl"]
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+
+    assert [message["Body"] for message in messages] == ["2"]
+
+
+def test_a_killed_emulator_comes_back_with_what_it_saved(env_dir: Path, tmp_path: Path) -> None:
+    saving = {"EMULATOR_SAVE_EVERY_S": "0.1"}
+    saved = tmp_path / "sqs.json"
+    with temporary_emulator(REPO, env_dir, tmp_path, saving) as first:
+        url = sqs_of(first).create_queue(QueueName="kept")["QueueUrl"]
+        sqs_of(first).send_message(QueueUrl=url, MessageBody="before the crash")
+        eventually(
+            lambda: saved.exists() and "before the crash" in saved.read_text(), ENDS_WITHIN_S
+        )
+        psutil.Process(first.pid).kill()
+
+    with temporary_emulator(REPO, env_dir, tmp_path) as second:
+        sqs = sqs_of(second)
+        url = sqs.get_queue_url(QueueName="kept")["QueueUrl"]
+        [message] = sqs.receive_message(QueueUrl=url)["Messages"]
+
+    assert message["Body"] == "before the crash"
+
+
+# When it ends
+
+
+def test_it_ends_promptly_and_answers_its_open_long_polls(env_dir: Path, tmp_path: Path) -> None:
+    with temporary_emulator(REPO, env_dir, tmp_path) as it:
+        url = sqs_of(it).create_queue(QueueName="empty")["QueueUrl"]
+        connection = open_long_poll(it, url)
+        process = psutil.Process(it.pid)
+
+        process.terminate()
+        answer = connection.getresponse()
+        # A zombie until `temporary_emulator` reaps it.
+        eventually(lambda: process.status() == psutil.STATUS_ZOMBIE, ENDS_WITHIN_S)
+
+    assert (answer.status, json.loads(answer.read())) == (200, {})
+    connection.close()
+
+
+# Starts the emulator in a thread that ends, prints its pid once it is healthy, and lives on.
+PARENT = """
+import os, subprocess, sys, threading
+from pathlib import Path
+from harness.providers import emulator
+
+repo, env_dir, state_dir = (Path(argument) for argument in sys.argv[1:4])
+port = int(sys.argv[4])
+parent = {"CARTWRIGHT_PARENT_PID": str(os.getpid())}
+started = []
+def start():
+    started.append(subprocess.Popen(
+        emulator.command(repo, env_dir),
+        env={**os.environ, **emulator.environment(port, state_dir), **parent},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ))
+    while not emulator.is_healthy(port):
+        assert started[0].poll() is None
+thread = threading.Thread(target=start)
+thread.start()
+thread.join()
+print(started[0].pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+def test_it_ends_with_its_parent_but_not_with_the_thread_that_started_it(
+    env_dir: Path, tmp_path: Path
+) -> None:
+    port = ports.choose({"aws": 0}, {}, ephemeral=True)["aws"]
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(REPO), str(env_dir), str(tmp_path), str(port)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert parent.stdin is not None
+    assert parent.stdout is not None
+    child = psutil.Process(int(parent.stdout.readline()))
+    try:
+        sqs = sqs_of(RunningEmulator(port, child.pid, f"http://127.0.0.1:{port}"))
+        sqs.create_queue(QueueName="q")  # It answers, though the thread that started it is gone.
+
+        parent.kill()
+        parent.communicate()
+
+        gone, orphans = psutil.wait_procs([child], timeout=ENDS_WITHIN_S)
+    finally:
+        for process in (parent, child):
+            if process.pid in psutil.pids():
+                process.kill()
+    assert (gone, orphans) == ([child], [])
+    assert '"q"' in (tmp_path / "sqs.json").read_text()
