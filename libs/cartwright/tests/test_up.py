@@ -6,7 +6,7 @@ from cartwright import up
 def test_only_ports_that_moved_are_mentioned() -> None:
     ports = {"usual": {"auth": 8001, "cart": 8002}, "used": {"auth": 8001, "cart": 20123}}
 
-    assert up.moved_ports(ports) == ["port 8002 is not ours, so cart listens on 20123"]
+    assert up.moved_ports(ports) == ["port 8002 was taken, so cart listens on 20123"]
 
 
 def test_progress_names_what_is_still_awaited() -> None:

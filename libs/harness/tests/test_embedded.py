@@ -132,7 +132,7 @@ def test_whatever_is_killed_comes_back_in_its_place(
 
 def is_ready_again(home: Path, name: str, killed: int) -> bool:
     process = (Home(home).read_state() or {})["processes"][name]
-    return process["state"] == "ready" and process["pid"] != killed
+    return bool(process["state"] == "ready" and process["pid"] != killed)
 
 
 def test_a_killed_supervisor_leaves_nothing_and_the_next_start_is_clean(

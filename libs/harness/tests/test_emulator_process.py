@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 REPO = Path(__file__).parents[3]
 # Far less than the 20 s of a long poll.
 ENDS_WITHIN_S = 5
-PROGRAM = REPO / "infra/emulator/cartwright_emulator"
 
 
 @pytest.fixture(scope="module")
@@ -163,59 +162,6 @@ def test_a_stale_receipt_handle_deletes_nothing(running: RunningEmulator) -> Non
 
     [third] = sqs.receive_message(QueueUrl=url)["Messages"]
     assert third["MessageId"] == second["MessageId"]
-
-
-# Fills a queue, and counts how many of its messages each operation looks at.
-LOOKS = """
-import asyncio, json, sys
-sys.path.insert(0, sys.argv[1])
-import sqs_arrivals, sqs_delete, sqs_receive
-from ministack.services import sqs
-
-for replacement in (sqs_arrivals, sqs_receive, sqs_delete):
-    replacement.install()
-
-class Watched(list):
-    looks = 0
-    def __iter__(self):
-        for item in super().__iter__():
-            self.looks += 1
-            yield item
-
-def call(action, **request):
-    before = messages.looks
-    answer = asyncio.run(sqs._dispatch(action, {"QueueUrl": url, **request}, url))
-    looks[action] = messages.looks - before
-    return answer
-
-looks, messages = {}, Watched()
-dead = sqs._act_create_queue({"QueueName": "dead"}, "")["QueueUrl"]
-policy = {"deadLetterTargetArn": sqs._get_q(dead)["attributes"]["QueueArn"], "maxReceiveCount": "5"}
-url = sqs._act_create_queue(
-    {"QueueName": "backlog", "Attributes": {"RedrivePolicy": json.dumps(policy)}}, ""
-)["QueueUrl"]
-sqs._get_q(url)["messages"] = messages
-for i in range(1_000):
-    sqs._act_send_message({"QueueUrl": url, "MessageBody": str(i)}, url)
-got = call("ReceiveMessage", MaxNumberOfMessages=10)["Messages"]
-handles = [{"Id": m["Body"], "ReceiptHandle": m["ReceiptHandle"]} for m in got]
-call("DeleteMessageBatch", Entries=handles)
-print(json.dumps({"received": len(got), "left": len(messages), "looks": looks}))
-"""
-
-
-def test_a_backlog_of_a_thousand_costs_no_more_than_the_ten_messages_taken(env_dir: Path) -> None:
-    python, _ = emulator.command(REPO, env_dir)
-
-    ran = subprocess.run(
-        [python, "-c", LOOKS, str(PROGRAM)], check=True, capture_output=True, timeout=30
-    )
-
-    assert json.loads(ran.stdout) == {
-        "received": 10,
-        "left": 990,
-        "looks": {"ReceiveMessage": 10, "DeleteMessageBatch": 10},
-    }
 
 
 # What it keeps

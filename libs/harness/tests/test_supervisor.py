@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,10 @@ def recorded_exits(home: Home, name: str) -> list[dict[str, Any]]:
         return []
     lines = map(json.loads, home.restarts_file.read_text().splitlines())
     return [line for line in lines if line["process"] == name]
+
+
+def is_recorded(home: Home, name: str, pid: int) -> bool:
+    return pid in {line["pid"] for line in recorded_exits(home, name)}
 
 
 def pids_of(home: Home) -> dict[int, float]:
@@ -161,10 +166,7 @@ def test_a_crash_loop_is_given_up_and_harms_nobody_else(home: Home) -> None:
     for _ in range(5):
         eventually(lambda: process_state(home, "neighbour")["state"] == "ready", GONE_WITHIN_S)
         killed = supervisor.kill(home.path, "neighbour", signal.SIGABRT)
-        eventually(
-            lambda pid=killed: pid in {x["pid"] for x in recorded_exits(home, "neighbour")},
-            GONE_WITHIN_S,
-        )
+        eventually(partial(is_recorded, home, "neighbour", killed), GONE_WITHIN_S)
 
     eventually(lambda: process_state(home, "neighbour")["state"] == "failed", GONE_WITHIN_S)
     assert {name: process_state(home, name)["pid"] for name in others} == others

@@ -4,7 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
-from harness.providers.unprivileged import Account, can_reach, own_folder, substitute
+from harness.providers.unprivileged import (
+    Account,
+    can_reach,
+    forget_orphans,
+    own_folder,
+    reachable_copy,
+    substitute,
+)
 
 STRANGER = Account("stranger", uid=65_000, gid=65_000)
 
@@ -46,6 +53,38 @@ def test_a_reachable_folder_is_made_for_its_owner_alone(open_folder: Path) -> No
     assert (status.st_uid, status.st_mode & 0o777) == (STRANGER.uid, 0o700)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_substitute_is_forgotten_once_the_home_it_stands_for_is_gone(open_folder: Path) -> None:
+    homes = [open_folder / "closed" / name for name in ("kept", "gone")]
+    for home in homes:
+        home.mkdir(parents=True)
+    homes[0].parent.chmod(0o700)
+    kept, gone = [own_folder(home / "postgres", STRANGER, shared=open_folder) for home in homes]
+    assert gone.exists()
+
+    homes[1].rmdir()
+    forget_orphans(open_folder)
+
+    assert (kept.exists(), gone.exists()) == (True, False)
+
+
 def test_the_substitute_of_a_folder_is_its_own(tmp_path: Path) -> None:
     assert substitute(tmp_path / "a") != substitute(tmp_path / "b")
     assert substitute(tmp_path / "a") == substitute(tmp_path / "a")
+
+
+def test_programs_out_of_reach_are_copied_to_where_they_can_be_run(open_folder: Path) -> None:
+    package = open_folder / "closed" / "package"
+    package.mkdir(parents=True, mode=0o700)
+    package.parent.chmod(0o700)
+    (package / "program").write_text("#!/bin/sh\n")
+    (package / "program").chmod(0o700)
+
+    copy = reachable_copy([package], "it", STRANGER, shared=open_folder)
+
+    assert copy == open_folder / "cartwright-it" / "package"
+    assert can_reach(copy / "program", STRANGER)
+
+
+def test_programs_within_reach_are_not_copied(open_folder: Path) -> None:
+    assert reachable_copy([open_folder], "it", STRANGER, shared=open_folder) == open_folder

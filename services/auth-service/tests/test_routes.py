@@ -240,7 +240,7 @@ class TestLogin:
         passwords = Passwords()
         blueprints = [
             routes.customers(db, passwords),
-            routes.tokens(db, JWT_SECRET, passwords, LoginLimit(redis_url)),
+            routes.tokens(db, JWT_SECRET, passwords, LoginLimit(redis_url).count),
         ]
         client = common.app.create_app("auth", settings, blueprints, {}).test_client()
 

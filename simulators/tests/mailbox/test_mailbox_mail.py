@@ -43,6 +43,10 @@ def test_headers_are_decoded_and_unfolded_and_found_in_any_case() -> None:
     assert [name for name, _ in parsed.headers][:2] == ["From", "Subject"]
 
 
+def test_a_header_in_plain_utf_8_is_read_as_such() -> None:
+    assert mail.parse("Subject: Grüße\r\n\r\n".encode()).header("Subject") == "Grüße"
+
+
 def test_an_attachment_is_not_taken_for_the_text() -> None:
     parsed = mail.parse(
         b"Content-Type: text/plain\r\nContent-Disposition: attachment\r\n\r\nsaved, not read\r\n"

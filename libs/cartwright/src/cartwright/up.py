@@ -108,7 +108,7 @@ def show(state: Mapping[str, Any]) -> None:
 def moved_ports(ports: Mapping[str, Mapping[str, int]]) -> list[str]:
     """A sentence for each part that does not listen where it usually does."""
     return [
-        f"port {usual} is not ours, so {name} listens on {ports['used'][name]}"
+        f"port {usual} was taken, so {name} listens on {ports['used'][name]}"
         for name, usual in ports["usual"].items()
         if name in ports["used"] and ports["used"][name] != usual
     ]

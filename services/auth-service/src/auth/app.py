@@ -17,7 +17,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     secret = settings.jwt_secret.get_secret_value()
     passwords = Passwords()
     limit = LoginLimit(settings.redis_url)
-    blueprints = [routes.customers(db, passwords), routes.tokens(db, secret, passwords, limit)]
+    blueprints = [
+        routes.customers(db, passwords),
+        routes.tokens(db, secret, passwords, limit.count),
+    ]
     app = common.app.create_app("auth", settings, blueprints, {"database": db.ping})
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]

@@ -1,5 +1,6 @@
 """HTTP in, HTTP out. Parses, hashes, opens the transaction, calls one use case, renders."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import orjson
@@ -11,7 +12,6 @@ from flask import Blueprint, Response, request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from auth import domain, use_cases
-from auth.clients import LoginLimit
 from auth.domain import EMAIL_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, Customer
 from auth.use_cases import AccessToken, Passwords
 
@@ -81,14 +81,20 @@ def customers(db: Database, passwords: Passwords) -> Blueprint:
     return blueprint
 
 
-def tokens(db: Database, secret: str, passwords: Passwords, limit: LoginLimit) -> Blueprint:
-    """Getting an access token. secret: what tokens are signed with."""
+def tokens(
+    db: Database, secret: str, passwords: Passwords, count_login: Callable[[str, str], None]
+) -> Blueprint:
+    """Getting an access token.
+
+    secret: what tokens are signed with. count_login: takes the e-mail address and the network
+        address of an attempt; raises TooManyLogins, LoginLimitUnavailable.
+    """
     blueprint = Blueprint("tokens", __name__)
 
     @blueprint.post("/login")
     def log_in() -> Response:
         body = LoginIn.model_validate_json(request.get_data())
-        limit.count(body.email, request.remote_addr or "")
+        count_login(body.email, request.remote_addr or "")
         with db.transaction() as tx:
             credentials = use_cases.find_credentials(tx, body.email)
         owner = passwords.check(credentials, body.password.get_secret_value())

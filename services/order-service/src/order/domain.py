@@ -1,11 +1,16 @@
 """Orders: what they are, and the refusals that can be explained. No I/O, no clock, no framework."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from common.errors import Conflict, Invalid, NotFound, Unavailable
+
+
+# As the catalog writes them; anything else it would refuse to quote.
+SKU_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 class OrderStatus(StrEnum):
@@ -100,6 +105,15 @@ class HistoryEntry:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order with all that belongs to it, as it was at one moment."""
+
+    order: Order
+    lines: tuple[OrderLine, ...]
+    history: tuple[HistoryEntry, ...]
+
+
 def merged(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
     """Quantities by SKU, in the order of first mention: two lines of one SKU are one."""
     quantities: dict[str, int] = {}
@@ -133,24 +147,36 @@ def check_total(lines: Iterable[OrderLine], expected_minor: int | None) -> None:
         )
 
 
-# ISO/IEC 7812: 12 to 19 digits; schemes use 13 to 19.
+# ISO/IEC 7812: 8 to 19 digits; every scheme that shoppers use has 13 or more.
 CARD_DIGITS = range(13, 20)
+# As people write them: in groups of three to six, e.g. 4-4-4-4 or 4-6-5.
+CARD_GROUP_DIGITS = range(3, 7)
+_DIGITS = re.compile(r"\d+(?:[ -]\d+)*")
 
 
 def holds_card_number(text: str) -> bool:
-    """Whether *text* contains a run of 13 to 19 digits, perhaps grouped, that passes Luhn."""
-    run: list[int] = []
-    for character in f"{text}|":
-        if character in "0123456789":
-            run.append(int(character))
-        elif character not in " -" or not run:
-            if len(run) in CARD_DIGITS and _luhn(run):
-                return True
-            run = []
-    return False
+    """Whether digits in *text*, plain or in groups, could be a card number: 13 to 19 that pass Luhn."""
+    return any(
+        len(digits) in CARD_DIGITS and _luhn(digits)
+        for written in _DIGITS.findall(text)
+        for digits in _readings(re.split("[ -]", written))
+    )
 
 
-def _luhn(digits: list[int]) -> bool:
+def _readings(groups: list[str]) -> Iterator[str]:
+    """What a row of digit groups may stand for: all together, each alone, and neighbours."""
+    yield "".join(groups)
+    yield from groups
+    for start in range(len(groups)):
+        digits = ""
+        for group in groups[start:]:
+            digits += group
+            if len(group) not in CARD_GROUP_DIGITS or len(digits) >= CARD_DIGITS.stop:
+                break
+            yield digits
+
+
+def _luhn(digits: str) -> bool:
     """ISO/IEC 7812-1 annex B."""
-    doubled = [d * 2 - 9 * (d > 4) for d in digits[-2::-2]]
-    return (sum(doubled) + sum(digits[-1::-2])) % 10 == 0
+    values = [int(digit) for digit in reversed(digits)]
+    return (sum(values[::2]) + sum(2 * v - 9 * (v > 4) for v in values[1::2])) % 10 == 0

@@ -6,73 +6,140 @@ when payment has said that no money is held (ADR-0001).
 """
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from common.errors import IllegalTransition
 
 from order.domain import CancelReason, NotCancellable, Order, OrderStatus
 
-PENDING, CONFIRMED, CANCELLED = OrderStatus.PENDING, OrderStatus.CONFIRMED, OrderStatus.CANCELLED
+
+class State(StrEnum):
+    """An order's status, told apart by what its neighbours may still say about it."""
+
+    PENDING = "pending"
+    CANCELLING = "cancelling"  # pending, and payment was asked to void
+    CONFIRMED = "confirmed"
+    OUT_OF_STOCK = "out of stock"  # cancelled: nothing was ever held
+    DECLINED = "declined"  # cancelled: no money is held, the stock has to be released
+    VOIDED = "voided"  # cancelled on request: likewise
+
+
+STATUS = {
+    State.PENDING: OrderStatus.PENDING,
+    State.CANCELLING: OrderStatus.PENDING,
+    State.CONFIRMED: OrderStatus.CONFIRMED,
+    State.OUT_OF_STOCK: OrderStatus.CANCELLED,
+    State.DECLINED: OrderStatus.CANCELLED,
+    State.VOIDED: OrderStatus.CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """to: the state after it. publishes: what follows. stock, payment: which neighbour is done."""
+
+    to: State
+    publishes: str | None = None
+    stock: bool = False
+    payment: bool = False
+
+
+_OUT_OF_STOCK = Transition(State.OUT_OF_STOCK, "order.cancelled", stock=True, payment=True)
+_DECLINED = Transition(State.DECLINED, "order.cancelled", payment=True)
+
+# Every event that may reach an order, by its state. A transition to the same state that settles
+# nothing is an answer to a question asked twice, or to one that lost the race: harmless. What is
+# not here contradicts what a neighbour has said before, and is illegal.
+TRANSITIONS: dict[State, dict[str, Transition]] = {
+    State.PENDING: {
+        "stock.reserved": Transition(State.PENDING),
+        "stock.rejected": _OUT_OF_STOCK,
+        "payment.authorized": Transition(State.CONFIRMED, "order.confirmed"),
+        "payment.declined": _DECLINED,
+    },
+    State.CANCELLING: {
+        "stock.reserved": Transition(State.CANCELLING),
+        "stock.rejected": _OUT_OF_STOCK,
+        # Payment sent it before it was asked to void; the answer to that decides.
+        "payment.authorized": Transition(State.CANCELLING),
+        "payment.declined": _DECLINED,
+        "payment.voided": Transition(State.VOIDED, "order.cancelled", payment=True),
+    },
+    State.CONFIRMED: {
+        "stock.reserved": Transition(State.CONFIRMED),
+        "stock.committed": Transition(State.CONFIRMED, stock=True),
+        "payment.authorized": Transition(State.CONFIRMED),
+        "payment.captured": Transition(State.CONFIRMED, payment=True),
+    },
+    State.OUT_OF_STOCK: {
+        "stock.rejected": Transition(State.OUT_OF_STOCK),
+        "stock.released": Transition(State.OUT_OF_STOCK, stock=True),
+        # The customer asked to cancel before the shop found nothing on the shelf.
+        "payment.voided": Transition(State.OUT_OF_STOCK),
+    },
+    State.DECLINED: {
+        "stock.reserved": Transition(State.DECLINED),
+        "stock.released": Transition(State.DECLINED, stock=True),
+        "payment.declined": Transition(State.DECLINED),
+    },
+    State.VOIDED: {
+        "stock.reserved": Transition(State.VOIDED),
+        "stock.rejected": Transition(State.VOIDED),
+        "stock.released": Transition(State.VOIDED, stock=True),
+        "payment.authorized": Transition(State.VOIDED),
+        "payment.voided": Transition(State.VOIDED),
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What an event leads to: the order after it, and the events that follow."""
+    """What an event leads to: the order after it, and the event that follows."""
 
     order: Order
-    publishes: tuple[str, ...] = ()
+    publishes: str | None = None
 
 
-# Events that may come after the decision and change nothing any more: answers to a question
-# asked twice, or to one that lost the race. Anything else that comes late is illegal.
-HARMLESS: dict[OrderStatus, frozenset[str]] = {
-    PENDING: frozenset({"stock.reserved"}),
-    CONFIRMED: frozenset({"stock.reserved", "payment.authorized"}),
-    CANCELLED: frozenset(
-        {
-            "stock.reserved",
-            "stock.rejected",
-            "payment.authorized",
-            "payment.declined",
-            "payment.voided",
-        }
-    ),
-}
+def state_of(order: Order) -> State:
+    match order.status, order.cancel_reason:
+        case OrderStatus.PENDING, _:
+            return State.CANCELLING if order.cancellation_requested else State.PENDING
+        case OrderStatus.CONFIRMED, _:
+            return State.CONFIRMED
+        case _, CancelReason.OUT_OF_STOCK:
+            return State.OUT_OF_STOCK
+        case _, CancelReason.PAYMENT_DECLINED:
+            return State.DECLINED
+        case _:
+            return State.VOIDED
 
 
 def after(order: Order, event_type: str) -> Step:
     """What *event_type* does to *order*. Raises IllegalTransition."""
-    match (order.status, event_type):
-        case (OrderStatus.PENDING, "stock.rejected"):
-            return cancelled(order, CancelReason.OUT_OF_STOCK, stock=True, payment=True)
-        case (OrderStatus.PENDING, "payment.authorized") if order.cancellation_requested:
-            return Step(order)  # Payment was asked to void, and its answer decides.
-        case (OrderStatus.PENDING, "payment.authorized"):
-            return Step(replace(order, status=CONFIRMED), ("order.confirmed",))
-        case (OrderStatus.PENDING, "payment.declined"):
-            return cancelled(order, CancelReason.PAYMENT_DECLINED, stock=False, payment=True)
-        case (OrderStatus.PENDING, "payment.voided") if order.cancellation_requested:
-            return cancelled(order, order.cancellation_requested, stock=False, payment=True)
-        case (OrderStatus.CONFIRMED, "payment.captured"):
-            return Step(replace(order, payment_settled=True))
-        case (OrderStatus.CONFIRMED, "stock.committed"):
-            return Step(replace(order, stock_settled=True))
-        case (OrderStatus.CANCELLED, "stock.released"):
-            return Step(replace(order, stock_settled=True))
-    if event_type in HARMLESS[order.status]:
-        return Step(order)
-    raise IllegalTransition(f"order {order.id} is {order.status} and got {event_type}")
-
-
-def cancelled(order: Order, reason: CancelReason, *, stock: bool, payment: bool) -> Step:
-    """The order is off. stock, payment: whether that neighbour holds nothing of it."""
-    after_ = replace(
+    state = state_of(order)
+    transition = TRANSITIONS[state].get(event_type)
+    if transition is None:
+        raise IllegalTransition(f"order {order.id} is {state} and got {event_type}")
+    changed = replace(
         order,
-        status=CANCELLED,
-        cancel_reason=reason,
-        stock_settled=stock,
-        payment_settled=payment,
+        status=STATUS[transition.to],
+        cancel_reason=_reason(order, transition.to),
+        stock_settled=order.stock_settled or transition.stock,
+        payment_settled=order.payment_settled or transition.payment,
     )
-    return Step(after_, ("order.cancelled",))
+    return Step(changed, transition.publishes)
+
+
+def _reason(order: Order, state: State) -> CancelReason | None:
+    match state:
+        case State.OUT_OF_STOCK:
+            return CancelReason.OUT_OF_STOCK
+        case State.DECLINED:
+            return CancelReason.PAYMENT_DECLINED
+        case State.VOIDED:
+            return order.cancellation_requested
+        case _:
+            return None
 
 
 def ask_to_cancel(order: Order, reason: CancelReason) -> Step:
@@ -80,23 +147,28 @@ def ask_to_cancel(order: Order, reason: CancelReason) -> Step:
 
     Raises NotCancellable if the order is confirmed.
     """
-    if order.status is CONFIRMED:
-        raise NotCancellable(f"order {order.id} is confirmed", order_id=order.id)
-    if order.status is CANCELLED or order.cancellation_requested:
-        return Step(order)
-    return Step(replace(order, cancellation_requested=reason), ("order.cancellation_requested",))
+    match state_of(order):
+        case State.PENDING:
+            asked = replace(order, cancellation_requested=reason)
+            return Step(asked, "order.cancellation_requested")
+        case State.CONFIRMED:
+            raise NotCancellable(f"order {order.id} is confirmed", order_id=order.id)
+        case _:
+            return Step(order)
 
 
 def nudge(order: Order, *, past_deadline: bool) -> Step:
     """What to ask again of an order that waits: the question its state is waiting on."""
     if order.settled:
         return Step(order)
-    if order.status is CONFIRMED:
-        return Step(order, ("order.confirmed",))
-    if order.status is CANCELLED:
-        return Step(order, ("order.cancelled",))
-    if order.cancellation_requested:
-        return Step(order, ("order.cancellation_requested",))
-    if past_deadline:
-        return ask_to_cancel(order, CancelReason.DEADLINE_EXCEEDED)
-    return Step(order, ("order.placed",))
+    match state_of(order):
+        case State.PENDING if past_deadline:
+            return ask_to_cancel(order, CancelReason.DEADLINE_EXCEEDED)
+        case State.PENDING:
+            return Step(order, "order.placed")
+        case State.CANCELLING:
+            return Step(order, "order.cancellation_requested")
+        case State.CONFIRMED:
+            return Step(order, "order.confirmed")
+        case _:
+            return Step(order, "order.cancelled")

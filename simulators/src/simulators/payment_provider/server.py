@@ -85,7 +85,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         """The worker's last act. A worker that never came up leaves with gunicorn's exit code."""
         if self._book is None:
             return
-        pass
+        telemetry.flush(self._tracing)
         self._book.close()
         os._exit(0)  # Tearing down the interpreter would take a third of SIGTERM's one second.
 

@@ -37,7 +37,9 @@ def _setting(supervisor: Supervisor, launch: Launch) -> specs.Setting:
     usual = shop.ports
     chosen = ports.choose(usual, home.read_ports(), ephemeral=launch.options["ephemeral_ports"])
     home.write_ports(chosen)
-    supervisor.ports = {"usual": usual, "used": chosen}
+    # Nobody looks for an ephemeral stack at the usual ports.
+    expected = {} if launch.options["ephemeral_ports"] else usual
+    supervisor.ports = {"usual": expected, "used": chosen}
     for folder in ("redis", "emulator", "payment-provider", "mailbox"):
         (home.path / folder).mkdir(mode=0o700, exist_ok=True)
     services = launch.options["services"] or list(shop.services)

@@ -14,6 +14,9 @@ CANDIDATES = ("postgres", "nobody")
 # Survives a reboot, unlike /tmp, and everybody can pass through it.
 SHARED_PLACE = Path("/var/tmp")  # noqa: S108  Only folders that are checked to be ours.
 
+# In a substitute: the folder it stands for.
+_STANDS_FOR = "stands-for"
+
 
 class NoUnprivilegedUser(RuntimeError):
     pass
@@ -59,12 +62,27 @@ def _allows(path: Path, who: Account, wanted: int) -> bool:
     return status.st_mode >> shift & wanted == wanted
 
 
-def own_folder(folder: Path, who: Account) -> Path:
-    """*folder*, made for *who* alone; or one under /var/tmp named after it, out of reach of none.
+def own_folder(folder: Path, who: Account, shared: Path = SHARED_PLACE) -> Path:
+    """*folder*, made for *who* alone; or one in *shared* named after it, which *who* can reach.
 
     Raises `PermissionError` if somebody else took that name.
     """
-    place = folder if _ancestors_reachable(folder, who) else substitute(folder)
+    if _ancestors_reachable(folder, who):
+        return _made_for(who, folder)
+    forget_orphans(shared)
+    place = _made_for(who, substitute(folder, shared))
+    (place / _STANDS_FOR).write_text(str(folder))
+    return place
+
+
+def forget_orphans(shared: Path = SHARED_PLACE) -> None:
+    """Delete the substitutes of folders whose parent is gone: nobody will ask for them again."""
+    for marker in shared.glob(f"cartwright-*/{_STANDS_FOR}"):
+        if not Path(marker.read_text()).parent.exists():
+            shutil.rmtree(marker.parent)
+
+
+def _made_for(who: Account, place: Path) -> Path:
     if place.is_symlink():
         raise PermissionError(f"{place} is a link; remove it")
     if not place.exists():
@@ -79,26 +97,29 @@ def _ancestors_reachable(folder: Path, who: Account) -> bool:
     return all(_allows(parent, who, stat.S_IXOTH) for parent in folder.parents)
 
 
-def substitute(folder: Path) -> Path:
+def substitute(folder: Path, shared: Path = SHARED_PLACE) -> Path:
     """Where *folder*'s content lies if its owner-to-be cannot reach it."""
     key = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
-    return SHARED_PLACE / f"cartwright-{key}"
+    return shared / f"cartwright-{key}"
 
 
-def reachable_copy(folders: Sequence[Path], name: str, who: Account) -> Path:
-    """The first of *folders*, or its copy under /var/tmp beside copies of the others.
+def reachable_copy(
+    folders: Sequence[Path], name: str, who: Account, shared: Path = SHARED_PLACE
+) -> Path:
+    """The first of *folders*, or its copy in *shared* beside copies of the others.
 
     A checkout in root's own home cannot be entered by *who*, and neither can its programs.
     Raises `PermissionError` if somebody else took the name of the copy.
     """
     if all(can_reach(folder, who) for folder in folders):
         return folders[0]
-    place = SHARED_PLACE / f"cartwright-{name}"
+    place = shared / f"cartwright-{name}"
     if not place.exists():
         unfinished = place.with_name(f"{place.name}.{os.getpid()}")
         for folder in folders:
             shutil.copytree(folder, unfinished / folder.name)
-        unfinished.chmod(0o755)
+        for path in (unfinished, *unfinished.rglob("*")):
+            path.chmod(0o755 if os.access(path, os.X_OK) else 0o644)
         unfinished.rename(place)
     if place.is_symlink() or place.stat().st_uid != os.geteuid():
         raise PermissionError(f"{place} is not ours; remove it")

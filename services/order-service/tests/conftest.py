@@ -1,0 +1,44 @@
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from common.db import Database
+from common.testing import JWT_SECRET, clean_database, migrated_database
+from flask.testing import FlaskClient
+from order.app import create_app
+from order.clients import Catalog
+from order.settings import Settings
+from order_fixtures import Ana, FakeCatalog
+
+
+@pytest.fixture(scope="session")
+def database_url() -> Iterator[str]:
+    with migrated_database("order") as url:
+        yield url
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Database]:
+    with clean_database(database_url) as database:
+        yield database
+
+
+@pytest.fixture
+def catalog() -> FakeCatalog:
+    return FakeCatalog()
+
+
+@pytest.fixture
+def client(db: Database, database_url: str, catalog: FakeCatalog) -> FlaskClient:
+    settings = Settings(
+        database_url=database_url,  # type: ignore[arg-type]
+        jwt_secret=JWT_SECRET,  # type: ignore[arg-type]
+        catalog_url="http://catalog",
+    )
+    http = httpx.Client(transport=httpx.MockTransport(catalog))
+    return create_app(settings, Catalog("http://catalog", http)).test_client()
+
+
+@pytest.fixture
+def ana(client: FlaskClient) -> Ana:
+    return Ana(client)

@@ -1,0 +1,150 @@
+"""The saga succeeds, unwinds from every step, repeats harmlessly, and knows what is illegal."""
+
+import itertools
+from datetime import UTC, datetime
+
+import pytest
+from common.errors import IllegalTransition
+from order import saga
+from order.domain import CancelReason, NotCancellable, Order, OrderStatus
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ORDER = Order(
+    id="o-1", customer_id="ana", email="ana@shoppers.example", currency="USD", total_minor=500,
+    payment_method="pm_ok", status=OrderStatus.PENDING, placed_at=NOW, updated_at=NOW,
+)  # fmt: skip
+ASKED = saga.ask_to_cancel(ORDER, CancelReason.CUSTOMER_CANCELLED).order
+
+
+def run(order: Order, *events: str) -> tuple[Order, list[str]]:
+    published: list[str] = []
+    for event in events:
+        step = saga.after(order, event)
+        order = step.order
+        published += step.publishes
+    return order, published
+
+
+def test_a_paid_order_is_confirmed_and_settles() -> None:
+    order, published = run(
+        ORDER, "stock.reserved", "payment.authorized", "payment.captured", "stock.committed"
+    )
+
+    assert (order.status, order.settled) == (OrderStatus.CONFIRMED, True)
+    assert published == ["order.confirmed"]
+
+
+@pytest.mark.parametrize(
+    ("order", "events", "reason"),
+    [
+        (ORDER, ("stock.rejected",), CancelReason.OUT_OF_STOCK),
+        (ORDER, ("stock.reserved", "payment.declined", "stock.released"),
+         CancelReason.PAYMENT_DECLINED),
+        (ASKED, ("stock.reserved", "payment.voided", "stock.released"),
+         CancelReason.CUSTOMER_CANCELLED),
+        (ASKED, ("payment.voided", "stock.released"), CancelReason.CUSTOMER_CANCELLED),
+        (ASKED, ("stock.reserved", "payment.authorized", "payment.voided", "stock.released"),
+         CancelReason.CUSTOMER_CANCELLED),
+        (ASKED, ("stock.reserved", "payment.declined", "stock.released"),
+         CancelReason.PAYMENT_DECLINED),
+        (ASKED, ("stock.rejected", "payment.voided"), CancelReason.OUT_OF_STOCK),
+    ],
+    ids=["no stock", "declined", "cancelled", "cancelled before stock", "cancelled, authorized late",
+         "cancelled and declined", "cancelled and no stock"],
+)  # fmt: skip
+def test_a_failure_at_any_step_unwinds_to_a_settled_cancellation(
+    order: Order, events: tuple[str, ...], reason: CancelReason
+) -> None:
+    after, published = run(order, *events)
+
+    assert (after.status, after.cancel_reason, after.settled) == (
+        OrderStatus.CANCELLED, reason, True,
+    )  # fmt: skip
+    assert published == ["order.cancelled"]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        ("stock.reserved", "payment.authorized", "payment.captured", "stock.committed"),
+        ("stock.reserved", "payment.declined", "stock.released"),
+        ("stock.rejected",),
+    ],
+    ids=["paid", "declined", "out of stock"],
+)
+def test_every_answer_may_come_twice(events: tuple[str, ...]) -> None:
+    once = run(ORDER, *events)
+
+    assert run(ORDER, *itertools.chain(*[(event, event) for event in events])) == once
+
+
+def test_capture_and_commit_settle_in_either_order() -> None:
+    confirmed, _ = run(ORDER, "stock.reserved", "payment.authorized")
+
+    for events in itertools.permutations(("payment.captured", "stock.committed")):
+        assert run(confirmed, *events)[0].settled
+        assert not run(confirmed, events[0])[0].settled
+
+
+def test_an_authorization_never_confirms_an_order_that_is_being_cancelled() -> None:
+    order, published = run(ASKED, "payment.authorized")
+
+    assert order.status is OrderStatus.PENDING
+    assert published == []
+
+
+@pytest.mark.parametrize(
+    ("status", "event"),
+    [
+        (OrderStatus.PENDING, "payment.captured"),
+        (OrderStatus.PENDING, "payment.voided"),
+        (OrderStatus.PENDING, "stock.committed"),
+        (OrderStatus.PENDING, "stock.released"),
+        (OrderStatus.CONFIRMED, "stock.rejected"),
+        (OrderStatus.CONFIRMED, "stock.released"),
+        (OrderStatus.CONFIRMED, "payment.declined"),
+        (OrderStatus.CONFIRMED, "payment.voided"),
+        (OrderStatus.CANCELLED, "stock.committed"),
+        (OrderStatus.CANCELLED, "payment.captured"),
+    ],
+)
+def test_an_answer_to_a_question_nobody_asked_is_illegal(status: OrderStatus, event: str) -> None:
+    order = {
+        OrderStatus.PENDING: ORDER,
+        OrderStatus.CONFIRMED: run(ORDER, "payment.authorized")[0],
+        OrderStatus.CANCELLED: run(ORDER, "stock.rejected")[0],
+    }[status]
+
+    with pytest.raises(IllegalTransition, match=event):
+        saga.after(order, event)
+
+
+def test_cancelling_asks_payment_once() -> None:
+    assert saga.ask_to_cancel(ORDER, CancelReason.CUSTOMER_CANCELLED).publishes == (
+        "order.cancellation_requested",
+    )
+    assert saga.ask_to_cancel(ASKED, CancelReason.CUSTOMER_CANCELLED) == saga.Step(ASKED)
+
+
+def test_a_confirmed_order_cannot_be_cancelled() -> None:
+    confirmed, _ = run(ORDER, "payment.authorized")
+
+    with pytest.raises(NotCancellable):
+        saga.ask_to_cancel(confirmed, CancelReason.CUSTOMER_CANCELLED)
+
+
+def test_a_nudge_asks_the_question_the_order_waits_on() -> None:
+    confirmed, _ = run(ORDER, "payment.authorized")
+    declined, _ = run(ORDER, "payment.declined")
+
+    assert saga.nudge(ORDER, past_deadline=False).publishes == ("order.placed",)
+    assert saga.nudge(ASKED, past_deadline=True).publishes == ("order.cancellation_requested",)
+    assert saga.nudge(confirmed, past_deadline=True).publishes == ("order.confirmed",)
+    assert saga.nudge(declined, past_deadline=False).publishes == ("order.cancelled",)
+
+
+def test_past_its_deadline_an_order_starts_to_cancel() -> None:
+    step = saga.nudge(ORDER, past_deadline=True)
+
+    assert step.order.cancellation_requested is CancelReason.DEADLINE_EXCEEDED
+    assert step.publishes == ("order.cancellation_requested",)

@@ -1,0 +1,154 @@
+"""Neighbours' answers move real orders on; the watchdog asks for those that do not come."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+from common.db import Database
+from common.events import Event
+from common.testing import deliver, published
+from order import use_cases
+from order.worker import HANDLERS, nudge
+from order_fixtures import Ana
+
+
+def answer(event_type: str, order_id: str) -> Event:
+    return Event(event_type, order_id, {"order_id": order_id})
+
+
+def types(db: Database) -> list[str]:
+    return [event.type for event in published(db)]
+
+
+def test_a_paid_order_is_confirmed_and_settled(db: Database, ana: Ana) -> None:
+    order_id = ana.place().json["id"]
+
+    for event in ("stock.reserved", "payment.authorized", "payment.captured", "stock.committed"):
+        outcome = deliver(db, HANDLERS, answer(event, order_id))
+        assert outcome.dead == []
+
+    order = ana.read(order_id).json
+    assert (order["status"], order["settled"]) == ("confirmed", True)
+    assert [entry["event"] for entry in order["history"]] == [
+        "order.placed", "stock.reserved", "payment.authorized", "payment.captured",
+        "stock.committed",
+    ]  # fmt: skip
+    assert [entry["version"] for entry in order["history"]] == [1, 2, 3, 4, 5]
+    assert types(db) == ["order.placed", "order.confirmed"]
+    assert published(db)[1].data["lines"] == order["lines"]
+
+
+def test_the_same_answer_twice_confirms_once(db: Database, ana: Ana) -> None:
+    order_id = ana.place().json["id"]
+    event = answer("payment.authorized", order_id)
+
+    deliver(db, HANDLERS, event, event)
+    deliver(db, HANDLERS, event, answer("payment.authorized", order_id))
+
+    assert types(db) == ["order.placed", "order.confirmed"]
+
+
+def test_out_of_stock_cancels_and_settles_at_once(db: Database, ana: Ana) -> None:
+    order_id = ana.place().json["id"]
+
+    deliver(db, HANDLERS, answer("stock.rejected", order_id))
+
+    order = ana.read(order_id).json
+    assert (order["status"], order["cancel_reason"], order["settled"]) == (
+        "cancelled", "out_of_stock", True,
+    )  # fmt: skip
+    assert published(db)[1].data["reason"] == "out_of_stock"
+
+
+def test_an_illegal_answer_is_dead_lettered_and_changes_nothing(db: Database, ana: Ana) -> None:
+    order_id = ana.place().json["id"]
+
+    outcome = deliver(
+        db,
+        HANDLERS,
+        answer("payment.captured", order_id),
+        answer("stock.reserved", "0195f000-0000-7000-8000-000000000000"),
+    )
+
+    assert [reason.partition(":")[0] for _, reason in outcome.dead] == ["IllegalTransition"] * 2
+    assert ana.read(order_id).json["version"] == 1
+
+
+def test_confirm_and_cancel_at_the_same_moment_never_both_win(db: Database, ana: Ana) -> None:
+    for number in range(10):
+        order_id = ana.place(f"k-{number}").json["id"]
+        barrier, statuses = threading.Barrier(2), []
+
+        def cancel(
+            barrier: threading.Barrier = barrier,
+            order_id: str = order_id,
+            statuses: list[int] = statuses,
+        ) -> None:
+            barrier.wait()
+            statuses.append(ana.cancel(order_id).status_code)
+
+        thread = threading.Thread(target=cancel)
+        thread.start()
+        barrier.wait()
+        deliver(db, HANDLERS, answer("payment.authorized", order_id))
+        thread.join()
+
+        confirmed = ana.read(order_id).json["status"] == "confirmed"
+        assert statuses == [409 if confirmed else 202]
+
+
+def at(db: Database, later: timedelta) -> int:
+    with db.transaction() as tx:
+        return use_cases.nudge_waiting_orders(tx, datetime.now(UTC) + later, 50)
+
+
+def test_nothing_is_asked_again_too_early(db: Database, ana: Ana) -> None:
+    ana.place()
+
+    assert nudge(db, time_scale=1.0) == 0
+    assert types(db) == ["order.placed"]
+
+
+def test_a_step_that_did_not_come_is_asked_for_again_ever_more_rarely(
+    db: Database, ana: Ana
+) -> None:
+    ana.place()
+
+    nudges = [at(db, timedelta(seconds=31)), at(db, timedelta(seconds=60))]
+    nudges += [at(db, timedelta(seconds=92))]
+
+    assert nudges == [1, 0, 1]
+    assert types(db) == ["order.placed"] * 3
+    first, second, _ = published(db)
+    assert first.data == second.data
+    assert first.id != second.id
+
+
+def test_past_the_deadline_the_order_starts_to_cancel(db: Database, ana: Ana) -> None:
+    order_id = ana.place().json["id"]
+
+    at(db, timedelta(minutes=16))
+    deliver(db, HANDLERS, answer("payment.voided", order_id))
+
+    order = ana.read(order_id).json
+    assert (order["status"], order["cancel_reason"]) == ("cancelled", "deadline_exceeded")
+    assert types(db) == ["order.placed", "order.cancellation_requested", "order.cancelled"]
+
+
+def test_a_settled_order_is_watched_no_longer(db: Database, ana: Ana) -> None:
+    order_id = ana.place().json["id"]
+    deliver(db, HANDLERS, answer("stock.rejected", order_id))
+
+    assert at(db, timedelta(days=1)) == 0
+
+
+def test_two_watchdogs_do_not_ask_twice(db: Database, ana: Ana) -> None:
+    ana.place()
+    later = datetime.now(UTC) + timedelta(seconds=31)
+
+    with db.transaction() as first, db.transaction() as second:
+        asked = (
+            use_cases.nudge_waiting_orders(first, later, 50),
+            use_cases.nudge_waiting_orders(second, later, 50),
+        )
+
+    assert asked == (1, 0)
