@@ -173,7 +173,7 @@ def test_an_unknown_outcome_may_have_happened_or_not() -> None:
 
 def test_a_kill_excuses_only_the_traces_of_that_moment() -> None:
     lossy = field("traces", "t_confirmed", None)(GOOD_BOOKS)
-    killed = Restart("order-worker", at=1.5, signal=9)
+    killed = Restart("order-worker", at=1.5, signal="SIGKILL")
 
     assert broken_by(replace(lossy, restarts=[killed])) == set()
     assert broken_by(replace(lossy, restarts=[replace(killed, at=60.0)])) == {"traces_complete"}

@@ -7,6 +7,7 @@ from common.db import Database
 from common.errors import IllegalTransition
 from common.events import Event
 from common.testing import deliver
+from pydantic import BaseModel
 from sqlalchemy import Connection, text
 
 Handlers = dict[str, Callable[[Connection, Event], None]]
@@ -85,6 +86,24 @@ def test_an_illegal_transition_is_dead_lettered_at_once_and_changes_nothing(db: 
     assert effects(db) == []
     assert outcome.left == []
     assert [reason for _, reason in outcome.dead] == ["IllegalTransition: b cannot do this"]
+
+
+def test_data_of_another_schema_is_dead_lettered_at_once_without_its_values(db: Database) -> None:
+    class Thing(BaseModel):
+        number: int
+
+    def read(tx: Connection, event: Event) -> None:
+        record(tx, event)
+        Thing.model_validate(event.data)
+
+    event = Event("thing.happened", "a", {"number": "a secret"})
+
+    outcome = deliver(db, {"thing.happened": read}, event)
+
+    assert effects(db) == []
+    assert len(outcome.dead) == 1
+    assert outcome.dead[0][1].startswith("ValidationError: number: Input should be a valid integer")
+    assert "a secret" not in outcome.dead[0][1]
 
 
 @pytest.mark.parametrize(

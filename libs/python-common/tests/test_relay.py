@@ -123,3 +123,14 @@ def test_two_relays_do_not_publish_the_same_row(db: Database) -> None:
     assert len(outer.sent) == 10
     assert len(inner.sent) == 5
     assert not set(outer.sent) & set(inner.sent)
+
+
+def test_a_batch_stays_below_what_one_request_may_carry(db: Database) -> None:
+    large = {"padding": "x" * 60_000}
+    record(db, *[Event("thing.happened", str(n), large) for n in range(6)])
+    sns = FakeSns()
+
+    counts = [run(db, sns), run(db, sns), run(db, sns)]
+
+    assert counts == [4, 2, 0]
+    assert len(set(sns.sent)) == 6

@@ -1,1 +1,4 @@
-"""The outside world of the shop: its shoppers, its payment provider, its mail server, its trace store."""
+"""The outside world of the shop.
+
+Its shoppers, its payment provider, its mail server, its trace store.
+"""

@@ -1,6 +1,14 @@
 from datetime import UTC, datetime, timedelta
 
-from simulators.checkout.mix import DECLINING_CARDS, GOOD_CARD, MIX, Persona, stock_levels, visits
+from simulators.checkout.mix import (
+    DECLINING_CARDS,
+    GOOD_CARD,
+    MIX,
+    SPARE,
+    Persona,
+    stock_levels,
+    visits,
+)
 from simulators.journey.domain import Basket, JourneyLine
 
 START = datetime(2017, 5, 1, 8, tzinfo=UTC)
@@ -51,8 +59,10 @@ def test_the_shelf_holds_what_is_wanted_but_for_the_scarce() -> None:
     levels = stock_levels(planned, seed=1)
 
     wanted = {"MUG-1": 2000} | {f"S-{n}": 40 for n in range(50)}
+    plenty = {sku for sku, level in levels.items() if level == wanted[sku] + SPARE}
     scarce = {sku for sku, level in levels.items() if level < wanted[sku]}
     assert levels.keys() == wanted.keys()
     assert len(scarce) == 1
+    assert scarce | plenty == wanted.keys()
     assert all(levels[sku] == wanted[sku] // 2 for sku in scarce)
     assert levels == stock_levels(planned, seed=1)

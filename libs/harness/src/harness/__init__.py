@@ -1,1 +1,4 @@
-"""Provide the infrastructure, drive the shop, read its traces and check its books. Imports no service."""
+"""Provide the infrastructure, drive the shop, read its traces and check its books.
+
+Imports no service.
+"""

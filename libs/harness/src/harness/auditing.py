@@ -101,9 +101,9 @@ def read_restarts(path: Path, since: float) -> list[Restart]:
     ]
     restarts = [
         Restart(
-            str(entry["process"]),
-            datetime.fromisoformat(str(entry["at"])).timestamp(),
-            int(str(entry["signal"])) if entry.get("signal") is not None else None,
+            process=str(entry["process"]),
+            at=datetime.fromisoformat(str(entry["time"])).timestamp(),
+            signal=str(entry["signal"]) if entry["signal"] else None,
         )
         for entry in entries
     ]

@@ -93,11 +93,14 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """A process of ours that ended unexpectedly. at: seconds since the epoch."""
+    """A process of ours that ended unexpectedly.
+
+    at: seconds since the epoch. signal: its name, ``SIGKILL``; None if the process ended itself.
+    """
 
     process: str
     at: float
-    signal: int | None
+    signal: str | None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from common import tracing
 from common.db import Database
 from common.errors import IllegalTransition
-from common.events import Event, MalformedEvent, first_deliveries, parse
+from common.events import Event, MalformedEvent, faults_of, first_deliveries, parse
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -32,7 +32,7 @@ RECEIVES_MAX = 5
 REASON_CHARS_MAX = 500
 
 # What no redelivery mends: a forbidden step, or data that is not of the event's schema.
-NEVER_HANDLEABLE = (IllegalTransition, ValidationError)
+NEVER_HANDLEABLE = (IllegalTransition, MalformedEvent, ValidationError)
 
 log = structlog.get_logger()
 
@@ -173,7 +173,7 @@ def _failed(queue: Queue, delivery: Delivery, error: Exception) -> list[Delivery
 
 def _bury(queue: Queue, message: "MessageTypeDef", error: Exception) -> None:
     """Move *message* to the dead-letter queue, with its attributes and the reason."""
-    reason = f"{type(error).__name__}: {error}"[:REASON_CHARS_MAX]
+    reason = f"{type(error).__name__}: {_words(error)}"[:REASON_CHARS_MAX]
     kept: dict[str, MessageAttributeValueTypeDef] = {
         name: {"DataType": value["DataType"], "StringValue": value["StringValue"]}
         for name, value in message.get("MessageAttributes", {}).items()
@@ -188,6 +188,11 @@ def _bury(queue: Queue, message: "MessageTypeDef", error: Exception) -> None:
     queue.sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])
     log.error("message_dead_lettered", queue=queue.name, reason=reason, exc_info=error)
     trace.get_current_span().set_attribute("app.dead_letter_reason", reason)
+
+
+def _words(error: Exception) -> str:
+    """What is wrong, without the values that were: they may be somebody's data."""
+    return faults_of(error) if isinstance(error, ValidationError) else str(error)
 
 
 def _delete(queue: Queue, done: Sequence[Delivery]) -> None:

@@ -120,11 +120,7 @@ def parse(body: str) -> Event:
     try:
         envelope = _Envelope.model_validate_json(body)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'/'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}"
-            for fault in error.errors(include_url=False, include_input=False)
-        )
-        raise MalformedEvent(faults) from error
+        raise MalformedEvent(faults_of(error)) from error
     return Event(
         type=envelope.type,
         subject=envelope.subject,
@@ -132,6 +128,14 @@ def parse(body: str) -> Event:
         id=envelope.id,
         time=envelope.time,
         traceparent=envelope.traceparent,
+    )
+
+
+def faults_of(error: ValidationError) -> str:
+    """``place: what is wrong`` for each fault, without the values."""
+    return "; ".join(
+        f"{'/'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_input=False)
     )
 
 

@@ -4,7 +4,7 @@ Unpublished rows are found by `published_at IS NULL`, never by a position after 
 positions are taken before commit, so a cursor skips whoever commits late.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from opentelemetry.trace import Span, StatusCode
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # PublishBatch takes ten entries.
 BATCH_SIZE = 10
+# PublishBatch takes 256 KiB in all, attributes included; what is over waits for the next batch.
+BATCH_BYTES_MAX = 240 * 1024
 # A refused entry is tried again after this long, doubled each time, at most RETRY_S_MAX.
 RETRY_S = 0.5
 RETRY_S_MAX = 60.0
@@ -40,7 +42,7 @@ def run_once(db: Database, sns: "SNSClient", topic_arn: str) -> int:
     return len(rows)
 
 
-def _due(tx: Connection) -> list[Row[tuple[int, str, str, str, str | None, int]]]:
+def _due(tx: Connection) -> list[Row[Any]]:
     statement = (
         select(
             outbox.c.position,
@@ -55,14 +57,24 @@ def _due(tx: Connection) -> list[Row[tuple[int, str, str, str, str | None, int]]
         .limit(BATCH_SIZE)
         .with_for_update(skip_locked=True)
     )
-    return list(tx.execute(statement))
+    return _within_bytes(list(tx.execute(statement)))
+
+
+def _within_bytes(rows: list[Row[Any]]) -> list[Row[Any]]:
+    """As many of *rows*, from the first on, as one request may carry; at least one."""
+    size = 0
+    for number, row in enumerate(rows):
+        size += len(row.body.encode())
+        if size > BATCH_BYTES_MAX and number:
+            return rows[:number]
+    return rows
 
 
 def _publish(
     tx: Connection,
     sns: "SNSClient",
     topic_arn: str,
-    rows: list[Row[tuple[int, str, str, str, str | None, int]]],
+    rows: list[Row[Any]],
 ) -> None:
     topic = topic_arn.rpartition(":")[2]
     spans = {
@@ -91,9 +103,7 @@ def _publish(
     _postpone(tx, [row for row in rows if row.event_id in refused])
 
 
-def _entry(
-    row: Row[tuple[int, str, str, str, str | None, int]], span: Span
-) -> "PublishBatchRequestEntryTypeDef":
+def _entry(row: Row[Any], span: Span) -> "PublishBatchRequestEntryTypeDef":
     attributes = {"event_type": row.event_type, "event_id": row.event_id}
     traceparent = tracing.traceparent_of(span) or row.traceparent
     if traceparent:
@@ -116,7 +126,7 @@ def _mark(tx: Connection, positions: list[int]) -> None:
         )
 
 
-def _postpone(tx: Connection, rows: list[Row[tuple[int, str, str, str, str | None, int]]]) -> None:
+def _postpone(tx: Connection, rows: list[Row[Any]]) -> None:
     for row in rows:
         delay_s = min(RETRY_S * 2**row.attempts, RETRY_S_MAX)
         tx.execute(

@@ -4,7 +4,6 @@ import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import FrameType
 
 import structlog
 
@@ -20,6 +19,8 @@ POLL_S_MAX = 0.5
 FAILURE_PAUSE_S_MAX = 5.0
 # Longer than a handler may take (10 s), shorter than ECS's stopTimeout (40 s).
 STOP_WITHIN_S = 25.0
+
+STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 
 log = structlog.get_logger()
 
@@ -92,18 +93,13 @@ def messaging_loops(
 
 
 def run(loops: Sequence[Loop]) -> None:
-    """Run *loops* in a thread each until SIGTERM or SIGINT; then finish, flush and return."""
+    """Run *loops* in a thread each until SIGTERM or SIGINT; then finish, flush and return.
+
+    The signals are blocked and waited for, not handled: a handler that logs or sets an event
+    can meet the lock that the interrupted thread holds, and hang for ever.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # Before the threads, which inherit it.
     stop = threading.Event()
-
-    def ask_to_stop(signum: int, _: FrameType | None) -> None:
-        log.info("stopping", signal=signal.Signals(signum).name)
-        drain.start_draining()
-        stop.set()
-        for loop in loops:
-            loop.wake.set()
-
-    signal.signal(signal.SIGTERM, ask_to_stop)
-    signal.signal(signal.SIGINT, ask_to_stop)
     threads = [
         threading.Thread(target=loop.run, args=(stop,), name=loop.name, daemon=True)
         for loop in loops
@@ -111,7 +107,12 @@ def run(loops: Sequence[Loop]) -> None:
     for thread in threads:
         thread.start()
     log.info("worker_started", loops=[loop.name for loop in loops])
-    stop.wait()
+    received = signal.sigwait(STOP_SIGNALS)
+    log.info("worker_stopping", signal=signal.Signals(received).name)
+    drain.start_draining()
+    stop.set()
+    for loop in loops:
+        loop.wake.set()
     for thread in threads:
         thread.join(STOP_WITHIN_S)
         if thread.is_alive():

@@ -35,6 +35,8 @@ GOOD_CARD = "pm_ok"
 
 # Of the SKUs that are wanted more than once, this share gets only half of what is wanted.
 SCARCE_SHARE = 0.02
+# Of all others there is this much more than is wanted: a shop does not plan to sell its last.
+SPARE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +91,6 @@ def stock_levels(visits: Iterable[Visit], seed: int) -> dict[str, int]:
     repeated = sorted(sku for sku, count in baskets.items() if count > 1)
     shelf = stream(seed, "shelf")
     scarce = set(shelf.sample(repeated, round(len(repeated) * SCARCE_SHARE)))
-    return {sku: total // 2 if sku in scarce else total for sku, total in sorted(wanted.items())}
+    return {
+        sku: total // 2 if sku in scarce else total + SPARE for sku, total in sorted(wanted.items())
+    }

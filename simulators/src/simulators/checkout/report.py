@@ -117,7 +117,8 @@ def _style() -> str:
 
 def _summary(result: Result) -> dict[str, object]:
     """The result without its pictures: for machines that compare runs."""
-    summary = {k: v for k, v in asdict(result).items() if k not in {"findings", "timeline"}}
+    left_out = {"findings", "timeline", "checkouts"}
+    summary = {k: v for k, v in asdict(result).items() if k not in left_out}
     summary["holds"] = result.holds
     summary["invariants"] = {
         finding.checker.name: [asdict(violation) for violation in finding.violations]

@@ -104,6 +104,7 @@ class Result:
     restarts: Sequence[str]
     excused: int
     findings: Sequence[Finding]
+    checkouts: Sequence[Checkout]
     versions: Mapping[str, str]
     traces_url: str
     slowest: Sequence[tuple[Checkout, float]]
@@ -196,9 +197,10 @@ def summarize(observed: Observed) -> Result:
         confirmed_per_s=confirmed / replay_s,
         cpu_ms_per_confirmed=own_cpu_s * 1000 / confirmed if confirmed else None,
         resources=observed.resources,
-        restarts=[f"{r.process} (signal {r.signal})" for r in books.restarts],
+        restarts=[f"{r.process} ({r.signal or 'ended itself'})" for r in books.restarts],
         excused=traces_complete.excused(books),
         findings=observed.findings,
+        checkouts=checkouts,
         versions={name: version(name) for name in VERSIONED},
         traces_url=observed.traces_url,
         slowest=slowest[:SLOWEST_SHOWN],

@@ -1,5 +1,7 @@
 """One run: seed the shelves, replay the baskets, wait until all settled, audit the books."""
 
+import contextlib
+import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -7,14 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from harness import resources
+import psutil
+from harness import processes, stack
 from harness.auditing import read_books
 from harness.books import Checkout
 from harness.checkers import audit
 from harness.client import Shopper, Urls, new_http_client
 from harness.endpoints import Endpoints
 from harness.history import History
-from harness.resources import Usage
+from harness.processes import Usage
 from harness.settling import Unrest, wait_until_settled
 from harness.tokens import staff_token
 from harness.topology import Topology
@@ -78,13 +81,13 @@ def run(
     _stock_the_shop(journey, planned, endpoints, plan.seed)
 
     clock.enter("replay")
-    before, own_before = resources.usage(endpoints.pids), resources.own_usage()
+    before, own_before = _usage(endpoints), processes.usage(os.getpid(), ())
     progress = Progress(len(planned))
     _replay(plan, planned, endpoints, history, stop, progress, display)
 
     clock.enter("settle")
     left = wait_until_settled(endpoints, SETTLE_WITHIN_S, display.settling)
-    after, own_after = resources.usage(endpoints.pids), resources.own_usage()
+    after, own_after = _usage(endpoints), processes.usage(os.getpid(), ())
 
     clock.enter("audit")
     checkouts, done = list(progress.finished), 0
@@ -178,14 +181,24 @@ def _replay(
         raise progress.failures[0]
 
 
+def _usage(endpoints: Endpoints) -> dict[str, Usage]:
+    """By the pids of this moment: a restarted process has another one."""
+    now = stack.endpoints(Path(endpoints.home)) or endpoints
+    found = {}
+    for name, pid in now.pids.items():
+        with contextlib.suppress(psutil.NoSuchProcess):  # It was killed just now.
+            found[name] = processes.usage(pid, now.pids.values())
+    return found
+
+
 def _resources(
     before: Mapping[str, Usage], after: Mapping[str, Usage], own_before: Usage, own_after: Usage
 ) -> list[Resource]:
     """Per process; one that restarted counts from its restart."""
-    nothing = Usage(0.0, 0)
+    nothing = Usage(0.0, 0.0)
     costs = [
-        Resource(name, max(0.0, now.cpu_s - before.get(name, nothing).cpu_s), now.pss_bytes / 2**20)
+        Resource(name, max(0.0, now.cpu_s - before.get(name, nothing).cpu_s), now.pss_mb)
         for name, now in after.items()
     ]
     own_cpu_s = own_after.cpu_s - own_before.cpu_s
-    return [*costs, Resource(results.SHOPPERS, own_cpu_s, own_after.pss_bytes / 2**20)]
+    return [*costs, Resource(results.SHOPPERS, own_cpu_s, own_after.pss_mb)]

@@ -1,4 +1,4 @@
-"""Two pages for people: the latest traces, and one trace as a waterfall. No script, no style file."""
+"""Two pages for people: the latest traces, and one trace as a waterfall. No script."""
 
 from datetime import datetime
 from http import HTTPStatus

@@ -91,25 +91,27 @@ def draw(trace: Trace) -> Waterfall:
     counts = Counter(span.service for _, span in walked)  # keeps the order of first appearance
     colours = {service: number % COLOURS for number, service in enumerate(counts)}
     shown = walked[:ROWS_MAX]
+    whole = extent(trace)
     return Waterfall(
         summary=summarize(trace),
-        rows=tuple(row(trace, depth, span, colours[span.service]) for depth, span in shown),
+        rows=tuple(row(trace, span, depth, colours[span.service], whole) for depth, span in shown),
         hidden=len(walked) - len(shown),
         services=tuple((name, colours[name], spans) for name, spans in counts.items()),
     )
 
 
-def row(trace: Trace, depth: int, span: Span, colour: int) -> Row:
-    start_ns, end_ns = extent(trace)
-    whole = max(1, end_ns - start_ns)
-    left = 100 * (span.start_ns - start_ns) / whole
-    width = max(BAR_MIN_PERCENT, 100 * (span.end_ns - span.start_ns) / whole)
+def row(trace: Trace, span: Span, depth: int, colour: int, whole: tuple[int, int]) -> Row:
+    """whole: start and end of the trace, in nanoseconds."""
+    start_ns, end_ns = whole
+    length_ns = max(1, end_ns - start_ns)
+    left = min(100 - BAR_MIN_PERCENT, 100 * (span.start_ns - start_ns) / length_ns)
+    width = max(BAR_MIN_PERCENT, 100 * (span.end_ns - span.start_ns) / length_ns)
     return Row(
         span=span,
         indent=min(depth, INDENT_MAX),
         colour=colour,
         start_ms=(span.start_ns - start_ns) / NS_PER_MS,
-        left_percent=min(left, 100 - BAR_MIN_PERCENT),
+        left_percent=left,
         width_percent=min(width, 100 - left),
         targets=tuple(targets(trace, span)),
         parent_missing=bool(span.parent_key) and span.parent_key not in trace.by_key,
@@ -133,7 +135,9 @@ def target(trace: Trace, link: Link) -> Target:
 
 def facts(span: Span) -> dict[str, Any]:
     events = {
-        f"event {number} {event.name}": ", ".join(f"{k}={v}" for k, v in event.attributes.items())
+        f"event {number} {event.name}": ", ".join(
+            f"{key}={value!s}" for key, value in event.attributes.items()
+        )
         for number, event in enumerate(span.events, start=1)
     }
     return {"span": span.span_id, **span.attributes, **events, **span.resource}

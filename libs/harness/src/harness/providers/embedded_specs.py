@@ -109,57 +109,41 @@ def aws(setting: Setting, emulator_env: Path) -> ProcessSpec:
 
 
 def simulators(setting: Setting) -> list[ProcessSpec]:
-    """The trace store, the payment provider and the mailbox, in this order."""
-    ports, home = setting.ports, setting.home.path
-    argv = {
-        "trace-store": (
-            "traces",
-            [
-                "simulators.trace_store",
-                "--otlp-port",
-                str(ports["otlp"]),
-                "--query-port",
-                str(ports["traces"]),
-            ],
-        ),
-        "payment-provider": (
-            "payment-provider",
-            [
-                "simulators.payment_provider",
-                "--port",
-                str(ports["payment-provider"]),
-                "--data-dir",
-                str(home / "payment-provider"),
-            ],
-        ),
-        "mailbox": (
-            "mailbox",
-            [
-                "simulators.mailbox",
-                "--smtp-port",
-                str(ports["smtp"]),
-                "--http-port",
-                str(ports["mailbox"]),
-                "--data-dir",
-                str(home / "mailbox"),
-            ],
-        ),
-    }
+    """The trace store, the payment provider and the mailbox."""
+    ports, home = {name: str(port) for name, port in setting.ports.items()}, setting.home.path
     return [
-        ProcessSpec(
-            name=name,
-            kind=Kind.MODULE,
-            argv=[*arguments, "--host", HOST],
-            env={
-                "PAYMENT_PROVIDER_API_KEY": setting.secrets["payment-provider"],
-                "OTEL_EXPORTER_OTLP_ENDPOINT": setting.url("otlp"),
-            },
-            port=ports[port],
-            probe=probes.http(ports[port], "/healthz"),
-            layer=SIMULATORS,
-        )
-        for name, (port, arguments) in argv.items()
+        _simulator(
+            *(setting, "trace-store", "traces", "simulators.trace_store"),
+            *("--otlp-port", ports["otlp"], "--query-port", ports["traces"]),
+        ),
+        _simulator(
+            *(setting, "payment-provider", "payment-provider", "simulators.payment_provider"),
+            *("--port", ports["payment-provider"], "--data-dir", str(home / "payment-provider")),
+        ),
+        _simulator(
+            *(setting, "mailbox", "mailbox", "simulators.mailbox"),
+            *("--smtp-port", ports["smtp"], "--http-port", ports["mailbox"]),
+            *("--data-dir", str(home / "mailbox")),
+        ),
     ]
+
+
+def _simulator(
+    setting: Setting, name: str, port_name: str, module: str, *options: str
+) -> ProcessSpec:
+    port = setting.ports[port_name]
+    return ProcessSpec(
+        name=name,
+        kind=Kind.MODULE,
+        argv=[module, "--host", HOST, *options],
+        env={
+            "PAYMENT_PROVIDER_API_KEY": setting.secrets["payment-provider"],
+            "OTEL_EXPORTER_OTLP_ENDPOINT": setting.url("otlp"),
+        },
+        port=port,
+        probe=probes.http(port, "/healthz"),
+        layer=SIMULATORS,
+    )
 
 
 def database_job(setting: Setting) -> ProcessSpec:

@@ -1,0 +1,172 @@
+"""The audit on a real shop: a small run holds, and every planted fault is named.
+
+The pure checkers are tested beside their source; here the books are read from running services.
+"""
+
+import smtplib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from email.message import EmailMessage
+
+import boto3
+import psycopg2
+import pytest
+from harness import stack, topology
+from harness.auditing import read_books
+from harness.books import Books
+from harness.checkers import CHECKERS, audit
+from harness.endpoints import Endpoints
+from harness.stage import Stage
+from simulators.checkout.results import Plan, Result
+from simulators.checkout.run import run
+from simulators.journey.load import load_sample
+
+TOPOLOGY = topology.load(stack.repository() / "infra" / "topology.yaml")
+PLAN = Plan(journey="sample", baskets=25, speed=1e6, concurrency=8, seed=5, command="test")
+
+Plant = Callable[[Endpoints, Books, str], AbstractContextManager[Books | None]]
+
+
+class Silent:
+    """A display for nobody."""
+
+    def phase(self, name: str) -> None: ...
+    def replaying(self, progress: object) -> None: ...
+    def settling(self, unrest: object) -> None: ...
+    def auditing(self, done: int, total: int) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def result(endpoints: Endpoints, stage: Stage) -> Result:
+    """A small run; *stage* has set up tracing for this process."""
+    assert stage.endpoints == endpoints
+    return run(PLAN, load_sample(), endpoints, TOPOLOGY, stop=threading.Event(), display=Silent())
+
+
+def read(endpoints: Endpoints, result: Result) -> Books:
+    return read_books(endpoints, TOPOLOGY, result.checkouts, (), since=0.0)
+
+
+def broken(books: Books) -> set[str]:
+    return {finding.checker.name for finding in audit(books) if finding.violations}
+
+
+def test_a_small_run_holds(result: Result) -> None:
+    violations = [v for finding in result.findings for v in finding.violations]
+
+    assert violations == []
+    assert result.holds
+    assert result.baskets == PLAN.baskets
+
+
+def sql(there: str, back: str) -> Plant:
+    """Spoil the tables as their owner could, and mend them again. {} is a confirmed order."""
+
+    @contextmanager
+    def plant(endpoints: Endpoints, _: Books, order_id: str) -> Iterator[None]:
+        execute(endpoints, there.format(order_id))
+        yield
+        execute(endpoints, back.format(order_id))
+
+    return plant
+
+
+def execute(endpoints: Endpoints, statement: str) -> None:
+    connection = psycopg2.connect(endpoints.postgres_dsn)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            assert cursor.rowcount > 0, f"nothing was planted by {statement}"
+    finally:
+        connection.close()
+
+
+@contextmanager
+def dead_letter(endpoints: Endpoints, _: Books, __: str) -> Iterator[None]:
+    sqs = boto3.client(
+        "sqs", endpoint_url=endpoints.aws_endpoint_url, region_name="us-east-1",
+        aws_access_key_id="test", aws_secret_access_key="test",  # noqa: S106  The emulator's.
+    )  # fmt: skip
+    url = endpoints.dead_letter_queue_urls["order-inbox"]
+    sqs.send_message(QueueUrl=url, MessageBody="planted")
+    yield
+    sqs.purge_queue(QueueUrl=url)
+
+
+@contextmanager
+def second_mail(endpoints: Endpoints, _: Books, order_id: str) -> Iterator[None]:
+    """Mails cannot be unsent; the order has two from here on."""
+    mail = EmailMessage()
+    mail["To"], mail["From"] = "somebody@shoppers.example", "orders@cartwright.example"
+    mail["X-Order-Id"], mail["X-Message-Kind"] = order_id, "order_confirmation"
+    mail["Message-ID"] = f"<planted.{order_id}@cartwright.example>"
+    mail.set_content("Once more.")
+    with smtplib.SMTP(endpoints.smtp_host, endpoints.smtp_port, timeout=5) as smtp:
+        smtp.send_message(mail)
+    yield
+
+
+@contextmanager
+def lost_trace(_: Endpoints, books: Books, order_id: str) -> Iterator[Books]:
+    traces = dict(books.traces)
+    traces[next(c.trace_id for c in books.checkouts if c.order_id == order_id)] = None
+    yield replace(books, traces=traces)
+
+
+PLANTED: dict[str, Plant] = {
+    "one_final_outcome": sql(
+        "UPDATE \"order\".orders SET stock_settled = false, next_nudge_at = 'infinity'"
+        " WHERE id = '{}'",
+        "UPDATE \"order\".orders SET stock_settled = true, next_nudge_at = NULL WHERE id = '{}'",
+    ),
+    "legal_history": sql(
+        "UPDATE \"order\".order_history SET version = 99 WHERE order_id = '{}' AND version = 2",
+        "UPDATE \"order\".order_history SET version = 2 WHERE order_id = '{}' AND version = 99",
+    ),
+    "price_integrity": sql(
+        "UPDATE catalog.products SET price_minor = price_minor + 1 WHERE sku ="
+        " (SELECT min(sku) FROM \"order\".order_lines WHERE order_id = '{}')",
+        "UPDATE catalog.products SET price_minor = price_minor - 1 WHERE sku ="
+        " (SELECT min(sku) FROM \"order\".order_lines WHERE order_id = '{}')",
+    ),
+    "stock_adds_up": sql(
+        "UPDATE inventory.stock SET on_hand = on_hand + 1 WHERE sku ="
+        " (SELECT min(sku) FROM \"order\".order_lines WHERE order_id = '{}')",
+        "UPDATE inventory.stock SET on_hand = on_hand - 1 WHERE sku ="
+        " (SELECT min(sku) FROM \"order\".order_lines WHERE order_id = '{}')",
+    ),
+    "reservation_follows_order": sql(
+        "UPDATE inventory.reservations SET state = 'held' WHERE order_id = '{}'",
+        "UPDATE inventory.reservations SET state = 'committed' WHERE order_id = '{}'",
+    ),
+    "money_matches": sql(
+        "UPDATE payment.ledger_entries SET amount_minor = amount_minor + 1 WHERE account = 'sales'"
+        " AND payment_id = (SELECT id FROM payment.payments WHERE order_id = '{}')",
+        "UPDATE payment.ledger_entries SET amount_minor = amount_minor - 1 WHERE account = 'sales'"
+        " AND payment_id = (SELECT id FROM payment.payments WHERE order_id = '{}')",
+    ),
+    "messages_settled": dead_letter,
+    "one_mail_an_order": second_mail,
+    "traces_complete": lost_trace,
+}
+
+
+def test_every_invariant_has_a_fault_planted_here() -> None:
+    assert PLANTED.keys() == {checker.name for checker in CHECKERS}
+
+
+@pytest.mark.parametrize("invariant", PLANTED)
+def test_a_fault_planted_in_the_running_shop_is_named(
+    endpoints: Endpoints, result: Result, invariant: str
+) -> None:
+    before = read(endpoints, result)
+    order_id = next(c.order_id for c in result.checkouts if c.outcome == "confirmed")
+    assert order_id is not None
+
+    with PLANTED[invariant](endpoints, before, order_id) as spoiled:
+        after = spoiled or read(endpoints, result)
+
+    assert invariant not in broken(before)
+    assert invariant in broken(after)

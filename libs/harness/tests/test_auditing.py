@@ -1,0 +1,30 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.auditing import read_restarts
+from harness.books import Restart
+
+KILLED = '{"time": "2026-01-01T00:00:10+00:00", "process": "order-worker", "signal": "SIGKILL"}\n'
+ENDED = '{"time": "2026-01-01T00:00:20+00:00", "process": "cart-web", "signal": null}\n'
+START = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+
+
+def test_restarts_are_read_with_their_moment_and_signal(tmp_path: Path) -> None:
+    path = tmp_path / "restarts.jsonl"
+    path.write_text(KILLED + ENDED)
+
+    assert read_restarts(path, since=START) == [
+        Restart("order-worker", START + 10, "SIGKILL"),
+        Restart("cart-web", START + 20, None),
+    ]
+
+
+def test_restarts_of_earlier_runs_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "restarts.jsonl"
+    path.write_text(KILLED + ENDED)
+
+    assert [r.process for r in read_restarts(path, since=START + 15)] == ["cart-web"]
+
+
+def test_a_stack_that_never_lost_a_process_has_no_restarts(tmp_path: Path) -> None:
+    assert read_restarts(tmp_path / "restarts.jsonl", since=0.0) == []

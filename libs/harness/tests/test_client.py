@@ -1,0 +1,94 @@
+"""What a shopper makes of every kind of answer: ok, fail or unknown, and what is sent again."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+from harness.client import Line, ShopDidNotAnswer, Shopper, ShopRefused, Urls
+from harness.history import History, Outcome
+
+URLS = Urls("http://auth", "http://cart", "http://catalog", "http://order")
+PLACED = {"id": "o-1", "status": "pending"}
+IN_FLIGHT = {"type": "/problems/request-in-flight", "title": "in flight", "status": 409}
+CHANGED = {"type": "/problems/price-changed", "title": "changed", "status": 409}
+
+
+class Shop:
+    """Answers from a list, the last one for ever; keeps the requests."""
+
+    def __init__(self, *answers: Callable[[], httpx.Response]) -> None:
+        self.answers = list(answers)
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return answer()
+
+
+def says(status: int, body: object) -> Callable[[], httpx.Response]:
+    return lambda: httpx.Response(status, json=body)
+
+
+def silence() -> httpx.Response:
+    raise httpx.ReadTimeout("the answer was lost")
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.client.RETRY_PAUSE_S", 0.0)
+
+
+def place(shop: Shop) -> tuple[object, History]:
+    history = History()
+    shopper = Shopper("ana", URLS, httpx.Client(transport=httpx.MockTransport(shop)), history)
+    try:
+        return shopper.place_order([Line("MUG-1", 2)], email="a@b.c", payment_method="pm"), history
+    except (ShopRefused, ShopDidNotAnswer) as error:
+        return error, history
+
+
+def test_an_accepted_order_is_ok() -> None:
+    answer, history = place(Shop(says(202, PLACED)))
+
+    (operation,) = history.operations("place_order")
+    assert answer == PLACED
+    assert (operation.outcome, operation.order_id) == (Outcome.OK, "o-1")
+
+
+def test_a_refusal_definitely_did_not_happen() -> None:
+    answer, history = place(Shop(says(409, CHANGED)))
+
+    (operation,) = history.operations()
+    assert isinstance(answer, ShopRefused)
+    assert answer.type == "price-changed"
+    assert (operation.outcome, operation.status) == (Outcome.FAIL, 409)
+
+
+@pytest.mark.parametrize(
+    "last", [silence, says(500, {}), says(503, {})], ids=["silence", "500", "503"]
+)
+def test_no_answer_may_have_happened(last: Callable[[], httpx.Response]) -> None:
+    shop = Shop(last)
+
+    answer, history = place(shop)
+
+    assert isinstance(answer, ShopDidNotAnswer)
+    assert history.operations()[0].outcome is Outcome.UNKNOWN
+    assert len(shop.requests) == 5
+
+
+@pytest.mark.parametrize(
+    "first", [silence, says(503, {}), says(409, IN_FLIGHT)], ids=["silence", "503", "in flight"]
+)
+def test_what_is_not_answered_is_sent_again_with_the_same_key(
+    first: Callable[[], httpx.Response],
+) -> None:
+    shop = Shop(first, says(202, PLACED))
+
+    answer, history = place(shop)
+
+    keys = {request.headers["Idempotency-Key"] for request in shop.requests}
+    assert answer == PLACED
+    assert (len(shop.requests), len(keys)) == (2, 1)
+    assert len(history.operations()) == 1

@@ -1,0 +1,76 @@
+"""A worker's loops: they outlive failures, wake one another, and end on a signal."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+from common.worker import Loop
+
+PROGRAM = """
+import sys
+from common import worker
+from common.worker import Loop
+
+worker.install()
+def busy() -> int:
+    print("round", flush=True)
+    return 1
+worker.run([Loop("busy", busy), Loop("idle", lambda: 0)])
+print("ended", flush=True)
+"""
+
+
+def run_until(loop: Loop, rounds: int) -> int:
+    """Run *loop* in this thread until *rounds* rounds are over; return how many there were."""
+    stop, count, once = threading.Event(), 0, loop.run_once
+
+    def counted() -> int:
+        nonlocal count
+        count += 1
+        if count == rounds:
+            stop.set()
+        return once()
+
+    loop.run_once = counted
+    loop.run(stop)
+    return count
+
+
+def test_a_loop_that_finds_work_looks_again_at_once() -> None:
+    assert run_until(Loop("busy", lambda: 1), rounds=100) == 100
+
+
+def test_a_loop_outlives_what_its_round_raises() -> None:
+    def fail() -> int:
+        raise ConnectionError("down")
+
+    assert run_until(Loop("failing", fail), rounds=2) == 2
+
+
+def test_work_done_wakes_the_others() -> None:
+    relay = Loop("relay", lambda: 0)
+
+    run_until(Loop("consumer", lambda: 1, wakes=[relay]), rounds=1)
+
+    assert relay.wake.is_set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_process_even_in_the_middle_of_its_logging(
+    number: signal.Signals,
+) -> None:
+    environment = os.environ | {"SERVICE_NAME": "probe"}
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        while process.stdout.readline().strip() != "round":
+            continue  # Its start is logged before; the first round is when it runs.
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=20)
+
+    assert process.returncode == 0
+    assert output.rstrip().endswith("ended")
