@@ -9,7 +9,7 @@ READY := .venv/.ready
 SOURCES := libs services simulators features infra/emulator
 
 .DEFAULT_GOAL := help
-.PHONY: help setup simulate test check unit acceptance up down status format clean demo load bench
+.PHONY: help setup simulate test check unit acceptance up down status format clean
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'

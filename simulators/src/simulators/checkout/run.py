@@ -27,7 +27,7 @@ from simulators.checkout.mix import Visit, stock_levels, visits
 from simulators.checkout.replay import Progress, replay
 from simulators.checkout.results import Observed, Plan, Resource, Result, summarize
 from simulators.checkout.seeding import seed
-from simulators.checkout.shopper import person_of, visit_shop
+from simulators.checkout.shopper import people, visit_shop
 from simulators.journey.domain import Journey
 
 # After the last shopper: the longest wait is a message that a killed worker had received
@@ -81,13 +81,13 @@ def run(
     _stock_the_shop(journey, planned, endpoints, plan.seed)
 
     clock.enter("replay")
-    before, own_before = _usage(endpoints), processes.usage(os.getpid(), ())
+    before, own_before = _usage(endpoints), _own_usage()
     progress = Progress(len(planned))
     _replay(plan, planned, endpoints, history, stop, progress, display)
 
     clock.enter("settle")
     left = wait_until_settled(endpoints, SETTLE_WITHIN_S, display.settling)
-    after, own_after = _usage(endpoints), processes.usage(os.getpid(), ())
+    after, own_after = _usage(endpoints), _own_usage()
 
     clock.enter("audit")
     checkouts, done = list(progress.finished), 0
@@ -150,6 +150,7 @@ def _replay(
     display: Display,
 ) -> None:
     urls = Urls(**{name: endpoints.services[name] for name in ("auth", "cart", "catalog", "order")})
+    persons = people({visit.basket.household_id for visit in planned}, plan.seed)
     over = threading.Event()
 
     def show() -> None:
@@ -160,7 +161,7 @@ def _replay(
 
         def bring(visit: Visit) -> Checkout:
             shopper = Shopper(f"household {visit.basket.household_id}", urls, http, history)
-            return visit_shop(shopper, person_of(visit.basket.household_id, plan.seed), visit)
+            return visit_shop(shopper, persons[visit.basket.household_id], visit)
 
         watcher = threading.Thread(target=show, name="display", daemon=True)
         watcher.start()
@@ -189,6 +190,12 @@ def _usage(endpoints: Endpoints) -> dict[str, Usage]:
         with contextlib.suppress(psutil.NoSuchProcess):  # It was killed just now.
             found[name] = processes.usage(pid, now.pids.values())
     return found
+
+
+def _own_usage() -> Usage:
+    """This process without its children: a shop that was started for the run is one of them."""
+    children = [child.pid for child in psutil.Process().children()]
+    return processes.usage(os.getpid(), children)
 
 
 def _resources(

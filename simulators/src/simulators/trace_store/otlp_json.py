@@ -154,6 +154,8 @@ def request_from_json(body: bytes) -> bytes:
     """
     try:
         request = orjson.loads(body)
+        if not isinstance(request, dict):
+            raise Malformed("an ExportTraceServiceRequest is a JSON object")
         ids_to_base64(request)
         message = json_format.ParseDict(
             request, ExportTraceServiceRequest(), ignore_unknown_fields=True

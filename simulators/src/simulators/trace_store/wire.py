@@ -2,8 +2,8 @@
 
 Protobuf writes a nested message as it writes a byte string: a length, then the content. So a schema
 that says `bytes` where OTLP says `Span` reads the same request and copies every span out in one
-piece. Taking spans apart and packing each of them again costs 2.4 times as much CPU, and the parsed
-objects four times the memory.
+piece. For 1,000 spans, stored, that takes 2.2 ms of CPU; taking them apart and packing each again
+2.8 ms, and keeping the parsed objects 3.0 ms and 2.8 times the memory (2 cores, CPython 3.11, upb).
 """
 
 from collections.abc import Iterator
