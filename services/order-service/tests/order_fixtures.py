@@ -1,6 +1,7 @@
-"""The order service's neighbours in its tests: a catalog over a dict, and a shopper."""
+"""The order service's neighbours in its tests: a catalog over a dict, a shopper, the wire."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ import orjson
 from common.auth import Role
 from common.testing import bearer
 from flask.testing import FlaskClient
+from sqlalchemy import Connection, Engine, event
 
 PRICES = {"MUG-1": ("Mug", 250), "LAMP-1": ("Lamp", 1999)}
 
@@ -55,3 +57,30 @@ class Ana:
 
     def cancel(self, order_id: str) -> Any:
         return self.client.post(f"/orders/{order_id}/cancellation", headers=self.headers)
+
+
+@contextmanager
+def wire() -> Iterator[list[str]]:
+    """Every message psycopg2 sends meanwhile: statements, and BEGIN and COMMIT around them."""
+    sent: list[str] = []
+
+    def tell(what: str) -> Callable[[Connection], None]:
+        def listener(connection: Connection) -> None:
+            driver: Any = connection.connection.dbapi_connection
+            if not driver.autocommit:
+                sent.append(what)
+
+        return listener
+
+    listeners = {
+        "begin": tell("BEGIN"),
+        "commit": tell("COMMIT"),
+        "before_cursor_execute": lambda *said: sent.append(said[2]),
+    }
+    for name, listener in listeners.items():
+        event.listen(Engine, name, listener)
+    try:
+        yield sent
+    finally:
+        for name, listener in listeners.items():
+            event.remove(Engine, name, listener)

@@ -1,17 +1,20 @@
-"""Placing, reading and cancelling over HTTP: answers, refusals, and nothing written by a refusal."""
+"""Placing, reading and cancelling over HTTP; a refusal writes nothing."""
 
 import threading
 from typing import Any
 
-import httpx
 import pytest
 from common.auth import Role
 from common.db import Database
-from common.testing import bearer, published
+from common.events import Event
+from common.ids import new_id
+from common.testing import bearer, deliver, published
 from flask.testing import FlaskClient
+from order.routes import BODY_BYTES_MAX
 from order.store import orders
-from order_fixtures import Ana, FakeCatalog
-from sqlalchemy import func, select
+from order.worker import HANDLERS
+from order_fixtures import Ana, FakeCatalog, wire
+from sqlalchemy import func, select, text
 
 
 def count(db: Database) -> int:
@@ -19,12 +22,8 @@ def count(db: Database) -> int:
         return tx.scalar(select(func.count()).select_from(orders)) or 0
 
 
-def refuse(status: int) -> Any:
-    return lambda: httpx.Response(status)
-
-
-def no_answer() -> httpx.Response:
-    raise httpx.ConnectTimeout("catalog")
+def confirm(db: Database, order_id: str) -> None:
+    deliver(db, HANDLERS, Event("payment.authorized", order_id, {"order_id": order_id}))
 
 
 def test_an_order_is_accepted_with_what_it_costs(db: Database, ana: Ana) -> None:
@@ -60,6 +59,20 @@ def test_an_order_is_nobody_elses_to_see_or_cancel(client: FlaskClient, ana: Ana
     assert client.get(url, headers=eve).status_code == 404
     assert client.post(f"{url}/cancellation", headers=eve).status_code == 404
     assert client.get(url).status_code == 401
+
+
+def test_a_lost_database_connection_is_the_callers_to_retry(db: Database, ana: Ana) -> None:
+    placed = ana.place().json
+    with db.transaction() as tx:
+        others = "usename = current_user AND pid <> pg_backend_pid()"
+        tx.execute(
+            text(f"SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE {others}")
+        )
+
+    answers = [ana.read(placed["id"]), ana.read(placed["id"])]
+
+    assert [answer.status_code for answer in answers] == [503, 200]
+    assert answers[1].json == placed
 
 
 def test_the_same_key_and_body_get_the_same_answer_byte_for_byte(
@@ -111,6 +124,7 @@ def test_of_twenty_clicks_at_once_one_orders_and_all_see_it(db: Database, ana: A
     # A twin that would wait longer than a lock or a connection may is told to come again.
     assert {answer.status_code for answer in answers} <= {202, 409, 503}
     assert len(published(db)) == 1
+    assert ana.place().data in {answer.data for answer in accepted}
 
 
 @pytest.mark.parametrize(
@@ -127,7 +141,8 @@ def test_of_twenty_clicks_at_once_one_orders_and_all_see_it(db: Database, ana: A
         ({"surprise": 1}, 400, "malformed"),
         ({"payment_method": "4242424242424242"}, 422, "card-number-refused"),
         ({"email": "4242 4242 4242 4242@shoppers.example"}, 422, "card-number-refused"),
-        ({"lines": [{"sku": "'; DROP TABLE orders; --", "quantity": 1}]}, 422, "unknown-sku"),
+        ({"lines": [{"sku": "'; DROP TABLE orders; --", "quantity": 1}]}, 400, "malformed"),
+        ({"lines": [{"sku": "MUG\x00", "quantity": 1}]}, 400, "malformed"),
         ({"lines": [{"sku": "NO-1", "quantity": 1}]}, 422, "unknown-sku"),
         ({"expected_total_minor": 499}, 409, "price-changed"),
     ],
@@ -140,6 +155,61 @@ def test_what_cannot_be_ordered_is_refused_and_nothing_is_written(
     assert (response.status_code, response.json["type"]) == (status, f"/problems/{problem}")
     assert count(db) == 0
     assert published(db) == []
+
+
+def test_a_card_number_is_seen_through_json_escapes(db: Database, ana: Ana) -> None:
+    escaped = "".join(f"\\u{ord(digit):04x}" for digit in "4242424242424242")
+    body = f'{{"{escaped}": "pm_{escaped}"}}'
+
+    response = ana.client.post("/orders", data=body, headers=ana.headers | {"Idempotency-Key": "k"})
+
+    assert response.status_code == 422
+    assert b"4242" not in response.data
+    assert count(db) == 0
+
+
+def test_a_body_larger_than_any_order_is_refused_unread(db: Database, ana: Ana) -> None:
+    response = ana.place(surprise="x" * BODY_BYTES_MAX)
+
+    assert response.status_code == 413
+    assert count(db) == 0
+
+
+@pytest.mark.parametrize("role", [Role.STAFF, Role.SERVICE])
+def test_only_shoppers_order(db: Database, ana: Ana, role: Role) -> None:
+    ana.headers = bearer(role, "sam")
+
+    assert (ana.place().status_code, ana.cancel(new_id()).status_code) == (403, 403)
+    assert count(db) == 0
+
+
+def test_an_order_of_any_size_costs_seven_round_trips(ana: Ana, catalog: FakeCatalog) -> None:
+    catalog.prices = {f"SKU-{n}": ("Thing", 100) for n in range(200)}
+    ana.place("warm", lines=[{"sku": "SKU-1", "quantity": 1}])
+
+    with wire() as sent:
+        response = ana.place(lines=[{"sku": sku, "quantity": 1} for sku in catalog.prices])
+
+    assert response.status_code == 202
+    words = [" ".join(statement.split()[:3]) for statement in sent]
+    assert words == [
+        "SELECT idempotency_keys.subject, idempotency_keys.key,",
+        "BEGIN",
+        "INSERT INTO idempotency_keys",
+        "WITH placed AS",  # the order, its lines, its history
+        "INSERT INTO outbox",
+        "UPDATE idempotency_keys SET",
+        "COMMIT",
+    ]
+
+
+def test_reading_an_order_costs_one_round_trip(ana: Ana) -> None:
+    order_id = ana.place().json["id"]
+
+    with wire() as sent:
+        ana.read(order_id)
+
+    assert len(sent) == 1
 
 
 @pytest.mark.parametrize("key", ["", "two words", "x" * 256])
@@ -168,23 +238,23 @@ def test_a_refused_order_leaves_its_key_free(ana: Ana, catalog: FakeCatalog) -> 
     assert ana.place().status_code == 202
 
 
-def test_a_catalog_that_stumbles_is_asked_again(ana: Ana, catalog: FakeCatalog) -> None:
-    catalog.answers = [refuse(503), no_answer]
+def test_lines_of_one_product_are_merged(ana: Ana) -> None:
+    line = {"sku": "MUG-1", "quantity": 100}
 
-    assert ana.place().status_code == 202
-    assert catalog.asked == 3
+    order = ana.place(lines=[line, line]).json
+
+    assert [(line["sku"], line["quantity"]) for line in order["lines"]] == [("MUG-1", 200)]
+    assert order["total_minor"] == 200 * 250
 
 
-def test_a_catalog_that_is_down_refuses_the_order_for_now(
-    db: Database, ana: Ana, catalog: FakeCatalog
-) -> None:
-    catalog.answers = [no_answer] * 3
+def test_a_confirmed_order_cannot_be_cancelled(db: Database, ana: Ana) -> None:
+    order_id = ana.place().json["id"]
+    confirm(db, order_id)
 
-    response = ana.place()
+    response = ana.cancel(order_id)
 
-    assert (response.status_code, response.json["type"]) == (503, "/problems/catalog-unavailable")
-    assert response.headers["Retry-After"]
-    assert count(db) == 0
+    assert (response.status_code, response.json["type"]) == (409, "/problems/not-cancellable")
+    assert ana.read(order_id).json["status"] == "confirmed"
 
 
 def test_cancelling_asks_once_however_often(db: Database, ana: Ana) -> None:

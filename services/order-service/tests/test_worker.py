@@ -1,8 +1,11 @@
 """Neighbours' answers move real orders on; the watchdog asks for those that do not come."""
 
+import itertools
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 from common.db import Database
 from common.events import Event
 from common.testing import deliver, published
@@ -73,6 +76,72 @@ def test_an_illegal_answer_is_dead_lettered_and_changes_nothing(db: Database, an
     assert ana.read(order_id).json["version"] == 1
 
 
+@pytest.mark.parametrize("event_type", sorted(HANDLERS))
+@pytest.mark.parametrize(
+    "data", [{}, {"order_id": None}, {"order_id": "7"}, {"order_id": ["ana@shoppers.example"]}]
+)
+def test_a_malformed_answer_is_dead_lettered_at_once(
+    db: Database, event_type: str, data: dict[str, Any]
+) -> None:
+    outcome = deliver(db, HANDLERS, Event(event_type, "o-1", data))
+
+    assert outcome.left == []
+    assert len(outcome.dead) == 1
+    assert "order_id" in outcome.dead[0][1]
+    assert "example" not in outcome.dead[0][1]
+
+
+def test_a_bad_neighbour_of_the_same_batch_does_no_harm(db: Database, ana: Ana) -> None:
+    order_id = ana.place().json["id"]
+
+    outcome = deliver(
+        db, HANDLERS,
+        answer("payment.captured", order_id),
+        answer("stock.reserved", order_id),
+        Event("payment.authorized", "o-1", {}),
+        answer("payment.authorized", order_id),
+    )  # fmt: skip
+
+    assert len(outcome.dead) == 2
+    assert ana.read(order_id).json["status"] == "confirmed"
+
+
+@pytest.mark.parametrize(
+    "events",
+    list(itertools.permutations(("stock.reserved", "payment.authorized", "payment.voided"))),
+    ids="-".join,
+)
+def test_a_cancelled_order_ends_settled_whatever_comes_first(
+    db: Database, ana: Ana, events: tuple[str, ...]
+) -> None:
+    order_id = ana.place().json["id"]
+    ana.cancel(order_id)
+
+    outcome = deliver(
+        db, HANDLERS, *[answer(event, order_id) for event in (*events, "stock.released")]
+    )
+
+    order = ana.read(order_id).json
+    assert outcome.dead == []
+    assert (order["status"], order["cancel_reason"], order["settled"]) == (
+        "cancelled", "customer_cancelled", True,
+    )  # fmt: skip
+    assert types(db) == ["order.placed", "order.cancellation_requested", "order.cancelled"]
+
+
+def test_history_counts_every_version_once(db: Database, ana: Ana) -> None:
+    order_id = ana.place().json["id"]
+    ana.cancel(order_id)
+    for event in ("stock.reserved", "stock.reserved", "payment.authorized", "payment.voided"):
+        deliver(db, HANDLERS, answer(event, order_id))
+
+    order = ana.read(order_id).json
+
+    assert [entry["version"] for entry in order["history"]] == [1, 2, 3, 4, 5]
+    assert order["history"][-1]["event"] == "payment.voided"
+    assert order["version"] == 5
+
+
 def test_confirm_and_cancel_at_the_same_moment_never_both_win(db: Database, ana: Ana) -> None:
     for number in range(10):
         order_id = ana.place(f"k-{number}").json["id"]
@@ -121,6 +190,47 @@ def test_a_step_that_did_not_come_is_asked_for_again_ever_more_rarely(
     first, second, _ = published(db)
     assert first.data == second.data
     assert first.id != second.id
+
+
+def test_no_pause_leads_past_the_deadline(db: Database, ana: Ana) -> None:
+    ana.place()
+    for minutes in (1, 4, 9, 14):
+        assert at(db, timedelta(minutes=minutes)) == 1
+
+    assert at(db, timedelta(minutes=15, seconds=1)) == 1
+
+    assert types(db)[-1] == "order.cancellation_requested"
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked_again"),
+    [
+        (["payment.authorized"], "order.confirmed"),
+        (["payment.authorized", "payment.captured"], "order.confirmed"),
+        (["payment.declined"], "order.cancelled"),
+    ],
+)
+def test_a_decided_order_is_asked_about_until_it_is_settled(
+    db: Database, ana: Ana, answers: list[str], asked_again: str
+) -> None:
+    order_id = ana.place().json["id"]
+    deliver(db, HANDLERS, *[answer(event, order_id) for event in answers])
+    version = ana.read(order_id).json["version"]
+
+    at(db, timedelta(days=1))
+
+    assert types(db)[-2:] == [asked_again, asked_again]
+    assert published(db)[-1].data == published(db)[-2].data
+    assert ana.read(order_id).json["version"] == version
+
+
+def test_a_hurried_saga_has_shorter_deadlines(db: Database, ana: Ana) -> None:
+    ana.place()
+
+    asked = nudge(db, time_scale=60.0, now=datetime.now(UTC) + timedelta(seconds=31))
+    again = nudge(db, time_scale=60.0, now=datetime.now(UTC) + timedelta(seconds=33))
+
+    assert (asked, again) == (1, 1)
 
 
 def test_past_the_deadline_the_order_starts_to_cancel(db: Database, ana: Ana) -> None:

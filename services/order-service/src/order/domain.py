@@ -8,7 +8,6 @@ from enum import StrEnum
 
 from common.errors import Conflict, Invalid, NotFound, Unavailable
 
-
 # As the catalog writes them; anything else it would refuse to quote.
 SKU_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
@@ -155,7 +154,7 @@ _DIGITS = re.compile(r"\d+(?:[ -]\d+)*")
 
 
 def holds_card_number(text: str) -> bool:
-    """Whether digits in *text*, plain or in groups, could be a card number: 13 to 19 that pass Luhn."""
+    """Whether 13 to 19 digits in *text*, plain or in groups, pass Luhn as card numbers do."""
     return any(
         len(digits) in CARD_DIGITS and _luhn(digits)
         for written in _DIGITS.findall(text)

@@ -36,12 +36,16 @@ STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """to: the state after it. publishes: what follows. stock, payment: which neighbour is done."""
+    """to: the state after it. publishes: what follows. stock, payment: which neighbour is done.
+
+    noted: worth a line of history even if it changes nothing.
+    """
 
     to: State
     publishes: str | None = None
     stock: bool = False
     payment: bool = False
+    noted: bool = False
 
 
 _OUT_OF_STOCK = Transition(State.OUT_OF_STOCK, "order.cancelled", stock=True, payment=True)
@@ -52,13 +56,13 @@ _DECLINED = Transition(State.DECLINED, "order.cancelled", payment=True)
 # not here contradicts what a neighbour has said before, and is illegal.
 TRANSITIONS: dict[State, dict[str, Transition]] = {
     State.PENDING: {
-        "stock.reserved": Transition(State.PENDING),
+        "stock.reserved": Transition(State.PENDING, noted=True),
         "stock.rejected": _OUT_OF_STOCK,
         "payment.authorized": Transition(State.CONFIRMED, "order.confirmed"),
         "payment.declined": _DECLINED,
     },
     State.CANCELLING: {
-        "stock.reserved": Transition(State.CANCELLING),
+        "stock.reserved": Transition(State.CANCELLING, noted=True),
         "stock.rejected": _OUT_OF_STOCK,
         # Payment sent it before it was asked to void; the answer to that decides.
         "payment.authorized": Transition(State.CANCELLING),
@@ -98,6 +102,7 @@ class Step:
 
     order: Order
     publishes: str | None = None
+    noted: bool = False
 
 
 def state_of(order: Order) -> State:
@@ -127,7 +132,7 @@ def after(order: Order, event_type: str) -> Step:
         stock_settled=order.stock_settled or transition.stock,
         payment_settled=order.payment_settled or transition.payment,
     )
-    return Step(changed, transition.publishes)
+    return Step(changed, transition.publishes, transition.noted)
 
 
 def _reason(order: Order, state: State) -> CancelReason | None:

@@ -5,24 +5,40 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     DateTime,
+    Insert,
     Integer,
     MetaData,
     Row,
+    ScalarSelect,
     SmallInteger,
     Table,
     Text,
+    bindparam,
+    cast,
+    func,
     insert,
+    literal,
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy.dialects.postgresql import UUID, aggregate_order_by
+from sqlalchemy.types import TypeEngine
 
-from order.domain import CancelReason, HistoryEntry, Order, OrderLine, OrderStatus
+from order.domain import (
+    CancelReason,
+    HistoryEntry,
+    Order,
+    OrderLine,
+    OrderStatus,
+    OrderView,
+)
 
 metadata = MetaData()
 
@@ -77,59 +93,55 @@ def add(
     deadline_at: datetime,
     next_nudge_at: datetime,
 ) -> None:
-    """The order, its lines and the first entry of its history: three statements."""
-    tx.execute(
-        insert(orders).values(
-            id=order.id,
-            customer_id=order.customer_id,
-            email=order.email,
-            currency=order.currency,
-            total_minor=order.total_minor,
-            payment_method=order.payment_method,
-            status=order.status,
-            version=order.version,
-            stock_settled=False,
-            payment_settled=False,
-            placed_at=order.placed_at,
-            updated_at=order.updated_at,
-            deadline_at=deadline_at,
-            next_nudge_at=next_nudge_at,
-            nudges=0,
-            traceparent=order.traceparent,
-        )
+    """The order, its lines and the first entry of its history, in one statement."""
+    placed = insert(orders).values(
+        id=order.id,
+        customer_id=order.customer_id,
+        email=order.email,
+        currency=order.currency,
+        total_minor=order.total_minor,
+        payment_method=order.payment_method,
+        status=order.status,
+        version=order.version,
+        stock_settled=False,
+        payment_settled=False,
+        placed_at=order.placed_at,
+        updated_at=order.updated_at,
+        deadline_at=deadline_at,
+        next_nudge_at=next_nudge_at,
+        nudges=0,
+        traceparent=order.traceparent,
     )
-    tx.execute(
-        insert(order_lines).values(
-            [
-                {
-                    "order_id": order.id,
-                    "position": position,
-                    "sku": line.sku,
-                    "name": line.name,
-                    "quantity": line.quantity,
-                    "unit_price_minor": line.unit_price_minor,
-                }
-                for position, line in enumerate(lines)
-            ]
+    # Arrays: as many parameters for 200 lines as for one, so that the statement is compiled once.
+    columns = (
+        func.unnest(
+            _array([line.sku for line in lines], Text()),
+            _array([line.name for line in lines], Text()),
+            _array([line.quantity for line in lines], Integer()),
+            _array([line.unit_price_minor for line in lines], BigInteger()),
         )
-    )
-    add_history(tx, order, "order.placed")
-
-
-def add_history(tx: Connection, order: Order, event: str) -> None:
-    tx.execute(
-        insert(order_history).values(
-            order_id=order.id,
-            version=order.version,
-            status=order.status,
-            event=event,
-            at=order.updated_at,
+        .table_valued(
+            "sku", "name", "quantity", "unit_price_minor", with_ordinality="ordinality", name="line"
         )
+        .render_derived()
     )
+    bought = insert(order_lines).from_select(
+        ["order_id", "position", "sku", "name", "quantity", "unit_price_minor"],
+        select(
+            bindparam("line_order_id", order.id, UUID(as_uuid=False)),
+            columns.c.ordinality - 1,
+            columns.c.sku,
+            columns.c.name,
+            columns.c.quantity,
+            columns.c.unit_price_minor,
+        ),
+    )
+    noted = _history(order, "order.placed").add_cte(placed.cte("placed"), bought.cte("bought"))
+    tx.execute(noted)
 
 
 def save(tx: Connection, order: Order, event: str) -> None:
-    """The changed order and why it changed. A settled order is watched no longer."""
+    """The changed order and why it changed, in one statement. A settled order is not watched."""
     changes: dict[str, Any] = {
         "status": order.status,
         "cancel_reason": order.cancel_reason,
@@ -141,18 +153,28 @@ def save(tx: Connection, order: Order, event: str) -> None:
     }
     if order.settled:
         changes["next_nudge_at"] = None
-    tx.execute(update(orders).where(orders.c.id == order.id).values(changes))
-    add_history(tx, order, event)
+    changed = update(orders).where(orders.c.id == order.id).values(changes)
+    tx.execute(_history(order, event).add_cte(changed.cte("changed")))
 
 
 def get(tx: Connection, order_id: str) -> Order | None:
     """The order, its row locked until the transaction ends."""
-    return _one(tx.execute(select(orders).where(orders.c.id == order_id).with_for_update()).first())
+    row = tx.execute(select(orders).where(orders.c.id == order_id).with_for_update()).one_or_none()
+    return _order(row) if row else None
 
 
-def find(tx: Connection, order_id: str) -> Order | None:
-    """The order, to look at only."""
-    return _one(tx.execute(select(orders).where(orders.c.id == order_id)).first())
+def view(tx: Connection, order_id: str) -> OrderView | None:
+    """The order with its lines and history, to look at only: one statement, so one moment."""
+    row = tx.execute(
+        select(orders, _lines_json, _history_json).where(orders.c.id == order_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    history = tuple(
+        HistoryEntry(version, OrderStatus(status), event, datetime.fromisoformat(at))
+        for version, status, event, at in row.history
+    )
+    return OrderView(_order(row), tuple(OrderLine(*line) for line in row.lines), history)
 
 
 def lines_of(tx: Connection, order_id: str) -> tuple[OrderLine, ...]:
@@ -169,17 +191,8 @@ def lines_of(tx: Connection, order_id: str) -> tuple[OrderLine, ...]:
     return tuple(OrderLine(*row) for row in tx.execute(statement))
 
 
-def history_of(tx: Connection, order_id: str) -> tuple[HistoryEntry, ...]:
-    rows = tx.execute(
-        select(order_history)
-        .where(order_history.c.order_id == order_id)
-        .order_by(order_history.c.version)
-    )
-    return tuple(HistoryEntry(r.version, OrderStatus(r.status), r.event, r.at) for r in rows)
-
-
 def page(tx: Connection, customer_id: str, before: str | None, limit: int) -> list[Order]:
-    """The customer's orders, newest first, from the one after *before* on."""
+    """The customer's orders, newest first (ids sort by time), from the one after *before* on."""
     statement = select(orders).where(orders.c.customer_id == customer_id)
     if before:
         statement = statement.where(orders.c.id < before)
@@ -206,8 +219,46 @@ def schedule_nudge(tx: Connection, order_id: str, at: datetime) -> None:
     )
 
 
-def _one(row: Row[Any] | None) -> Order | None:
-    return _order(row) if row else None
+def _history(order: Order, event: str) -> Insert:
+    return insert(order_history).values(
+        order_id=order.id,
+        version=order.version,
+        status=order.status,
+        event=event,
+        at=order.updated_at,
+    )
+
+
+def _array(values: list[Any], of: TypeEngine[Any]) -> ColumnElement[Any]:
+    """Cast, because an array of small numbers looks like another type to PostgreSQL."""
+    return cast(literal(values, ARRAY(of)), ARRAY(of))
+
+
+def _rows_json(order_by: Column[Any], *columns: Column[Any]) -> ScalarSelect[Any]:
+    """The rows of one order as a JSON array of arrays."""
+    table = order_by.table
+    row = func.json_build_array(*columns)
+    return (
+        select(func.json_agg(aggregate_order_by(row, order_by)))
+        .where(table.c.order_id == orders.c.id)
+        .scalar_subquery()
+    )
+
+
+_lines_json = _rows_json(
+    order_lines.c.position,
+    order_lines.c.sku,
+    order_lines.c.name,
+    order_lines.c.quantity,
+    order_lines.c.unit_price_minor,
+).label("lines")
+_history_json = _rows_json(
+    order_history.c.version,
+    order_history.c.version,
+    order_history.c.status,
+    order_history.c.event,
+    order_history.c.at,
+).label("history")
 
 
 def _order(row: Row[Any]) -> Order:

@@ -23,6 +23,7 @@ from order.domain import (
     OrderLine,
     OrderNotFound,
     OrderStatus,
+    OrderView,
 )
 
 # A shopper waits minutes, not hours; a provider's webhook may take some of them.
@@ -30,8 +31,8 @@ DEADLINE = timedelta(minutes=15)
 # A step takes well under a second; thirty is a lost message, not a slow one.
 NUDGE_AFTER = timedelta(seconds=30)
 NUDGE_AFTER_MAX = timedelta(minutes=5)
-# Events worth a line in the history although they change no state.
-NOTED = frozenset({"stock.reserved"})
+# More would only make the number large: four lead to NUDGE_AFTER_MAX already.
+NUDGE_DOUBLINGS_MAX = 8
 
 log = structlog.get_logger()
 
@@ -46,15 +47,6 @@ class Placement:
     payment_method: str
     lines: tuple[OrderLine, ...]
     time_scale: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class OrderView:
-    """An order with all that belongs to it, to be shown."""
-
-    order: Order
-    lines: tuple[OrderLine, ...]
-    history: tuple[HistoryEntry, ...]
 
 
 def place_order(tx: Connection, placement: Placement, now: datetime) -> OrderView:
@@ -85,15 +77,19 @@ def place_order(tx: Connection, placement: Placement, now: datetime) -> OrderVie
 
 def read_order(tx: Connection, order_id: str, customer_id: str | None) -> OrderView:
     """customer_id: whose it must be; None for staff. Raises OrderNotFound."""
-    order = store.find(tx, order_id)
-    if order is None or customer_id not in {None, order.customer_id}:
+    view = store.view(tx, order_id)
+    if view is None or customer_id not in {None, view.order.customer_id}:
         raise OrderNotFound(f"order {order_id} does not exist", order_id=order_id)
-    return _view(tx, order)
+    return view
 
 
-def list_orders(tx: Connection, customer_id: str, before: str | None, limit: int) -> list[Order]:
-    """The customer's orders, newest first."""
-    return store.page(tx, customer_id, before, limit)
+def list_orders(
+    tx: Connection, customer_id: str, before: str | None, limit: int
+) -> tuple[list[Order], str | None]:
+    """A page of the customer's orders, newest first, and where the next one starts, if any."""
+    found = store.page(tx, customer_id, before, limit + 1)
+    page = found[:limit]
+    return page, page[-1].id if len(found) > limit else None
 
 
 def cancel_order(tx: Connection, order_id: str, customer_id: str, now: datetime) -> OrderView:
@@ -105,8 +101,8 @@ def cancel_order(tx: Connection, order_id: str, customer_id: str, now: datetime)
     if order is None or order.customer_id != customer_id:
         raise OrderNotFound(f"order {order_id} does not exist", order_id=order_id)
     step = saga.ask_to_cancel(order, CancelReason.CUSTOMER_CANCELLED)
-    after = _apply(tx, order, step, "order.cancellation_requested", now)
-    return _view(tx, after)
+    _apply(tx, order, step, "order.cancellation_requested", now)
+    return read_order(tx, order_id, customer_id)
 
 
 def advance(tx: Connection, order_id: str, event_type: str, now: datetime) -> None:
@@ -125,7 +121,7 @@ def nudge_waiting_orders(
 ) -> int:
     """Ask again for every step that did not come in time; return how many.
 
-    An order past its deadline starts to cancel.
+    An order past its deadline starts to cancel. Publishes what the order waits on, as new events.
     """
     due = store.due_for_nudge(tx, now, limit)
     for order, deadline_at in due:
@@ -135,28 +131,33 @@ def nudge_waiting_orders(
             if step.order == order:
                 _publish(tx, order, step.publishes)
             else:
-                _apply(tx, order, step, step.publishes[0], now)
-            pause = min(NUDGE_AFTER * 2 ** min(order.nudges + 1, 8), NUDGE_AFTER_MAX)
-            store.schedule_nudge(tx, order.id, now + pause / time_scale)
+                _apply(tx, order, step, "order.cancellation_requested", now)
+            store.schedule_nudge(tx, order.id, _next_nudge(order, deadline_at, now, time_scale))
     return len(due)
 
 
-def _apply(tx: Connection, before: Order, step: saga.Step, event: str, now: datetime) -> Order:
+def _next_nudge(order: Order, deadline_at: datetime, now: datetime, time_scale: float) -> datetime:
+    """Ever more rarely, but at the deadline in any case: no pause may lead past it."""
+    pause = NUDGE_AFTER * (1 << min(order.nudges + 1, NUDGE_DOUBLINGS_MAX))
+    at = now + min(pause, NUDGE_AFTER_MAX) / time_scale
+    return min(at, deadline_at) if now < deadline_at else at
+
+
+def _apply(tx: Connection, before: Order, step: saga.Step, event: str, now: datetime) -> None:
     """Save what *step* changed, with its line of history, and publish what follows."""
-    noted = event in NOTED and before.status is OrderStatus.PENDING
-    if step.order == before and not noted:
-        return before
+    if step.order == before and not step.noted:
+        return
     after = replace(step.order, version=before.version + 1, updated_at=now)
     store.save(tx, after, event)
     _publish(tx, after, step.publishes)
-    return after
 
 
-def _publish(tx: Connection, order: Order, event_types: Sequence[str]) -> None:
-    for event_type in event_types:
-        needs_lines = event_type in {"order.placed", "order.confirmed"}
-        lines = store.lines_of(tx, order.id) if needs_lines else ()
-        publish(tx, _event(event_type, order, lines))
+def _publish(tx: Connection, order: Order, event_type: str | None) -> None:
+    if event_type is None:
+        return
+    needs_lines = event_type in {"order.placed", "order.confirmed"}
+    lines = store.lines_of(tx, order.id) if needs_lines else ()
+    publish(tx, _event(event_type, order, lines))
 
 
 def _event(event_type: str, order: Order, lines: Sequence[OrderLine]) -> Event:
@@ -197,7 +198,3 @@ def _addressee(order: Order) -> dict[str, Any]:
         "total_minor": order.total_minor,
         "currency": order.currency,
     }
-
-
-def _view(tx: Connection, order: Order) -> OrderView:
-    return OrderView(order, store.lines_of(tx, order.id), store.history_of(tx, order.id))

@@ -54,6 +54,14 @@ def upgrade() -> None:
         ["next_attempt_at"],
         postgresql_where=sa.text("state = 'due'"),
     )
+    # Money is taken or let go of, never both.
+    op.create_index(
+        "capture_or_void",
+        "operations",
+        ["payment_id"],
+        unique=True,
+        postgresql_where=sa.text("kind IN ('capture', 'void')"),
+    )
     op.create_table(
         "ledger_entries",
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),

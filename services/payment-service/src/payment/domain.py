@@ -1,9 +1,13 @@
 """Payments: what they are and what may happen to them. No I/O, no clock, no framework."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from common.errors import IllegalTransition, NotFound
+
+# What stands for amounts nobody named: a payment that was cancelled before it was asked for.
+TOMBSTONE_CURRENCY = "USD"
+TOMBSTONE_METHOD = "none"
 
 
 class PaymentStatus(StrEnum):
@@ -54,9 +58,12 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What the provider answered: the payment's status there, and why if it said no."""
+    """What the provider answered: the payment's status there, and why if it said no.
 
-    provider_payment_id: str
+    provider_payment_id: None if it refused before it made a payment of it.
+    """
+
+    provider_payment_id: str | None
     status: PaymentStatus
     decline_code: str | None = None
 
@@ -73,14 +80,44 @@ ANSWERS: dict[OperationKind, tuple[PaymentStatus, frozenset[PaymentStatus]]] = {
 }
 
 
-def after(payment: Payment, kind: OperationKind, fact: Fact) -> PaymentStatus:
-    """The status after the provider answered *kind* with *fact*. Raises IllegalTransition."""
+def never_asked(id: str, order_id: str) -> Payment:
+    """A tombstone: the cancellation overtook the reservation, which must not be paid for now."""
+    return Payment(id, order_id, 0, TOMBSTONE_CURRENCY, TOMBSTONE_METHOD, PaymentStatus.VOIDED)
+
+
+def check_same(known: Payment, asked: Payment) -> None:
+    """An order is paid for once, at one price. Raises IllegalTransition if *asked* is another."""
+    tombstone = known.payment_method == TOMBSTONE_METHOD
+    same = (known.amount_minor, known.currency, known.payment_method) == (
+        asked.amount_minor, asked.currency, asked.payment_method,
+    )  # fmt: skip
+    if not (same or tombstone):
+        raise IllegalTransition(f"order {known.order_id} is paid for at other terms already")
+
+
+def after(payment: Payment, kind: OperationKind, fact: Fact) -> Payment:
+    """*payment* after the provider answered *kind* with *fact*. Raises IllegalTransition."""
     before, allowed = ANSWERS[kind]
     if payment.status is not before or fact.status not in allowed:
         raise IllegalTransition(
             f"payment {payment.id} is {payment.status}; the answer to {kind} is {fact.status}"
         )
-    return fact.status
+    if payment.provider_payment_id not in {None, fact.provider_payment_id}:
+        raise IllegalTransition(f"payment {payment.id}: the answer to {kind} is about another")
+    return replace(
+        payment,
+        status=fact.status,
+        provider_payment_id=fact.provider_payment_id,
+        decline_code=fact.decline_code,
+    )
+
+
+def ledger_entries(captured: Payment) -> tuple[tuple[str, int], ...]:
+    """(account, signed minor units) of a capture, summing to zero: the provider owes us a sale."""
+    return (
+        ("provider_receivable", captured.amount_minor),
+        ("sales", -captured.amount_minor),
+    )
 
 
 def capture(payment: Payment) -> bool:
@@ -95,12 +132,12 @@ def capture(payment: Payment) -> bool:
     return True
 
 
-def void(payment: Payment) -> bool:
+def void(payment: Payment, *, capture_asked: bool) -> bool:
     """Whether a void has to be asked for now.
 
     False while the authorization is not answered (it follows then), and when nothing is held.
-    Raises IllegalTransition if the money was taken: that needs a refund.
+    Raises IllegalTransition if the money was taken, or is being taken: that needs a refund.
     """
-    if payment.status is PaymentStatus.CAPTURED:
+    if capture_asked or payment.status is PaymentStatus.CAPTURED:
         raise IllegalTransition(f"payment {payment.id} is captured and can only be refunded")
     return payment.status is PaymentStatus.AUTHORIZED

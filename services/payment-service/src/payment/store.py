@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from payment.domain import Fact, Operation, OperationKind, Payment, PaymentStatus
+from payment.domain import Operation, OperationKind, Payment, PaymentStatus
 
 metadata = MetaData()
 
@@ -115,14 +115,15 @@ def request_void(tx: Connection, payment_id: str) -> None:
     tx.execute(update(payments).where(payments.c.id == payment_id).values(void_requested=True))
 
 
-def set_status(tx: Connection, payment_id: str, status: PaymentStatus, fact: Fact) -> None:
+def save(tx: Connection, payment: Payment) -> None:
+    """What the provider's answer made of it."""
     tx.execute(
         update(payments)
-        .where(payments.c.id == payment_id)
+        .where(payments.c.id == payment.id)
         .values(
-            status=status,
-            provider_payment_id=fact.provider_payment_id,
-            decline_code=fact.decline_code,
+            status=payment.status,
+            provider_payment_id=payment.provider_payment_id,
+            decline_code=payment.decline_code,
             updated_at=func.now(),
         )
     )
@@ -140,6 +141,14 @@ def add_operation(tx: Connection, payment_id: str, kind: OperationKind) -> None:
         )
         .on_conflict_do_nothing(constraint="one_operation_of_a_kind")
     )
+
+
+def is_asked(tx: Connection, payment_id: str, kind: OperationKind) -> bool:
+    """Whether *kind* was ever asked for. Lock the payment first, or the answer may be old."""
+    asked = select(operations.c.id).where(
+        operations.c.payment_id == payment_id, operations.c.kind == kind
+    )
+    return tx.execute(asked).first() is not None
 
 
 def claim_operations(tx: Connection, limit: int, lease_s: float) -> list[Operation]:

@@ -28,6 +28,8 @@ LEASE_S = 10.0
 # After an answer that says neither yes nor no: 0.5 s, doubled, at most a minute, with jitter.
 RETRY_S = 0.5
 RETRY_S_MAX = 60.0
+# Enough to reach the minute; 2.0 ** 1024, after a day of asking, would be an OverflowError.
+RETRY_DOUBLINGS_MAX = 7
 
 log = structlog.get_logger()
 
@@ -38,6 +40,7 @@ def initiate(
     """Start the order's payment; asked again, tell the known outcome again.
 
     Publishes payment.authorized, payment.declined, payment.captured or payment.voided if known.
+    Raises IllegalTransition if it was asked before at other terms.
     """
     payment = Payment(
         new_id(), order_id, amount_minor, currency, payment_method, PaymentStatus.INITIATED
@@ -47,6 +50,7 @@ def initiate(
         return
     known = store.get(tx, order_id)
     assert known is not None, "add() found its row"
+    domain.check_same(known, payment)
     _tell(tx, known)
 
 
@@ -65,10 +69,11 @@ def cancel(tx: Connection, order_id: str) -> None:
     """Make sure that no money of this order is or will be held; then say so.
 
     Publishes payment.voided or payment.declined, at once if it is known. Raises
-    IllegalTransition if the money was taken.
+    IllegalTransition if the money was taken, or is about to be.
     """
     payment = store.get(tx, order_id) or _never_asked(tx, order_id)
-    if domain.void(payment):
+    capture_asked = store.is_asked(tx, payment.id, OperationKind.CAPTURE)
+    if domain.void(payment, capture_asked=capture_asked):
         store.add_operation(tx, payment.id, OperationKind.VOID)
     if payment.status in {PaymentStatus.INITIATED, PaymentStatus.AUTHORIZED}:
         store.request_void(tx, payment.id)
@@ -85,30 +90,26 @@ def apply(tx: Connection, operation: Operation, fact: Fact) -> None:
     """The provider has answered. The only place where an answer changes a payment.
 
     Publishes what it means. A second answer to the same operation changes nothing.
+    Raises IllegalTransition if the answer fits no question.
     """
     payment = store.get(tx, operation.payment.order_id)
     assert payment is not None, "operations refer to payments"
     if not store.finish_operation(tx, operation.id):
         return
-    status = domain.after(payment, operation.kind, fact)
-    store.set_status(tx, payment.id, status, fact)
-    if status is PaymentStatus.CAPTURED:
-        store.add_ledger_entries(
-            tx,
-            payment,
-            [("provider_receivable", payment.amount_minor), ("sales", -payment.amount_minor)],
-        )
-    if status is PaymentStatus.AUTHORIZED and payment.void_requested:
-        store.add_operation(tx, payment.id, OperationKind.VOID)
-        return
-    after = store.get(tx, payment.order_id)
-    assert after is not None
-    _tell(tx, after)
+    after = domain.after(payment, operation.kind, fact)
+    store.save(tx, after)
+    if after.status is PaymentStatus.CAPTURED:
+        store.add_ledger_entries(tx, after, domain.ledger_entries(after))
+    if after.status is PaymentStatus.AUTHORIZED and after.void_requested:
+        store.add_operation(tx, after.id, OperationKind.VOID)
+    else:
+        _tell(tx, after)
 
 
 def postpone(tx: Connection, operation: Operation, error: str) -> None:
     """The outcome is unknown: ask again later, with the same key."""
-    delay_s = min(RETRY_S * 2.0 ** (operation.attempts - 1), RETRY_S_MAX)
+    doublings = min(operation.attempts - 1, RETRY_DOUBLINGS_MAX)
+    delay_s = min(RETRY_S * 2.0**doublings, RETRY_S_MAX)
     jittered_s = delay_s * random.uniform(0.5, 1.0)  # noqa: S311  Spreads retries, guards nothing.
     store.postpone_operation(tx, operation.id, jittered_s, error)
 
@@ -122,8 +123,8 @@ def payment_of(tx: Connection, order_id: str) -> Payment:
 
 
 def _never_asked(tx: Connection, order_id: str) -> Payment:
-    """A tombstone: the cancellation overtook the reservation, which must now not be paid for."""
-    payment = Payment(new_id(), order_id, 0, "USD", "none", PaymentStatus.VOIDED)
+    """The tombstone; or the payment, if its reservation was faster after all."""
+    payment = domain.never_asked(new_id(), order_id)
     if store.add(tx, payment):
         return payment
     known = store.get(tx, order_id)
