@@ -31,7 +31,9 @@ def test_an_address_is_taken_once(db: Database) -> None:
         assert not store.add(tx, Customer(new_id(), ANA.email, "Another Ana"), HASH)
 
 
-@pytest.mark.parametrize("id_", ["0195f000-0000-7000-8000-000000000000", "ana", "", "order", "' OR true --", "\x00"])
+@pytest.mark.parametrize(
+    "id_", ["0195f000-0000-7000-8000-000000000000", "ana", "", "order", "' OR true --", "\x00"]
+)
 def test_nobody_else_is_found(db: Database, id_: str) -> None:
     with db.transaction() as tx:
         assert store.find(tx, id_) is None

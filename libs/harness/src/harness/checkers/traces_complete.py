@@ -6,7 +6,7 @@ from harness.books import Books, Checkout
 from harness.checkers.violation import Violation
 from harness.traces import Trace, no_card_data
 
-# Which handlers each outcome must have passed through: (service, span).
+# Which steps each outcome must have taken, to the last: (service, span).
 STEPS: dict[str, frozenset[tuple[str, str]]] = {
     "confirmed": frozenset(
         {
@@ -17,6 +17,7 @@ STEPS: dict[str, frozenset[tuple[str, str]]] = {
             ("inventory", "process order.confirmed"),
             ("payment", "process order.confirmed"),
             ("notification", "process order.confirmed"),
+            ("notification", "publish notification.sent"),
             ("cart", "process order.confirmed"),
             ("order", "process stock.committed"),
             ("order", "process payment.captured"),
@@ -28,6 +29,7 @@ STEPS: dict[str, frozenset[tuple[str, str]]] = {
             ("inventory", "process order.placed"),
             ("inventory", "process order.cancelled"),
             ("notification", "process order.cancelled"),
+            ("notification", "publish notification.sent"),
         }
     ),
 }
