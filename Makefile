@@ -6,10 +6,10 @@ UV := .venv/bin/uv
 BIN := .venv/bin
 READY := .venv/.ready
 # Only Python: these checks and tests cover every package of the workspace.
-SOURCES := libs services simulators features infra/emulator
+SOURCES := libs services simulators features loadtests infra/emulator
 
 .DEFAULT_GOAL := help
-.PHONY: help setup simulate test check unit acceptance up down status format clean
+.PHONY: help setup simulate test check unit acceptance up down status format clean load
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,7 +26,12 @@ $(READY): $(UV) uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services
 	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --inexact
 	@touch $@
 
-setup: $(READY) ## Make .venv with everything pinned
+setload: $(READY) ## Locust shoppers through the running shop for 20 s, judged by loadtests/slo.yaml
+	@UV_PROJECT_ENVIRONMENT=.venv-load $(UV) sync --quiet --frozen --no-default-groups --group load --no-install-workspace
+	@cd loadtests && CARTWRIGHT_URLS="$$(../$(BIN)/cartwright status --json | ../$(BIN)/python -c 'import json, sys; print(json.dumps(json.load(sys.stdin)["endpoints"]["services"]))')" \
+	  ../.venv-load/bin/locust --headless -u 10 -r 5 -t 20s --stop-timeout 15 --only-summary $(ARGS)
+
+up: $(READY) ## Make .venv with everything pinned
 
 simulate: $(READY) ## Start the shop, replay real baskets, prove every checkout right
 	@$(BIN)/cartwright simulate $(ARGS)
@@ -34,7 +39,7 @@ simulate: $(READY) ## Start the shop, replay real baskets, prove every checkout 
 test: unit acceptance ## Every test: units and stores, then the acceptance scenarios
 
 unit: $(READY) ## Unit, store and component tests of every package
-	@$(BIN)/pytest -q libs services simulators $(ARGS)
+	@$(BIN)/pytest -q -n 2 libs services simulators $(ARGS)
 
 acceptance: $(READY) ## The Gherkin scenarios on the embedded provider, proven by trace
 	@$(BIN)/pytest -q features $(ARGS)
@@ -61,4 +66,4 @@ status: $(READY) ## What runs, where, and what it costs
 	@$(BIN)/cartwright status $(ARGS)
 
 clean: ## Remove the environment, caches and reports; `make down` first
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache reports
+	@rm -rf .venv .venv-load .mypy_cache .ruff_cache .pytest_cache .import_linter_cache reports

@@ -22,19 +22,20 @@ from simulators.journey.domain import Journey
 from simulators.journey.load import JourneyNotInstalled, load_full, load_sample
 
 EXIT_HOLDS, EXIT_BROKEN, EXIT_COULD_NOT_RUN = 0, 1, 2
-# By default the replay is told to take about this long; the shop decides whether it can.
-REPLAY_S = 45.0
+# What two cores take without a queue at the door, and what a newcomer waits for.
+DEFAULT_ARRIVALS_PER_S = 5.0
+DEFAULT_BASKETS = 200
 DEFAULT_CONCURRENCY = 32
 
 
 def simulate(
     *,
     baskets: Annotated[
-        int | None, typer.Option(min=1, help="How many, from the first on. Default: all.")
-    ] = None,
+        int, typer.Option(min=1, help="How many, from the first on; the sample has 900.")
+    ] = DEFAULT_BASKETS,
     speed: Annotated[
         float | None,
-        typer.Option(min=1.0, help="Seconds of 2017 per second. Default: so that it takes 45 s."),
+        typer.Option(min=1.0, help="Seconds of 2017 per second. Default: 5 baskets a second."),
     ] = None,
     concurrency: Annotated[
         int, typer.Option(min=1, max=256, help="Shoppers in the shop at once.")
@@ -56,12 +57,12 @@ def simulate(
     """
     console = Console()
     chosen = _load(journey, console)
-    count = min(baskets or len(chosen.baskets), len(chosen.baskets))
+    count = min(baskets, len(chosen.baskets))
     span_s = (chosen.baskets[count - 1].at - chosen.baskets[0].at).total_seconds()
     plan = Plan(
         journey=journey,
         baskets=count,
-        speed=speed or max(1.0, span_s / REPLAY_S),
+        speed=speed or max(1.0, span_s * DEFAULT_ARRIVALS_PER_S / count),
         concurrency=concurrency,
         seed=seed,
         command="cartwright " + " ".join(sys.argv[1:]),

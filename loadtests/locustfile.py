@@ -1,0 +1,133 @@
+"""Shoppers under load: each brings a real basket, orders it as a guest, and waits for the end.
+
+Run by `make load`, against the shop that runs in CARTWRIGHT_HOME. Judges by `slo.py` alone.
+"""
+
+import itertools
+import time
+import uuid
+from typing import Any
+
+import slo
+from harness import stack
+from harness.endpoints import Endpoints
+from harness.home import Home
+from harness.tokens import staff_token
+from locust import HttpUser, between, events, task
+from locust.env import Environment
+from locust.exception import RescheduleTask
+from locust.runners import WorkerRunner
+from simulators.checkout.seeding import seed
+from simulators.journey.load import load_sample
+
+# So many of each that no run sells the last: then a refusal is a fault, and not the shop's life.
+STOCK_LEVEL = 100_000
+# When a shopper looks whether the order went through: as those of the simulator do.
+LOOK_AFTER_S = (0.15, 0.25, 0.4, 0.6, 1.0, 2.0)
+# A shopper goes home after this long; the order then counts as failed.
+PATIENCE_S = 20.0
+REQUEST_TIMEOUT_S = 10.0
+
+JOURNEY = load_sample()
+BASKETS = itertools.cycle(JOURNEY.baskets)
+
+
+class NotConfirmed(Exception):
+    """It ended otherwise, or nobody could say how."""
+
+
+class ShopIsNotRunning(Exception):
+    pass
+
+
+def running_shop() -> Endpoints:
+    """Raises ShopIsNotRunning."""
+    home = Home.default(stack.repository()).path
+    found = stack.endpoints(home)
+    if found is None:
+        raise ShopIsNotRunning(f"no shop runs in {home}: start it by `make up`")
+    return found
+
+
+SHOP = running_shop()
+
+
+@events.test_start.add_listener
+def stock_the_shelves(environment: Environment, **_: Any) -> None:
+    if isinstance(environment.runner, WorkerRunner):
+        return  # The master did.
+    seed(
+        SHOP.services["catalog"],
+        SHOP.services["inventory"],
+        staff_token(SHOP.jwt_secret, name="load-test"),
+        list(JOURNEY.products.values()),
+        dict.fromkeys(JOURNEY.products, STOCK_LEVEL),
+    )
+
+
+@events.quitting.add_listener
+def judge(environment: Environment, **_: Any) -> None:
+    if not isinstance(environment.runner, WorkerRunner):
+        slo.gate(environment, slo.load())
+
+
+class GuestShopper(HttpUser):
+    """Enters, fills the cart, orders, watches. Then the next basket, as somebody else."""
+
+    host = SHOP.services["order"]
+    wait_time = between(0.5, 1.5)
+
+    @task
+    def check_out(self) -> None:
+        basket = next(BASKETS)
+        lines = [{"sku": line.sku, "quantity": line.quantity} for line in basket.lines]
+        entered = self.ask("POST", "auth", "/guest-tokens", 201, json={})
+        headers = {"Authorization": f"Bearer {entered['access_token']}"}
+        self.ask("PUT", "cart", "/cart", 200, json={"lines": lines}, headers=headers)
+        placed_at = time.perf_counter()
+        order = self.ask(
+            *("POST", "order", "/orders", 202),
+            headers=headers | {"Idempotency-Key": str(uuid.uuid4())},
+            json={"email": "load@shoppers.example", "payment_method": "pm_ok", "lines": lines},
+        )
+        status = self.watch(order["id"], headers)
+        self.report_flow("placed to final", placed_at, status)
+
+    def watch(self, order_id: str, headers: dict[str, str]) -> str:
+        """How it ended, or `pending` when the shopper has gone home."""
+        give_up_at = time.monotonic() + PATIENCE_S
+        pauses = itertools.chain(LOOK_AFTER_S, itertools.repeat(LOOK_AFTER_S[-1]))
+        status = "pending"
+        while status == "pending" and time.monotonic() < give_up_at:
+            time.sleep(next(pauses))
+            path, name = f"/orders/{order_id}", "/orders/{id}"
+            status = self.ask("GET", "order", path, 200, name=name, headers=headers)["status"]
+        return status
+
+    def ask(
+        self, method: str, service: str, path: str, expected: int, name: str = "", **request: Any
+    ) -> dict[str, Any]:
+        """The answer's JSON. Any other status fails, and ends the visit: the next one begins."""
+        with self.client.request(
+            method,
+            SHOP.services[service] + path,
+            name=name or path,
+            timeout=REQUEST_TIMEOUT_S,
+            catch_response=True,
+            **request,
+        ) as response:
+            if response.status_code != expected:
+                response.failure(f"{response.status_code} {response.text[:200]}")
+                raise RescheduleTask
+            answer: dict[str, Any] = response.json()
+            return answer
+
+    def report_flow(self, name: str, began: float, status: str) -> None:
+        self.environment.events.request.fire(
+            request_type="FLOW",
+            name=name,
+            response_time=(time.perf_counter() - began) * 1000,
+            response_length=0,
+            exception=None if status == "confirmed" else NotConfirmed(status),
+            context={},
+        )

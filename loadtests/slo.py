@@ -1,0 +1,84 @@
+"""The gate of a load run: figures against slo.yaml. Knows no shop, and Locust only by its stats."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+SLO_FILE = Path(__file__).parent / "slo.yaml"
+# As the simulator's: 0 holds, 1 broken.
+EXIT_BROKEN = 1
+
+
+class Slo(BaseModel):
+    """p95_ms_max: by `<method> <name>`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    requests_min: int = Field(gt=0)  # With 0, a run that did nothing would hold.
+    fail_ratio_max: float = Field(ge=0, le=1)
+    p95_ms_max: Mapping[str, float] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one method and name."""
+
+    requests: int
+    failures: int
+    p95_ms: float
+
+
+class StatsEntry(Protocol):
+    """The part of `locust.stats.StatsEntry` that is read here."""
+
+    method: str | None
+    name: str
+    num_requests: int
+    num_failures: int
+
+    def get_response_time_percentile(self, percent: float) -> float: ...
+
+
+def load(path: Path = SLO_FILE) -> Slo:
+    """Raises pydantic's ValidationError if the file names what we do not know."""
+    return Slo.model_validate(yaml.safe_load(path.read_text()))
+
+
+def figures(entries: Iterable[StatsEntry]) -> dict[str, Figures]:
+    return {
+        f"{entry.method} {entry.name}": Figures(
+            entry.num_requests, entry.num_failures, entry.get_response_time_percentile(0.95)
+        )
+        for entry in entries
+    }
+
+
+def violations(slo: Slo, measured: Mapping[str, Figures]) -> list[str]:
+    """A sentence for each promise that does not hold; the failures of every name count."""
+    requests = sum(figure.requests for figure in measured.values())
+    failures = sum(figure.failures for figure in measured.values())
+    found = []
+    if requests and failures / requests > slo.fail_ratio_max:
+        found.append(f"{failures} of {requests} failed, allowed is {slo.fail_ratio_max:.1%}")
+    for name, limit_ms in slo.p95_ms_max.items():
+        figure = measured.get(name, Figures(0, 0, 0.0))
+        if figure.requests < slo.requests_min:
+            found.append(f"{name}: {figure.requests} requests, too few of {slo.requests_min}")
+        elif figure.p95_ms > limit_ms:
+            found.append(f"{name}: p95 is {figure.p95_ms:.0f} ms, allowed are {limit_ms:.0f} ms")
+    return found
+
+
+def gate(environment: Any, slo: Slo) -> None:
+    """Print the verdict, and make Locust's exit code say the same."""
+    broken = violations(slo, figures(environment.stats.entries.values()))
+    for sentence in broken:
+        print(f"SLO broken: {sentence}")  # noqa: T201  The verdict is the output.
+    if broken:
+        environment.process_exit_code = EXIT_BROKEN
+    else:
+        print(f"SLO holds: {len(slo.p95_ms_max)} names within their limits")  # noqa: T201

@@ -1,0 +1,96 @@
+"""The gate can fail, for each of its reasons."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import slo
+from pydantic import ValidationError
+from slo import Figures, Slo
+
+SLO = Slo(requests_min=10, fail_ratio_max=0.1, p95_ms_max={"POST /orders": 100.0})
+
+
+@dataclass
+class FakeEntry:
+    method: str | None
+    name: str
+    num_requests: int
+    num_failures: int
+    p95_ms: float
+
+    def get_response_time_percentile(self, percent: float) -> float:
+        assert percent == 0.95
+        return self.p95_ms
+
+
+@dataclass
+class FakeStats:
+    entries: dict[str, FakeEntry]
+
+
+@dataclass
+class FakeEnvironment:
+    stats: FakeStats
+    process_exit_code: int | None = field(default=None)
+
+
+def environment(entry: FakeEntry) -> Any:
+    return FakeEnvironment(FakeStats({"only": entry}))
+
+
+def test_figures_within_their_limits_break_nothing() -> None:
+    assert slo.violations(SLO, {"POST /orders": Figures(10, 1, 100.0)}) == []
+
+
+def test_a_slow_name_breaks_it() -> None:
+    (broken,) = slo.violations(SLO, {"POST /orders": Figures(10, 0, 101.0)})
+
+    assert "p95 is 101 ms" in broken
+
+
+def test_failures_of_a_name_without_a_limit_count_too() -> None:
+    measured = {"POST /orders": Figures(10, 0, 50.0), "GET /cart": Figures(10, 3, 5.0)}
+
+    (broken,) = slo.violations(SLO, measured)
+
+    assert broken.startswith("3 of 20 failed")
+
+
+def test_a_run_that_did_nothing_breaks_it() -> None:
+    (broken,) = slo.violations(SLO, {})
+
+    assert "0 requests" in broken
+
+
+def test_too_few_requests_say_nothing_and_break_it() -> None:
+    (broken,) = slo.violations(SLO, {"POST /orders": Figures(9, 0, 1.0)})
+
+    assert "too few" in broken
+
+
+def test_a_broken_promise_is_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    slow = environment(FakeEntry("POST", "/orders", 10, 0, 500.0))
+
+    slo.gate(slow, SLO)
+
+    assert slow.process_exit_code == slo.EXIT_BROKEN
+    assert "SLO broken: POST /orders" in capsys.readouterr().out
+
+
+def test_kept_promises_leave_the_exit_code_to_locust(capsys: pytest.CaptureFixture[str]) -> None:
+    quick = environment(FakeEntry("POST", "/orders", 10, 0, 50.0))
+
+    slo.gate(quick, SLO)
+
+    assert quick.process_exit_code is None
+    assert "SLO holds" in capsys.readouterr().out
+
+
+def test_the_committed_file_is_understood() -> None:
+    assert "POST /orders" in slo.load().p95_ms_max
+
+
+def test_a_misspelt_promise_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        Slo.model_validate({"requests_min": 1, "fail_ratio_max": 0, "p95_ms_maxx": {"a": 1}})
