@@ -4,6 +4,7 @@ Run by `make load`, against the shop that runs in CARTWRIGHT_HOME. Judges by `sl
 """
 
 import itertools
+import logging
 import time
 import uuid
 from typing import Any
@@ -27,6 +28,9 @@ LOOK_AFTER_S = (0.15, 0.25, 0.4, 0.6, 1.0, 2.0)
 # A shopper goes home after this long; the order then counts as failed.
 PATIENCE_S = 20.0
 REQUEST_TIMEOUT_S = 10.0
+
+# Seeding sends fifty requests, and each would be a line.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 JOURNEY = load_sample()
 BASKETS = itertools.cycle(JOURNEY.baskets)

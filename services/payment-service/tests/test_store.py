@@ -9,7 +9,7 @@ from common.ids import new_id
 from payment import store
 from payment.domain import Operation, OperationKind, Payment, PaymentStatus
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 LEASE_S = 10.0
 
@@ -77,6 +77,18 @@ def test_an_order_that_nobody_heard_of_has_no_payment(db: Database) -> None:
     with db.transaction() as tx:
         assert store.find(tx, new_id()) is None
         assert store.get(tx, new_id()) is None
+
+
+def test_a_payment_that_may_be_changed_is_nobody_elses_meanwhile(db: Database) -> None:
+    payment = _added(db)
+
+    with db.transaction() as mine, db.transaction() as other:
+        store.get(mine, payment.order_id)
+
+        assert store.find(other, payment.order_id) == payment
+        with pytest.raises(OperationalError, match="lock timeout"):
+            store.get(other, payment.order_id)
+        other.rollback()
 
 
 def test_each_kind_of_operation_is_asked_for_once(db: Database) -> None:

@@ -1,0 +1,13 @@
+import { Link } from "@/components/page/link";
+
+export default function NotFound() {
+  return (
+    <>
+      <h1 className="pb-4 font-serif text-4xl font-bold">There is no such page</h1>
+      <p className="pb-6">The product may not be sold any more.</p>
+      <Link href="/" className="btn">
+        To the shelves
+      </Link>
+    </>
+  );
+}

@@ -1,0 +1,78 @@
+import type { Metadata } from "next";
+import { Follow } from "@/components/order/follow";
+import { History, STATUS_WORDS, StatusPanel } from "@/components/order/status";
+import { Link } from "@/components/page/link";
+import { ProblemNotice } from "@/components/page/notice";
+import { readOrder } from "@/lib/api/order";
+import { money } from "@/lib/money";
+import { outcomeOf } from "@/lib/outcome";
+import type { Problem } from "@/lib/problem";
+import { guestToken } from "@/lib/session";
+
+type Props = PageProps<"/orders/[id]">;
+
+const NOT_YOURS: Problem = {
+  type: "session-ended",
+  status: 401,
+  title: "This order cannot be shown here",
+  detail:
+    "Only the browser that placed it can see it, until the visit as a guest ends after ten minutes. The order goes on, and a mail tells how it ended.",
+  members: {},
+};
+
+export async function generateMetadata({ params }: Props): Promise<Metadata> {
+  const found = await order(params);
+  return { title: found.ok ? STATUS_WORDS[found.answer.status] : found.problem.title };
+}
+
+export default async function OrderPage({ params }: Props) {
+  const found = await order(params);
+  if (!found.ok) return <ProblemNotice problem={found.problem} />;
+  const { lines, currency, status, total_minor } = found.answer;
+  return (
+    <div className="grid gap-8">
+      {status === "pending" && <Follow />}
+      {status === "pending" && (
+        <noscript>
+          <meta httpEquiv="refresh" content="2" />
+        </noscript>
+      )}
+      <StatusPanel order={found.answer} />
+      <div className="grid items-start gap-8 md:grid-cols-2">
+        <section>
+          <h2 className="pb-4 text-xl font-semibold">What happened</h2>
+          <History order={found.answer} />
+        </section>
+        <section className="card p-6">
+          <h2 className="pb-4 text-xl font-semibold">What you ordered</h2>
+          <ul className="grid gap-2">
+            {lines.map((line) => (
+              <li key={line.sku} className="flex justify-between gap-4">
+                <span>
+                  {line.quantity} × {line.name}
+                </span>
+                <span className="tabular-nums">
+                  {money(line.quantity * line.unit_price_minor, currency)}
+                </span>
+              </li>
+            ))}
+          </ul>
+          <p className="mt-4 flex justify-between border-t border-line pt-4 text-lg font-semibold">
+            Total <span className="tabular-nums">{money(total_minor, currency)}</span>
+          </p>
+        </section>
+      </div>
+      <p>
+        <Link href="/" className="btn-quiet">
+          Back to the shelves
+        </Link>
+      </p>
+    </div>
+  );
+}
+
+async function order(params: Props["params"]) {
+  const token = await guestToken();
+  if (!token) return { ok: false as const, problem: NOT_YOURS };
+  return outcomeOf(readOrder(token, (await params).id));
+}

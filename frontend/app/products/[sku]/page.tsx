@@ -1,0 +1,75 @@
+import type { Metadata } from "next";
+import { notFound } from "next/navigation";
+import { ActionForm } from "@/components/page/action-form";
+import { Link } from "@/components/page/link";
+import { ProblemNotice } from "@/components/page/notice";
+import { ProductArt } from "@/components/product/art";
+import { AvailabilityNote } from "@/components/product/availability";
+import { addToCart } from "@/lib/actions";
+import { type Product, readProduct } from "@/lib/api/catalog";
+import { money } from "@/lib/money";
+import { outcomeOf } from "@/lib/outcome";
+
+type Props = PageProps<"/products/[sku]">;
+
+export async function generateMetadata({ params }: Props): Promise<Metadata> {
+  const found = await product(params);
+  return { title: found.ok ? found.answer.name : found.problem.title };
+}
+
+export default async function ProductPage({ params }: Props) {
+  const found = await product(params);
+  if (found.ok) return <Details product={found.answer} />;
+  if (found.problem.status === 404) notFound();
+  return <ProblemNotice problem={found.problem} />;
+}
+
+async function product(params: Props["params"]) {
+  return outcomeOf(readProduct(decodeURIComponent((await params).sku)));
+}
+
+function Details({ product }: { product: Product }) {
+  const { sku, name, department, category } = product;
+  return (
+    <article className="grid gap-8 md:grid-cols-2">
+      <div className="card overflow-hidden">
+        <ProductArt sku={sku} department={department} />
+      </div>
+      <div className="flex flex-col gap-4">
+        <nav aria-label="Breadcrumb" className="text-sm">
+          <Link href={`/?${new URLSearchParams({ department })}`} className="underline">
+            {department}
+          </Link>
+          <span className="text-muted"> / {category}</span>
+        </nav>
+        <h1 className="font-serif text-4xl font-bold text-balance">{name}</h1>
+        <p className="text-3xl font-semibold tabular-nums">
+          {money(product.price_minor, product.currency)}
+        </p>
+        <AvailabilityNote availability={product.availability} />
+        <ActionForm action={addToCart} className="flex flex-wrap items-end gap-3 pb-2">
+          <input type="hidden" name="sku" value={sku} />
+          <label className="grid gap-1 text-sm font-medium">
+            Quantity
+            <input
+              type="number"
+              name="quantity"
+              defaultValue={1}
+              min={1}
+              max={100}
+              required
+              className="field w-24"
+            />
+          </label>
+          <button type="submit" className="btn">
+            Add to cart
+          </button>
+          <Link href="/cart" className="btn-quiet min-h-12">
+            See the cart
+          </Link>
+        </ActionForm>
+        <p className="text-sm text-muted">Article {sku}</p>
+      </div>
+    </article>
+  );
+}

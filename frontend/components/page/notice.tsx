@@ -1,0 +1,20 @@
+import { explanations, type Problem } from "@/lib/problem";
+
+/** A problem in the shop's own words; its type is what to look up in docs/problems. */
+export function ProblemNotice({ problem }: { problem: Problem }) {
+  const known = problem.type !== "about:blank" && problem.type !== "no-answer";
+  return (
+    <div role="alert" className="notice notice-problem">
+      <p className="font-semibold">{problem.title}</p>
+      {problem.detail && <p>{problem.detail}</p>}
+      {explanations(problem).map((sentence) => (
+        <p key={sentence}>{sentence}</p>
+      ))}
+      {known && (
+        <p className="mt-1 text-xs opacity-75">
+          {problem.type} · {problem.status}
+        </p>
+      )}
+    </div>
+  );
+}
