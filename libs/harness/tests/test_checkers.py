@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from books_for_tests import BAD_CARD, CANCELLED, CONFIRMED, GOOD_BOOKS, SHORT, change, without
+from books_for_tests import BAD_CARD, CANCELLED, CONFIRMED, GOOD_BOOKS, change, trace, without
 from harness.books import Books, Checkout, QueueDepth, Restart
 from harness.checkers import CHECKERS, audit
 
@@ -180,6 +180,12 @@ def test_a_kill_excuses_only_the_traces_of_that_moment() -> None:
     assert broken_by(replace(lossy, restarts=[replace(killed, signal=None)])) == {"traces_complete"}
 
 
-def test_out_of_stock_is_allowed_no_payment_span() -> None:
-    assert SHORT in GOOD_BOOKS.orders
-    assert broken_by(GOOD_BOOKS) == set()
+def test_payment_may_hear_of_a_cancellation_when_the_stock_was_refused() -> None:
+    heard = ("payment", "process order.cancellation_requested")
+    asked = ("payment-provider", "POST /v1/payments")
+
+    books = field("traces", "t_short", trace("t_short", "cancelled", heard))(GOOD_BOOKS)
+    spoiled = field("traces", "t_short", trace("t_short", "cancelled", asked))(GOOD_BOOKS)
+
+    assert broken_by(books) == set()
+    assert broken_by(spoiled) == {"traces_complete"}

@@ -1,4 +1,4 @@
-"""Compose and the images hold to the topology and to the pins, and show nothing to other machines."""
+"""Compose and the images hold to the topology and the pins, and show nothing to other machines."""
 
 import os
 import re

@@ -23,7 +23,7 @@ from simulators.journey.load import JourneyNotInstalled, load_full, load_sample
 
 EXIT_HOLDS, EXIT_BROKEN, EXIT_COULD_NOT_RUN = 0, 1, 2
 # What two cores take without a queue at the door, and what a newcomer waits for.
-DEFAULT_ARRIVALS_PER_S = 5.0
+DEFAULT_ARRIVALS_PER_S = 4.0
 DEFAULT_BASKETS = 200
 DEFAULT_CONCURRENCY = 32
 
@@ -35,7 +35,7 @@ def simulate(
     ] = DEFAULT_BASKETS,
     speed: Annotated[
         float | None,
-        typer.Option(min=1.0, help="Seconds of 2017 per second. Default: 5 baskets a second."),
+        typer.Option(min=1.0, help="Seconds of 2017 per second. Default: 4 baskets a second."),
     ] = None,
     concurrency: Annotated[
         int, typer.Option(min=1, max=256, help="Shoppers in the shop at once.")

@@ -33,8 +33,10 @@ STEPS: dict[str, frozenset[tuple[str, str]]] = {
         }
     ),
 }
-# Whom a refusal for want of stock must never reach: money is asked for what can be delivered.
-NEVER_WITHOUT_STOCK = frozenset({"payment", "payment-provider"})
+# What must never happen without stock: money is asked for what can be delivered. (Payment may
+# still hear that the customer wants to cancel.)
+MONEY_ASKED = ("payment", "process stock.reserved")
+PROVIDER = "payment-provider"
 # A killed process takes the spans with it that it had not yet sent. Its span exporter sends
 # every 0.2 s, and a message it held is handled within this long by whoever comes after it.
 EXCUSED_S = 2.0
@@ -61,9 +63,9 @@ def faults(trace: Trace | None, checkout: Checkout) -> Iterator[str]:
     seen = {(span.service, span.name) for span in trace.spans}
     for service, name in sorted(STEPS[checkout.outcome] - seen):
         yield f"{service} left no span `{name}`"
-    if checkout.reason == "out_of_stock":
-        for service in sorted({span.service for span in trace.spans} & NEVER_WITHOUT_STOCK):
-            yield f"{service} was asked although the stock was refused"
+    asked = MONEY_ASKED in seen or PROVIDER in trace.services()
+    if checkout.reason == "out_of_stock" and asked:
+        yield "payment was asked although the stock was refused"
     for leak in no_card_data(trace):
         yield f"card data in the trace: {leak}"
 
