@@ -39,6 +39,7 @@ simulate: $(READY) ## Start the shop, replay real baskets, prove every checkout 
 test: unit acceptance ## Every test: units and stores, then the acceptance scenarios
 
 unit: $(READY) ## Unit, store and component tests of every package
+	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --inexact --extra journey
 	@$(BIN)/pytest -q -n 2 libs services simulators $(ARGS)
 
 acceptance: $(READY) ## The Gherkin scenarios on the embedded provider, proven by trace

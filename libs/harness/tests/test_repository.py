@@ -97,11 +97,10 @@ def test_no_module_is_too_long() -> None:
 
 def test_lock_files_name_public_registries_only() -> None:
     public = {"pypi.org", "files.pythonhosted.org", "registry.npmjs.org"}
+    sources = re.compile(r'(?:\burl|registry) = "https?://([^/"]+)|"resolved": "https?://([^/"]+)')
 
     for path in tracked("*uv.lock", "*package-lock.json"):
-        hosts = set(
-            re.findall(r'(?:url|registry|resolved)"?\s*[:=]\s*"https?://([^/"]+)', path.read_text())
-        )
+        hosts = {a or b for a, b in sources.findall(path.read_text(encoding="utf-8"))}
         assert hosts <= public, path
 
 
