@@ -26,12 +26,7 @@ $(READY): $(UV) uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services
 	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --inexact
 	@touch $@
 
-setload: $(READY) ## Locust shoppers through the running shop for 20 s, judged by loadtests/slo.yaml
-	@UV_PROJECT_ENVIRONMENT=.venv-load $(UV) sync --quiet --frozen --no-default-groups --group load --no-install-workspace
-	@cd loadtests && CARTWRIGHT_URLS="$$(../$(BIN)/cartwright status --json | ../$(BIN)/python -c 'import json, sys; print(json.dumps(json.load(sys.stdin)["endpoints"]["services"]))')" \
-	  ../.venv-load/bin/locust --headless -u 10 -r 5 -t 20s --stop-timeout 15 --only-summary $(ARGS)
-
-up: $(READY) ## Make .venv with everything pinned
+setup: $(READY) ## Make .venv with everything pinned
 
 simulate: $(READY) ## Start the shop, replay real baskets, prove every checkout right
 	@$(BIN)/cartwright simulate $(ARGS)
@@ -56,6 +51,11 @@ check: $(READY) ## Format, lint, types, import contracts, secrets
 format: $(READY) ## Format the code and mend what the linter can
 	@$(BIN)/ruff format --quiet $(SOURCES)
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
+
+load: $(READY) ## Locust shoppers through the running shop for 20 s, judged by loadtests/slo.yaml
+	@UV_PROJECT_ENVIRONMENT=.venv-load $(UV) sync --quiet --frozen --no-default-groups --group load --no-install-workspace
+	@cd loadtests && CARTWRIGHT_URLS="$$(../$(BIN)/cartwright status --json | ../$(BIN)/python -c 'import json, sys; print(json.dumps(json.load(sys.stdin)["endpoints"]["services"]))')" \
+	  ../.venv-load/bin/locust --headless -u 10 -r 5 -t 20s --stop-timeout 15 --only-summary $(ARGS)
 
 up: $(READY) ## Start the shop and leave it running
 	@$(BIN)/cartwright up $(ARGS)

@@ -1,5 +1,4 @@
 import type { Metadata } from "next";
-import { notFound } from "next/navigation";
 import { ActionForm } from "@/components/page/action-form";
 import { Link } from "@/components/page/link";
 import { ProblemNotice } from "@/components/page/notice";
@@ -19,9 +18,9 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 
 export default async function ProductPage({ params }: Props) {
   const found = await product(params);
-  if (found.ok) return <Details product={found.answer} />;
-  if (found.problem.status === 404) notFound();
-  return <ProblemNotice problem={found.problem} />;
+  // Not `notFound()`: Next renders what that shows by JavaScript only.
+  if (!found.ok) return <ProblemNotice problem={found.problem} />;
+  return <Details product={found.answer} />;
 }
 
 async function product(params: Props["params"]) {
