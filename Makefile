@@ -5,11 +5,16 @@ UV_VERSION := 0.13.9
 UV := .venv/bin/uv
 BIN := .venv/bin
 READY := .venv/.ready
+# Locust shoppers and how long they come.
+USERS ?= 8
+RUN_TIME ?= 1m
+LOAD := .venv-load
+STOREFRONT := frontend/.next/standalone/server.js
 # Only Python: these checks and tests cover every package of the workspace.
 SOURCES := libs services simulators features loadtests infra/emulator
 
 .DEFAULT_GOAL := help
-.PHONY: help setup simulate test check unit acceptance up down status format clean load
+.PHONY: help setup simulate test check unit acceptance up down status format clean load demo
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -35,7 +40,7 @@ test: unit acceptance ## Every test: units and stores, then the acceptance scena
 
 unit: $(READY) ## Unit, store and component tests of every package
 	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --inexact --extra journey
-	@$(BIN)/pytest -q -n 2 libs services simulators $(ARGS)
+	@$(BIN)/pytest -q -n 2 libs services simulators loadtests $(ARGS)
 
 acceptance: $(READY) ## The Gherkin scenarios on the embedded provider, proven by trace
 	@$(BIN)/pytest -q features $(ARGS)
@@ -52,10 +57,18 @@ format: $(READY) ## Format the code and mend what the linter can
 	@$(BIN)/ruff format --quiet $(SOURCES)
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
 
-load: $(READY) ## Locust shoppers through the running shop for 20 s, judged by loadtests/slo.yaml
-	@UV_PROJECT_ENVIRONMENT=.venv-load $(UV) sync --quiet --frozen --no-default-groups --group load --no-install-workspace
-	@cd loadtests && CARTWRIGHT_URLS="$$(../$(BIN)/cartwright status --json | ../$(BIN)/python -c 'import json, sys; print(json.dumps(json.load(sys.stdin)["endpoints"]["services"]))')" \
-	  ../.venv-load/bin/locust --headless -u 10 -r 5 -t 20s --stop-timeout 15 --only-summary $(ARGS)
+load: $(READY) ## Real baskets by Locust, judged by loadtests/slo.yaml; starts the shop
+	@UV_PROJECT_ENVIRONMENT=$(LOAD) $(UV) sync --quiet --frozen --inexact --no-dev --group load
+	@$(BIN)/cartwright up
+	@$(LOAD)/bin/locust -f loadtests/locustfile.py --headless -u $(USERS) -r 4 -t $(RUN_TIME) --only-summary $(ARGS)
+
+$(STOREFRONT): $(shell git ls-files frontend)
+	@cd frontend && npm ci --silent && npm run --silent build && touch .next/standalone/server.js
+
+demo: $(READY) $(STOREFRONT) ## The shop with its storefront; Ctrl-C ends the storefront, `make down` the shop
+	@$(BIN)/cartwright up
+	@$(BIN)/cartwright simulate --baskets 100
+	@$(BIN)/python frontend/start.py
 
 up: $(READY) ## Start the shop and leave it running
 	@$(BIN)/cartwright up $(ARGS)
