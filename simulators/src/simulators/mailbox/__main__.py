@@ -7,7 +7,7 @@ import socket
 import sys
 from pathlib import Path
 
-from simulators.mailbox import startup
+from simulators import startup
 from simulators.mailbox.api import create_app
 from simulators.mailbox.book import Book
 from simulators.mailbox.reading import serve_http
@@ -19,7 +19,11 @@ EXIT_REFUSED = 2  # As argparse does for a wrong option.
 def main() -> int:
     options = _parser().parse_args()
     try:
-        startup.require_loopback(options.host, allow_remote=options.allow_remote)
+        startup.require_loopback(
+            options.host,
+            allow_remote=options.allow_remote,
+            danger="whoever reaches it could read every mail",
+        )
         held = startup.hold_data_dir(options.data_dir)
         smtp = startup.listen(options.host, options.smtp_port, option="--smtp-port")
         http = startup.listen(options.host, options.http_port, option="--http-port")

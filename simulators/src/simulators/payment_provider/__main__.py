@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from simulators.payment_provider import startup
+from simulators import startup
 from simulators.payment_provider.server import Server
 from simulators.payment_provider.settings import Settings
 
@@ -15,7 +15,11 @@ def main() -> int:
     options = _parser().parse_args()
     settings = Settings()
     try:
-        startup.require_loopback(options.host, allow_remote=options.allow_remote)
+        startup.require_loopback(
+            options.host,
+            allow_remote=options.allow_remote,
+            danger="the observation API has no password and other machines could reach it",
+        )
         held = startup.hold_data_dir(options.data_dir)
         listener = startup.listen(options.host, options.port, option="--port")
     except startup.StartupRefused as refused:

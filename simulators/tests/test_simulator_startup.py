@@ -1,33 +1,33 @@
-"""What keeps the provider from starting is said with its remedy."""
+"""What keeps a simulator from starting is said with its remedy."""
 
 import socket
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
-from simulators.payment_provider import startup
-from simulators.payment_provider.settings import Settings
+
+from simulators import startup
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
 def test_this_machine_may_be_served(host: str) -> None:
-    startup.require_loopback(host, allow_remote=False)
+    startup.require_loopback(host, allow_remote=False, danger="it is open")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "shop.example", ""])  # noqa: S104 - refused here
 def test_other_machines_are_served_only_on_purpose(host: str) -> None:
-    with pytest.raises(startup.StartupRefused, match="--allow-remote"):
-        startup.require_loopback(host, allow_remote=False)
+    with pytest.raises(startup.StartupRefused, match=r"it is open\. .*--allow-remote"):
+        startup.require_loopback(host, allow_remote=False, danger="it is open")
 
-    startup.require_loopback(host, allow_remote=True)
+    startup.require_loopback(host, allow_remote=True, danger="it is open")
 
 
-def test_a_taken_port_is_told_with_the_option_that_mends_it() -> None:
+@pytest.mark.parametrize("option", ["--port", "--smtp-port"])
+def test_a_taken_port_is_told_with_the_option_that_mends_it(option: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-        with pytest.raises(startup.StartupRefused, match=rf"port {port}.*--port"):
-            startup.listen("127.0.0.1", port, option="--port")
+        with pytest.raises(startup.StartupRefused, match=rf"port {port}.*{option}"):
+            startup.listen("127.0.0.1", port, option=option)
 
 
 def test_a_directory_that_cannot_be_made_is_told_with_its_option(tmp_path: Path) -> None:
@@ -45,8 +45,3 @@ def test_one_book_has_one_holder(tmp_path: Path) -> None:
 
     held.close()
     startup.hold_data_dir(tmp_path).close()
-
-
-def test_a_delay_beyond_two_seconds_is_refused() -> None:
-    with pytest.raises(ValidationError, match="less than or equal to 2000"):
-        Settings(slow_ms=2_001)

@@ -1,4 +1,4 @@
-"""What has to be right before the mailbox serves; says what to change when it is not.
+"""What has to be right before a simulator serves; says what to change when it is not.
 
 Binds the ports and takes the book. Serves nothing.
 """
@@ -26,11 +26,11 @@ class StartupRefused(Exception):
     """The message says what is wrong and which option or command mends it."""
 
 
-def require_loopback(host: str, *, allow_remote: bool) -> None:
-    """Raises StartupRefused unless `host` is reachable from this machine only."""
+def require_loopback(host: str, *, allow_remote: bool, danger: str) -> None:
+    """Raises StartupRefused, naming *danger*, unless only this machine can reach `host`."""
     if not allow_remote and not _is_loopback(host):
         raise StartupRefused(
-            f"refusing to listen on {host}: whoever reaches it could read every mail. "
+            f"refusing to listen on {host}: {danger}. "
             "Use --host 127.0.0.1, or --allow-remote if that is meant."
         )
 
