@@ -50,6 +50,19 @@ def test_a_loop_outlives_what_its_round_raises() -> None:
     assert run_until(Loop("failing", fail), rounds=2) == 2
 
 
+def test_a_loop_that_comes_with_time_still_ends_at_once() -> None:
+    stop, started = threading.Event(), threading.Event()
+    loop = Loop("sweeper", lambda: started.set() or 0, every_s=3600)
+    thread = threading.Thread(target=loop.run, args=(stop,))
+    thread.start()
+    started.wait(10)
+
+    stop.set()
+    thread.join(10)
+
+    assert not thread.is_alive()
+
+
 def test_work_done_wakes_the_others() -> None:
     relay = Loop("relay", lambda: 0)
 

@@ -34,6 +34,7 @@ WARM_MODULES = (
     "common.worker",
     "flask",
     "gunicorn.app.wsgiapp",
+    "common.gunicorn_worker",
     "gunicorn.workers.gthread",
     "httpx",
     "jwt",

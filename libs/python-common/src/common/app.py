@@ -2,19 +2,30 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 import structlog
 from flask import Blueprint, Flask, Response, g, request
 from opentelemetry.instrumentation.flask import FlaskInstrumentor
 from sqlalchemy.exc import SQLAlchemyError
 
-from common import auth, drain, logs, problems, tracing
+from common import auth, drain, logs, openapi, problems, tracing
 from common.errors import Unavailable
 from common.settings import ServiceSettings
 
 # The largest body anybody sends is a catalog import of 1,000 products, about 250 KiB.
 BODY_BYTES_MAX = 1024 * 1024
 UNTRACED = "healthz,readyz"
+# OWASP REST Security Cheat Sheet. An answer is data for a program: nothing in it may be run, framed
+# or guessed to be of another type. No CORS header is ever sent, so no foreign page may read it.
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    # Two years, for when a balancer speaks TLS before us (RFC 6797 §7.2: ignored over plain HTTP).
+    "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
+}
 
 log = structlog.get_logger()
 
@@ -30,11 +41,13 @@ def create_app(
     settings: ServiceSettings,
     blueprints: Iterable[Blueprint],
     checks: Mapping[str, Check],
+    contract: Path | None = None,
 ) -> Flask:
     """A Flask app with our logs, traces, problem details, limits and health endpoints.
 
     checks: what must answer before this instance takes traffic; each raises if it does
         not. Liveness asks nothing, so a lost database restarts no container.
+    contract: the folder of `openapi.yaml`, which is then served, with a page to read it by.
     """
     tracing.install("web")
     logs.install("web")
@@ -46,6 +59,9 @@ def create_app(
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
     _add_health(app, checks)
+    if contract:
+        openapi.install(app, contract)
+    _add_security_headers(app)
     _add_request_log(app)
     FlaskInstrumentor().instrument_app(  # type: ignore[no-untyped-call]
         app, excluded_urls=UNTRACED
@@ -55,10 +71,12 @@ def create_app(
 
 def _add_health(app: Flask, checks: Mapping[str, Check]) -> None:
     @app.get("/healthz")
+    @auth.public
     def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
     @app.get("/readyz")
+    @auth.public
     def readyz() -> dict[str, str]:
         if drain.is_draining():
             raise NotReady("draining")
@@ -69,6 +87,17 @@ def _add_health(app: Flask, checks: Mapping[str, Check]) -> None:
                 log.warning("not_ready", dependency=dependency, error=type(error).__name__)
                 raise NotReady(f"{dependency} does not answer") from error
         return {"status": "ready"}
+
+
+def _add_security_headers(app: Flask) -> None:
+    @app.after_request
+    def secure(response: Response) -> Response:
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        if "Authorization" in request.headers:
+            # What one caller may see is nothing for a shared cache (RFC 9111 §5.2.2.5).
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
 
 
 def _add_request_log(app: Flask) -> None:

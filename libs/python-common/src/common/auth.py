@@ -109,6 +109,13 @@ def requires(*roles: Role) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 raise NotAllowed(f"this needs one of the roles {', '.join(roles)}")
             return view(*args, **kwargs)
 
+        checked.policy = roles  # type: ignore[attr-defined]
         return checked
 
     return decorate
+
+
+def public(view: Callable[P, R]) -> Callable[P, R]:
+    """Marks a route that needs no token, so that forgetting to decide is told from deciding."""
+    view.policy = ()  # type: ignore[attr-defined]
+    return view

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, create_engine, text
 
+from common import metrics, tracing
+
 # As many as a web process has threads, or a worker has loops; none beyond.
 POOL_SIZE = 8
 # A request that waits longer than this for a connection is better refused (503) than queued.
@@ -40,6 +42,8 @@ class Database:
                 ),
             },
         )
+        tracing.trace_database(self.engine)
+        metrics.observe_pool(self.engine)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

@@ -45,6 +45,22 @@ class Conflict(Refusal):
     """The thing is not in a state that allows this. Re-read, then decide."""
 
 
+class PreconditionFailed(Refusal):
+    """The thing is not of the version you know (RFC 9110 §15.5.13). Re-read, then decide."""
+
+
+class PreconditionRequired(Refusal):
+    """Say which version you are changing: a lost update is worse than a refused one (RFC 6585)."""
+
+
+class TooLarge(Refusal):
+    """More than is taken at once (RFC 9110 §15.5.14). Send less, or in parts."""
+
+
+class UnsupportedMediaType(Refusal):
+    """The body is not of a media type that this route takes (RFC 9110 §15.5.16)."""
+
+
 class TooManyRequests(Refusal):
     """You, or everybody, asked too often. Retry after the time given."""
 

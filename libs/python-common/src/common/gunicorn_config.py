@@ -12,7 +12,8 @@ from typing import Any
 from common import drain, tracing
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
-worker_class = "gthread"
+# A slow client may not hold a thread (ADR-0016).
+worker_class = "common.gunicorn_worker.BufferingThreadWorker"
 workers = int(os.environ.get("WEB_WORKERS", "1"))
 # As many as there are database connections in the pool, so that no thread waits for one.
 threads = int(os.environ.get("WEB_THREADS", "8"))

@@ -90,6 +90,28 @@ def create_messaging_tables() -> None:
     )
 
 
+def create_idempotency_table() -> None:
+    """Version 1 of `common.idempotency`'s table. Frozen: a change is a new function."""
+    create_table(
+        "idempotency_keys",
+        sa.Column("subject", sa.Text, primary_key=True),
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("fingerprint", sa.Text, nullable=False),
+        sa.Column("status", sa.Integer),
+        sa.Column("location", sa.Text),
+        sa.Column("body", sa.Text),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
+        ),
+    )
+    index_idempotency_keys_by_age()
+
+
+def index_idempotency_keys_by_age() -> None:
+    """So that `common.retention` finds the old ones among a million."""
+    create_index("idempotency_keys_by_age", "idempotency_keys", ["created_at"])
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m common.migrations", description=__doc__)
     parser.add_argument("action", choices=["upgrade"])

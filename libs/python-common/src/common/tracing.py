@@ -5,18 +5,34 @@ propagate through SQS. Names follow the semantic conventions v1.44 (messaging: D
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import Link, Span, SpanKind
+from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_ON,
+    Decision,
+    ParentBased,
+    Sampler,
+    SamplingResult,
+)
+from opentelemetry.trace import Link, Span, SpanKind, TraceState
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.util.types import Attributes
+from sqlalchemy import Engine
+
+from common import metrics
+
+# The stable names of HTTP and database spans and metrics; without it the instrumentations write
+# those of before 2023.
+SEMANTIC_CONVENTIONS = "http,database"
 
 _propagator = TraceContextTextMapPropagator()
 _tracer = trace.get_tracer("cartwright")
@@ -42,14 +58,53 @@ def install(role: str) -> None:
             "service.role": role,
         }
     )
-    provider = TracerProvider(resource=resource, shutdown_on_exit=True)
+    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", SEMANTIC_CONVENTIONS)
+    metrics.install(resource)
+    sampler = ParentBased(FlowsOnly())
+    provider = TracerProvider(resource=resource, sampler=sampler, shutdown_on_exit=True)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     HTTPXClientInstrumentor().instrument()
 
 
+def trace_database(engine: Engine) -> None:
+    """A span for every statement on *engine*, if TRACE_DATABASE is set; without its values.
+
+    Off unless asked for: it costs more than most of the statements (docs/performance.md).
+    """
+    if os.environ.get("TRACE_DATABASE"):
+        SQLAlchemyInstrumentor().instrument(engine=engine)
+
+
+class FlowsOnly(Sampler):
+    """Every flow is traced, but what a loop asks of a neighbour or a database starts none.
+
+    Else each poll of an empty table would be a trace of its own.
+    """
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        if kind is SpanKind.CLIENT:
+            return SamplingResult(Decision.DROP)
+        return ALWAYS_ON.should_sample(
+            parent_context, trace_id, name, kind, attributes, links, trace_state
+        )
+
+    def get_description(self) -> str:
+        return "FlowsOnly"
+
+
 def flush(timeout_ms: int = 2_000) -> None:
-    """Send what is buffered, before the process ends."""
+    """Send what is buffered, spans and metrics, before the process ends."""
+    metrics.flush(timeout_ms)
     provider = trace.get_tracer_provider()
     if isinstance(provider, TracerProvider):
         provider.force_flush(timeout_ms)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from common import aws, consumer, drain, logs, relay, tracing
+from common import aws, consumer, drain, logs, metrics, relay, retention, tracing
 from common.consumer import Handler, Queue
 from common.db import Database
 from common.settings import ServiceSettings
@@ -34,12 +34,15 @@ class Loop:
     run_once: does one batch, returns how much it did. What it raises is logged and tried again.
     polls: whether an idle loop must wait by itself; a long poll waits inside *run_once*.
     wakes: loops that probably have work when this one did some.
+    every_s: for work that comes with time and not with events: how long it waits when there was
+        none, instead of adaptive polling; nothing wakes it.
     """
 
     name: str
     run_once: RunOnce
     polls: bool = True
     wakes: Sequence["Loop"] = ()
+    every_s: float | None = None
     wake: threading.Event = field(default_factory=threading.Event)
 
     def run(self, stop: threading.Event) -> None:
@@ -57,6 +60,8 @@ class Loop:
                 pause_s = POLL_S_MIN
                 for other in self.wakes:
                     other.wake.set()
+            elif self.every_s is not None:
+                stop.wait(self.every_s)
             elif self.polls:
                 self.wake.wait(pause_s)
                 pause_s = min(pause_s * 2, POLL_S_MAX)
@@ -70,13 +75,16 @@ def messaging_loops(
     handlers: Mapping[str, Handler],
     others: Sequence[Loop] = (),
 ) -> list[Loop]:
-    """The relay (if the service has a topic), the consumer (if it has a queue), and *others*.
+    """The relay (if the service has a topic), the consumer (if it has a queue), the sweeper of
+    what is old, and *others*.
 
     Each loop that does something wakes the others, so that an event handled is followed
     at once by what it caused.
     """
     loops = list(others)
+    loops.append(Loop("retention", lambda: retention.run_once(db), every_s=retention.SWEEP_EVERY_S))
     if settings.topic_arn:
+        metrics.observe_outbox(db.engine)
         sns, topic_arn = aws.sns(settings), settings.topic_arn
         loops.append(Loop("relay", lambda: relay.run_once(db, sns, topic_arn)))
     if settings.queue_url and settings.dead_letter_queue_url:
@@ -88,7 +96,9 @@ def messaging_loops(
         )
         loops.append(Loop("consumer", lambda: consumer.run_once(queue, handlers, db), polls=False))
     for loop in loops:
-        loop.wakes = [other for other in loops if other is not loop and other.polls]
+        loop.wakes = [
+            other for other in loops if other is not loop and other.polls and other.every_s is None
+        ]
     return loops
 
 

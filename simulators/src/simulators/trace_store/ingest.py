@@ -1,4 +1,6 @@
-"""OTLP/HTTP in: `POST /v1/traces`, protobuf or JSON, gzip allowed (OTLP 1.x, "OTLP/HTTP").
+"""OTLP/HTTP in: `POST /v1/traces` in protobuf or JSON, `POST /v1/metrics` in protobuf.
+
+gzip is allowed (OTLP 1.x, "OTLP/HTTP").
 
 A request is stored whole or not at all. Retrying is safe: a span that came before is dropped.
 """
@@ -16,6 +18,7 @@ from simulators.trace_store.answer import (
     WSGIApp,
     json_answer,
 )
+from simulators.trace_store.metrics import Metrics
 from simulators.trace_store.store import Batch, Store
 from simulators.trace_store.wire import Malformed, Status, read_request
 
@@ -37,16 +40,16 @@ class Refused(Exception):
         self.status = status
 
 
-def create_ingest(store: Store) -> WSGIApp:
+def create_ingest(store: Store, metrics: Metrics) -> WSGIApp:
     """The WSGI application of the OTLP port."""
 
     def ingest(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        return route(store, environ).send(start_response)
+        return route(store, metrics, environ).send(start_response)
 
     return ingest
 
 
-def route(store: Store, environ: Environ) -> Answer:
+def route(store: Store, metrics: Metrics, environ: Environ) -> Answer:
     encoding = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     try:
         match environ["REQUEST_METHOD"], environ.get("PATH_INFO"):
@@ -55,7 +58,10 @@ def route(store: Store, environ: Environ) -> Answer:
             case "POST", "/v1/traces":
                 store.add(read_spans(environ, encoding))
                 return Answer(b"{}" if encoding == JSON else b"", encoding)
-            case _, "/v1/traces" | "/healthz":
+            case "POST", "/v1/metrics":
+                metrics.add(read_metrics(environ, encoding))
+                return Answer(b"", encoding)
+            case _, "/v1/traces" | "/v1/metrics" | "/healthz":
                 raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "POST /v1/traces takes spans")
         raise Refused(HTTPStatus.NOT_FOUND, "this port takes spans at POST /v1/traces")
     except Malformed as error:
@@ -74,6 +80,13 @@ def read_spans(environ: Environ, encoding: str) -> list[Batch]:
 
         return read_request(request_from_json(read_body(environ)))
     raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {PROTOBUF} or {JSON}")
+
+
+def read_metrics(environ: Environ, encoding: str) -> bytes:
+    """The protobuf body of a request with metrics: only our own exporters send them."""
+    if encoding != PROTOBUF:
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send metrics as {PROTOBUF}")
+    return read_body(environ)
 
 
 def read_body(environ: Environ) -> bytes:

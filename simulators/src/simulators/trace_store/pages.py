@@ -1,4 +1,4 @@
-"""Two pages for people: the latest traces, and one trace as a waterfall. No script."""
+"""Pages for people: the latest traces, one trace as a waterfall, the metrics. No script."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -7,6 +7,7 @@ from harness.causality import Trace
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from simulators.trace_store.answer import HTML, Answer
+from simulators.trace_store.metrics import Metrics
 from simulators.trace_store.otlp_json import Json, traces_json
 from simulators.trace_store.store import Store
 from simulators.trace_store.waterfall import draw, summarize
@@ -61,6 +62,10 @@ def recent(store: Store) -> Answer:
 
 def trace(traces: Json) -> Answer:
     return page("trace.html", waterfall=draw(Trace.from_otlp(traces)))
+
+
+def figures(metrics: Metrics) -> Answer:
+    return page("metrics.html", figures=metrics.all())
 
 
 def not_found(trace_id: str, status: HTTPStatus) -> Answer:

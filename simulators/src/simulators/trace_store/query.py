@@ -1,4 +1,7 @@
-"""Jaeger's read API by trace id, `/stats`, and pages for people. No search: Jaeger removed it."""
+"""Jaeger's read API by trace id, `/stats`, `/api/metrics`, and pages for people.
+
+No search: Jaeger removed it.
+"""
 
 import re
 from collections.abc import Callable, Iterable
@@ -14,6 +17,7 @@ from simulators.trace_store.answer import (
     json_answer,
 )
 from simulators.trace_store.jaeger_json import jaeger_json
+from simulators.trace_store.metrics import Metrics, as_json
 from simulators.trace_store.otlp_json import Json, traces_json
 from simulators.trace_store.store import Store
 
@@ -27,21 +31,25 @@ class MalformedId(ValueError):
     """What stands where a trace id should is not one."""
 
 
-def create_query(store: Store) -> WSGIApp:
+def create_query(store: Store, metrics: Metrics) -> WSGIApp:
     """The WSGI application of the query port."""
 
     def query(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] != "GET":
             answer = error_v3(HTTPStatus.METHOD_NOT_ALLOWED, "this port only reads")
         else:
-            answer = route(store, environ.get("PATH_INFO", "/"))
+            answer = route(store, metrics, environ.get("PATH_INFO", "/"))
         return answer.send(start_response)
 
     return query
 
 
-def route(store: Store, path: str) -> Answer:
+def route(store: Store, metrics: Metrics, path: str) -> Answer:
     match path:
+        case "/metrics":
+            return metrics_page(metrics)
+        case "/api/metrics":
+            return json_answer({"metrics": [as_json(*found) for found in metrics.all()]})
         case "/":
             return recent_page(store)
         case "/healthz":
@@ -81,6 +89,12 @@ def recent_page(store: Store) -> Answer:
     from simulators.trace_store import pages
 
     return pages.recent(store)
+
+
+def metrics_page(metrics: Metrics) -> Answer:
+    from simulators.trace_store import pages
+
+    return pages.figures(metrics)
 
 
 def trace_page(store: Store, trace_id: str) -> Answer:

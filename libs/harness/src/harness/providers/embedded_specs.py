@@ -23,8 +23,12 @@ INFRASTRUCTURE, SIMULATORS, SERVICES = 0, 2, 3
 RECEIVE_WAIT_S = 2
 # Traces are looked at right after the fact; the usual 5 s would be most of a test.
 SPAN_DELAY_MS = 200
+# Figures are looked at by people: fourteen exporters every ten seconds cost next to nothing.
+METRICS_EVERY_MS = 10_000
 # What a killed emulator may lose at most. A save stops it for about 10 ms per 1,000 messages.
 EMULATOR_SAVE_EVERY_S = 1
+# Where the payment service hears what became of a payment.
+WEBHOOK_PATH = "/webhooks/payment-provider"
 PREPARE = (sys.executable, "-m", "harness.providers.preparation")
 
 
@@ -32,7 +36,8 @@ PREPARE = (sys.executable, "-m", "harness.providers.preparation")
 class Setting:
     """Everything that is known before the first process starts.
 
-    ports: by the topology's names. secrets: by role, and `jwt`, `payment-provider`.
+    ports: by the topology's names. secrets: by role, and `jwt`, `payment-provider`,
+        `payment-webhook`.
     """
 
     home: Home
@@ -57,7 +62,13 @@ class Setting:
 
 
 def secret_names(services: Sequence[str]) -> list[str]:
-    return ["jwt", "payment-provider", postgres.SUPERUSER, *role_names.every_role(services)]
+    return [
+        "jwt",
+        "payment-provider",
+        "payment-webhook",
+        postgres.SUPERUSER,
+        *role_names.every_role(services),
+    ]
 
 
 def database(setting: Setting, server: postgres.Installation) -> ProcessSpec:
@@ -138,6 +149,8 @@ def _simulator(
         argv=[module, "--host", HOST, *options],
         env={
             "PAYMENT_PROVIDER_API_KEY": setting.secrets["payment-provider"],
+            "PAYMENT_PROVIDER_WEBHOOK_URL": setting.url("payment") + WEBHOOK_PATH,
+            "PAYMENT_PROVIDER_WEBHOOK_SECRET": setting.secrets["payment-webhook"],
             "OTEL_EXPORTER_OTLP_ENDPOINT": setting.url("otlp"),
         },
         port=port,
@@ -229,9 +242,12 @@ def _service_environment(setting: Setting, endpoints: Endpoints, name: str) -> d
         "RECEIVE_WAIT_S": str(RECEIVE_WAIT_S),
         "JWT_SECRET": endpoints.jwt_secret,
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoints.otlp_url,
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{endpoints.otlp_url}/v1/metrics",
+        "OTEL_METRIC_EXPORT_INTERVAL": str(METRICS_EVERY_MS),
         "OTEL_BSP_SCHEDULE_DELAY": str(SPAN_DELAY_MS),
         "PAYMENT_PROVIDER_URL": endpoints.payment_provider_url,
         "PAYMENT_PROVIDER_API_KEY": endpoints.payment_provider_api_key,
+        "PAYMENT_WEBHOOK_SECRETS": setting.secrets["payment-webhook"],
         "SMTP_HOST": endpoints.smtp_host,
         "SMTP_PORT": str(endpoints.smtp_port),
         # Nobody balances load here, so nobody needs to be told before we stop.
