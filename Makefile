@@ -14,7 +14,7 @@ STOREFRONT := frontend/.next/standalone/server.js
 SOURCES := libs services simulators features loadtests infra/emulator
 
 .DEFAULT_GOAL := help
-.PHONY: help setup simulate test check unit acceptance up down status format clean load demo
+.PHONY: help setup simulate test check audit contracts unit acceptance up down status format clean load demo
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,13 +45,23 @@ unit: $(READY) ## Unit, store and component tests of every package
 acceptance: $(READY) ## The Gherkin scenarios on the embedded provider, proven by trace
 	@$(BIN)/pytest -q features $(ARGS)
 
-check: $(READY) ## Format, lint, types, import contracts, secrets
+check: $(READY) contracts audit ## Format, lint, types, import and service contracts, secrets, advisories
 	@$(BIN)/ruff format --check --quiet $(SOURCES) || { echo "run: make format"; exit 1; }
 	@$(BIN)/ruff check --quiet $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline \
 	  && echo "no secrets"
+
+contracts: $(READY) ## Whether the services' contracts keep what was promised before
+	@$(BIN)/python -m harness.contract_lock && echo "contracts kept"
+
+# Exit code 1: an advisory. 2: nobody to ask, which is said, and is an error where it has to work.
+audit: $(READY) ## Known advisories against everything in uv.lock (asks osv.dev)
+	@$(UV) audit --quiet --frozen --preview-features audit-command $(AUDIT); code=$$?; \
+	if [ $$code -eq 2 ] && [ -z "$(AUDIT_REQUIRED)" ]; then \
+	  echo "NOT AUDITED: the advisory service cannot be reached from here (AUDIT_REQUIRED=1 makes this an error)"; \
+	elif [ $$code -ne 0 ]; then exit $$code; else echo "no known advisories"; fi
 
 format: $(READY) ## Format the code and mend what the linter can
 	@$(BIN)/ruff format --quiet $(SOURCES)

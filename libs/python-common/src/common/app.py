@@ -9,7 +9,8 @@ from flask import Blueprint, Flask, Response, g, request
 from opentelemetry.instrumentation.flask import FlaskInstrumentor
 from sqlalchemy.exc import SQLAlchemyError
 
-from common import auth, drain, logs, openapi, problems, tracing
+from common import auth, drain, logs, problems, tracing
+from common import contract as contracts
 from common.errors import Unavailable
 from common.settings import ServiceSettings
 
@@ -47,7 +48,8 @@ def create_app(
 
     checks: what must answer before this instance takes traffic; each raises if it does
         not. Liveness asks nothing, so a lost database restarts no container.
-    contract: the folder of `openapi.yaml`, which is then served, with a page to read it by.
+    contract: the folder of `openapi.yaml` and `asyncapi.yaml`, which are then served, with
+        pages to read them by.
     """
     tracing.install("web")
     logs.install("web")
@@ -60,7 +62,7 @@ def create_app(
         app.register_blueprint(blueprint)
     _add_health(app, checks)
     if contract:
-        openapi.install(app, contract)
+        contracts.install(app, contract)
     _add_security_headers(app)
     _add_request_log(app)
     FlaskInstrumentor().instrument_app(  # type: ignore[no-untyped-call]

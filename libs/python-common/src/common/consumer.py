@@ -37,6 +37,13 @@ NEVER_HANDLEABLE = (IllegalTransition, MalformedEvent, ValidationError)
 log = structlog.get_logger()
 
 Handler = Callable[[Connection, Event], None]
+# Called once a transaction, before the handlers, with the events they will get: the place to take
+# all locks of a batch in one order. What it raises is as if a handler had raised it.
+Prepare = Callable[[Connection, Sequence[Event]], None]
+
+
+def no_preparation(_tx: Connection, _events: Sequence[Event]) -> None:
+    """For handlers that change one row each, or wait for nobody."""
 
 
 class UnknownEventType(Exception):
@@ -73,7 +80,12 @@ class Queue:
         return self.url.rpartition("/")[2]
 
 
-def run_once(queue: Queue, handlers: Mapping[str, Handler], db: Database) -> int:
+def run_once(
+    queue: Queue,
+    handlers: Mapping[str, Handler],
+    db: Database,
+    prepare: Prepare = no_preparation,
+) -> int:
     """Receive and handle one batch; return how many messages came.
 
     Raises botocore's errors when the queue does not answer and SQLAlchemy's when the
@@ -89,7 +101,7 @@ def run_once(queue: Queue, handlers: Mapping[str, Handler], db: Database) -> int
     messages = answer.get("Messages", [])
     deliveries = [delivery for message in messages if (delivery := _read(queue, handlers, message))]
     if deliveries:
-        _delete(queue, _handle(queue, handlers, db, deliveries))
+        _delete(queue, _handle(queue, handlers, db, deliveries, prepare))
     return len(messages)
 
 
@@ -107,29 +119,42 @@ def _read(
 
 
 def _handle(
-    queue: Queue, handlers: Mapping[str, Handler], db: Database, deliveries: Sequence[Delivery]
+    queue: Queue,
+    handlers: Mapping[str, Handler],
+    db: Database,
+    deliveries: Sequence[Delivery],
+    prepare: Prepare,
 ) -> list[Delivery]:
     """The deliveries that are done with: those handled, now or before."""
     try:
-        _handle_together(queue, handlers, db, deliveries)
+        _handle_together(queue, handlers, db, deliveries, prepare)
     except Exception as error:  # noqa: BLE001  Whatever it is, one by one finds whose it is.
         if len(deliveries) == 1:
             return _failed(queue, deliveries[0], error)
         log.info("batch_split", size=len(deliveries), error=type(error).__name__)
         return [
-            done for delivery in deliveries for done in _handle(queue, handlers, db, [delivery])
+            done
+            for delivery in deliveries
+            for done in _handle(queue, handlers, db, [delivery], prepare)
         ]
     return list(deliveries)
 
 
 def _handle_together(
-    queue: Queue, handlers: Mapping[str, Handler], db: Database, deliveries: Sequence[Delivery]
+    queue: Queue,
+    handlers: Mapping[str, Handler],
+    db: Database,
+    deliveries: Sequence[Delivery],
+    prepare: Prepare,
 ) -> None:
     """One transaction for all; their spans end with it, so that they tell what became of it."""
     effects: dict[Span, str] = {}
     try:
         with db.transaction() as tx:
-            new = first_deliveries(tx, [delivery.event for delivery in deliveries])
+            events = {delivery.event.id: delivery.event for delivery in deliveries}
+            new = first_deliveries(tx, events.values())
+            if new:
+                prepare(tx, [event for event in events.values() if event.id in new])
             for delivery in deliveries:
                 event = delivery.event
                 span = tracing.start_process_span(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from common import aws, consumer, drain, logs, metrics, relay, retention, tracing
-from common.consumer import Handler, Queue
+from common.consumer import Handler, Prepare, Queue
 from common.db import Database
 from common.settings import ServiceSettings
 
@@ -74,9 +74,12 @@ def messaging_loops(
     db: Database,
     handlers: Mapping[str, Handler],
     others: Sequence[Loop] = (),
+    prepare: Prepare = consumer.no_preparation,
 ) -> list[Loop]:
     """The relay (if the service has a topic), the consumer (if it has a queue), the sweeper of
     what is old, and *others*.
+
+    prepare: called with the events of a batch before their handlers, in the same transaction.
 
     Each loop that does something wakes the others, so that an event handled is followed
     at once by what it caused.
@@ -94,7 +97,9 @@ def messaging_loops(
             settings.dead_letter_queue_url,
             settings.receive_wait_s,
         )
-        loops.append(Loop("consumer", lambda: consumer.run_once(queue, handlers, db), polls=False))
+        loops.append(
+            Loop("consumer", lambda: consumer.run_once(queue, handlers, db, prepare), polls=False)
+        )
     for loop in loops:
         loop.wakes = [
             other for other in loops if other is not loop and other.polls and other.every_s is None

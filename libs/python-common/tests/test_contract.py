@@ -9,19 +9,51 @@ from common.testing import JWT_SECRET
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 
-CONTRACT = "openapi: 3.1.0\ninfo: {title: Probe, version: 1.0.0}\npaths: {}\n"
+OPENAPI = "openapi: 3.1.0\ninfo: {title: Probe, version: 1.0.0}\npaths: {}\n"
+ASYNCAPI = """
+asyncapi: 3.0.0
+info: {title: "Probe: events", version: 1.0.0, description: Ours.}
+channels: {}
+operations:
+  send.order.placed:
+    action: send
+    channel: {$ref: "#/channels/order-events"}
+    messages: [{$ref: "#/channels/order-events/messages/order.placed"}]
+components:
+  messages:
+    order.placed:
+      summary: Accepted <b>now</b>.
+      payload:
+        properties:
+          data:
+            required: [order_id]
+            properties:
+              order_id: {type: string, description: Its own.}
+              note: {type: [string, "null"]}
+"""
 
 
 @pytest.fixture
 def client(tmp_path: Path) -> FlaskClient:
-    (tmp_path / "openapi.yaml").write_text(CONTRACT)
+    (tmp_path / "openapi.yaml").write_text(OPENAPI)
+    (tmp_path / "asyncapi.yaml").write_text(ASYNCAPI)
     settings = ServiceSettings(database_url=SecretStr("x"), jwt_secret=SecretStr(JWT_SECRET))
     return application.create_app("probe", settings, [], {}, contract=tmp_path).test_client()
 
 
 def test_the_document_is_served_as_committed(client: FlaskClient) -> None:
-    assert client.get("/openapi.yaml").text == CONTRACT
+    assert client.get("/openapi.yaml").text == OPENAPI
     assert client.get("/openapi.json").get_json()["info"]["title"] == "Probe"
+    assert client.get("/asyncapi.yaml").text == ASYNCAPI
+    assert client.get("/asyncapi.json").get_json()["asyncapi"] == "3.0.0"
+
+
+def test_people_get_a_page_of_the_events(client: FlaskClient) -> None:
+    page = client.get("/docs/events").text
+
+    assert "Sent to <code>order-events</code>" in page
+    assert "string or null" in page
+    assert "Accepted &lt;b&gt;now" in page
 
 
 def test_people_get_a_page_that_loads_nothing_from_elsewhere(client: FlaskClient) -> None:

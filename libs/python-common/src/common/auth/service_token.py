@@ -1,0 +1,130 @@
+"""The token with which one service calls another; nobody passes a shopper's on."""
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from common import tracing
+from common.auth.callers import Caller, Role
+from common.auth.issuing import SERVICE_TOKEN_LIFETIME, issue
+from common.errors import Unavailable
+from common.settings import ServiceSettings
+
+# A token this near its end is renewed: longer than any request of ours may take.
+RENEW_BEFORE_S: Final = 60.0
+# While the auth service is away the old token is used on, and it is asked again this often.
+ASK_AGAIN_S: Final = 1.0
+TIMEOUT: Final = httpx.Timeout(2.0, connect=0.25)
+
+
+class ServiceTokenUnavailable(Unavailable):
+    title = "The services cannot identify themselves to one another right now"
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """lifetime_s: from when it was asked for."""
+
+    token: str
+    lifetime_s: float
+
+
+class ServiceToken(httpx.Auth):
+    """Signs an `httpx.Client`'s requests: ``httpx.Client(auth=service_token(settings))``.
+
+    grant: gets a new token; raises httpx.HTTPError. Threads share one: one of them renews, the
+    others go on with the old token. A 401 drops the token and the request is sent once more.
+    For sync clients; raises ServiceTokenUnavailable when there is no token at all.
+    """
+
+    def __init__(self, grant: Callable[[], Granted]) -> None:
+        self._grant = grant
+        self._granting = threading.Lock()
+        self._token: str | None = None
+        self._expires_at = self._renew_at = float("-inf")
+
+    def sync_auth_flow(
+        self, request: httpx.Request
+    ) -> Generator[httpx.Request, httpx.Response, None]:
+        token = self.token()
+        request.headers["Authorization"] = f"Bearer {token}"
+        response = yield request
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            self._drop(token)
+            request.headers["Authorization"] = f"Bearer {self.token()}"
+            yield request
+
+    def token(self) -> str:
+        """One that holds for a while. Raises ServiceTokenUnavailable."""
+        now = time.monotonic()
+        if now >= self._renew_at and self._granting.acquire(blocking=self._current() is None):
+            try:
+                self._renew()
+            finally:
+                self._granting.release()
+        token = self._current()
+        if token is None:
+            raise ServiceTokenUnavailable
+        return token
+
+    def _current(self) -> str | None:
+        return self._token if time.monotonic() < self._expires_at else None
+
+    def _renew(self) -> None:
+        asked_at = time.monotonic()
+        if asked_at < self._renew_at:  # Somebody did while we waited.
+            return
+        try:
+            granted = self._grant()
+        except httpx.HTTPError as error:
+            if self._current() is None:
+                raise ServiceTokenUnavailable from error
+            self._renew_at = asked_at + ASK_AGAIN_S
+            return
+        self._token = granted.token
+        self._expires_at = asked_at + granted.lifetime_s
+        self._renew_at = asked_at + max(granted.lifetime_s - RENEW_BEFORE_S, granted.lifetime_s / 2)
+
+    def _drop(self, token: str) -> None:
+        with self._granting:
+            if self._token == token:
+                self._expires_at = self._renew_at = float("-inf")
+
+
+def service_token(settings: ServiceSettings) -> httpx.Auth:
+    """This service's own token, fetched, kept and renewed.
+
+    With HS256 it is made here from the shared secret, without a call: development only, as that
+    secret is. Else the auth service grants it for our client id and secret (RFC 6749 §4.4).
+    """
+    name = settings.service_client_id or tracing.service_name()
+    if settings.auth_mode == "hs256":
+        return ServiceToken(_made_here(settings.jwt_secret.get_secret_value(), name))
+    url = f"{settings.auth_url.rstrip('/')}/oauth2/token"
+    return ServiceToken(_granted(url, name, settings.service_client_secret.get_secret_value()))
+
+
+def _made_here(secret: str, name: str) -> Callable[[], Granted]:
+    caller = Caller(name, Role.SERVICE)
+
+    def grant() -> Granted:
+        token = issue(secret, caller, lifetime=SERVICE_TOKEN_LIFETIME)
+        return Granted(token, SERVICE_TOKEN_LIFETIME.total_seconds())
+
+    return grant
+
+
+def _granted(url: str, client_id: str, client_secret: str) -> Callable[[], Granted]:
+    http = httpx.Client(timeout=TIMEOUT, auth=httpx.BasicAuth(client_id, client_secret))
+
+    def grant() -> Granted:
+        response = http.post(url, data={"grant_type": "client_credentials"})
+        response.raise_for_status()
+        answer = response.json()
+        return Granted(str(answer["access_token"]), float(answer["expires_in"]))
+
+    return grant
