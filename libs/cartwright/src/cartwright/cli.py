@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 
 # The order of `cartwright --help`. A new subcommand is a module of this package and a word here.
-COMMANDS = ("up", "simulate", "status", "logs", "down", "doctor")
+COMMANDS = ("up", "simulate", "status", "logs", "redrive", "down", "doctor")
 
 
 def build(commands: Sequence[str] = COMMANDS) -> typer.Typer:

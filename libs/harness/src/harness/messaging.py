@@ -204,6 +204,11 @@ def _correct(sns: "SNSClient", subscription_arn: str, wanted: dict[str, str]) ->
             )
 
 
+def sqs(endpoint_url: str | None, region: str = REGION) -> "SQSClient":
+    """The client by which this library counts messages, for whoever moves them."""
+    return _sqs(endpoint_url, region)
+
+
 def _depth(sqs: "SQSClient", url: str) -> Depth:
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=_COUNTS)["Attributes"]
     visible, in_flight, delayed = (int(found[name]) for name in _COUNTS)

@@ -1,6 +1,6 @@
 """A running stack for tests and simulators: found, or started and stopped again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,10 +46,12 @@ def running(
     repo_root: Path | None = None,
     ephemeral_ports: bool = True,
     python_path: Sequence[Path] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Endpoints]:
     """The stack of *home*, started if need be; stopped afterwards only if it was started here.
 
     A stack started here ends with this thread, however that ends. services: all, if None.
+    environment: settings of every service, over those the stack gives them.
     Raises `StackDidNotStart`, `UnknownProvider`.
     """
     found = endpoints(home)
@@ -64,6 +66,7 @@ def running(
         ephemeral_ports=ephemeral_ports,
         python_path=python_path,
         dies_with_us=True,
+        environment=environment or {},
     )
     try:
         yield ours.start(services)

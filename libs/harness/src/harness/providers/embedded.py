@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ class EmbeddedProvider:
 
     python_path: folders in front of every process's `sys.path`.
     dies_with_us: end the stack when the thread that starts it ends.
+    environment: settings of every service, over those the stack gives them.
     """
 
     home: Home
@@ -40,6 +41,7 @@ class EmbeddedProvider:
     ephemeral_ports: bool = False
     python_path: Sequence[Path] = ()
     dies_with_us: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
     capabilities: frozenset[Capability] = field(default=frozenset(Capability), init=False)
     _launched: "subprocess.Popen[bytes] | None" = field(default=None, init=False, repr=False)
 
@@ -86,6 +88,7 @@ class EmbeddedProvider:
                 "services": list(names) if names else None,
                 "ephemeral_ports": self.ephemeral_ports,
                 "emulator_env": str(emulator_env),
+                "environment": dict(self.environment),
             },
         ).write(self.home)
         command = [sys.executable, "-m", "harness.supervisor", "--home", str(self.home.path)]

@@ -45,7 +45,9 @@ def _setting(supervisor: Supervisor, launch: Launch) -> specs.Setting:
     services = launch.options["services"] or list(shop.services)
     # Roles exist for every service, whichever of them run this time.
     secrets = home.secrets(specs.secret_names(list(shop.services)))
-    return specs.Setting(home, repo_root, shop, services, chosen, secrets)
+    return specs.Setting(
+        home, repo_root, shop, services, chosen, secrets, launch.options["environment"]
+    )
 
 
 async def _database(supervisor: Supervisor, setting: specs.Setting) -> None:

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import probes
@@ -37,7 +37,7 @@ class Setting:
     """Everything that is known before the first process starts.
 
     ports: by the topology's names. secrets: by role, and `jwt`, `payment-provider`,
-        `payment-webhook`.
+        `payment-webhook`. environment: what this stack sets otherwise for every service.
     """
 
     home: Home
@@ -46,6 +46,7 @@ class Setting:
     services: Sequence[str]
     ports: Mapping[str, int]
     secrets: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def url(self, name: str) -> str:
         return f"http://{HOST}:{self.ports[name]}"
@@ -260,7 +261,7 @@ def _service_environment(setting: Setting, endpoints: Endpoints, name: str) -> d
     if service.queue:
         environment["QUEUE_URL"] = endpoints.queue_urls[service.queue]
         environment["DEAD_LETTER_QUEUE_URL"] = endpoints.dead_letter_queue_urls[service.queue]
-    return environment
+    return environment | dict(setting.environment)
 
 
 def endpoints(setting: Setting) -> Endpoints:
