@@ -1,24 +1,36 @@
 """A provider to talk to: in this process for most tests, as a real process where that matters."""
 
+import json
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from flask import Flask
+from pydantic import SecretStr
+from simulators.payment_provider import moments
 from simulators.payment_provider.app import create_app
 from simulators.payment_provider.book import Book
+from simulators.payment_provider.sender import Sender
 from simulators.payment_provider.settings import Settings
 from werkzeug.test import TestResponse
 
 API_KEY = {"Authorization": "Bearer sk_test_cartwright"}
+WEBHOOK_URL = "http://shop.example/webhooks/payment-provider"
+SETTINGS = Settings(
+    slow_ms=0,
+    public_url="http://bank.example",
+    return_origins="https://shop.example",
+    webhook_url=WEBHOOK_URL,
+    webhook_secret=SecretStr("a secret for tests"),
+)
 TIMEOUT_S = 15  # A start takes one second alone, and longer beside other tests.
 
 
@@ -31,6 +43,10 @@ class Shop:
     def post(self, path: str, key: str, body: object = None) -> TestResponse:
         headers = {**API_KEY, "Idempotency-Key": key}
         return self.app.test_client().post(path, json=body, headers=headers)
+
+    def over(self, book: Book) -> "Shop":
+        """The same shop, whose provider keeps another book."""
+        return Shop(create_app(SETTINGS, book, threading.Event()))
 
     def get(self, path: str) -> TestResponse:
         return self.app.test_client().get(path, headers=API_KEY)
@@ -61,7 +77,67 @@ def book(tmp_path: Path) -> Iterator[Book]:
 
 @pytest.fixture
 def shop(book: Book) -> Shop:
-    return Shop(create_app(Settings(slow_ms=0), book, threading.Event()))
+    return Shop(create_app(SETTINGS, book, threading.Event()))
+
+
+@dataclass
+class Clock:
+    """Goes only when it is told to."""
+
+    now_ms: int
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
+@dataclass
+class Receiver:
+    """The shop's side of webhooks: what came, and what it is answered, one status after another."""
+
+    requests: list[httpx.Request] = field(default_factory=list)
+    answers: list[int | Exception] = field(default_factory=list)  # 200 when there is none left
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answers.pop(0) if self.answers else 200
+        if isinstance(answer, Exception):
+            raise answer
+        headers = {"Location": "http://evil.example/"}
+        return httpx.Response(answer, headers=headers, stream=httpx.ByteStream(b"thank you"))
+
+    @property
+    def events(self) -> list[Any]:
+        return [json.loads(request.content) for request in self.requests]
+
+    @property
+    def types(self) -> list[str]:
+        return [event["type"].removeprefix("payment.") for event in self.events]
+
+
+@dataclass
+class Post:
+    """Sends webhooks of a book when it is told to, by a clock that a test moves."""
+
+    sender: Sender
+    clock: Clock
+    receiver: Receiver
+
+    def deliver(self, *, after_ms: int = 0) -> list[str]:
+        """Everything that is due, now or after so long; the types of what has come by then."""
+        if after_ms:
+            self.clock.now_ms += after_ms
+        else:
+            self.clock.now_ms = max(self.clock.now_ms, moments.now_ms())
+        while self.sender.deliver_next():
+            pass
+        return self.receiver.types
+
+
+@pytest.fixture
+def post(book: Book) -> Post:
+    clock, receiver = Clock(moments.now_ms()), Receiver()
+    client = httpx.Client(transport=httpx.MockTransport(receiver))
+    return Post(Sender(book, SETTINGS, client=client, now_ms=clock), clock, receiver)
 
 
 @dataclass(frozen=True)

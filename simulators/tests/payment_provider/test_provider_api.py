@@ -3,7 +3,13 @@
 from typing import TYPE_CHECKING
 
 import pytest
-from simulators.payment_provider.behaviours import BEHAVIOURS, TEST_CARDS, WELL_KNOWN_TOKENS
+from simulators.payment_provider.behaviours import (
+    BEHAVIOURS,
+    DECLINES,
+    TEST_CARDS,
+    WELL_KNOWN_TOKENS,
+)
+from simulators.payment_provider.book import Book
 from werkzeug.test import TestResponse
 
 if TYPE_CHECKING:
@@ -53,8 +59,7 @@ def test_an_authorized_payment_is_voided(shop: "Shop", body: object) -> None:
     ("token", "decline_code"),
     [
         ("pm_declined", "generic_decline"),
-        ("pm_insufficient_funds", "insufficient_funds"),
-        ("pm_expired_card", "expired_card"),
+        *((f"pm_{reason}", reason) for reason in DECLINES),
     ],
 )
 def test_a_declining_token_declines(shop: "Shop", token: str, decline_code: str) -> None:
@@ -250,8 +255,8 @@ def test_a_search_without_a_reference_is_malformed(shop: "Shop") -> None:
     assert problem_of(shop.get("/v1/payments")) == (400, "malformed")
 
 
-def test_a_bug_is_told_without_detail(shop: "Shop") -> None:
-    shop.app.extensions["book"].close()
+def test_a_bug_is_told_without_detail(shop: "Shop", book: Book) -> None:
+    book.close()
 
     response = shop.pay()
 

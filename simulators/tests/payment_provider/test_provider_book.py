@@ -21,6 +21,11 @@ CARD = "4000000000009995"
         "UPDATE answers SET status = 500",
         "DELETE FROM answers",
         "DELETE FROM payments",
+        "UPDATE payments SET refunded_minor = captured_minor + 1",
+        "UPDATE payments SET status = 'voided'",
+        "UPDATE webhooks SET body = ''",
+        "DELETE FROM webhooks",
+        "DELETE FROM deliveries",
         "UPDATE payments SET captured_minor = amount_minor + 1",
     ],
 )
@@ -126,15 +131,26 @@ def test_the_summary_adds_up(shop: "Shop") -> None:
     shop.pay("key-3", reference="ORDER-3", payment_method="pm_declined")
     shop.post(f"/v1/payments/{first}/capture", "key-4", {"amount_minor": 1500})
 
+    shop.post(f"/v1/payments/{first}/refunds", "key-5", {"amount_minor": 500})
+
     assert shop.book("summary") == {
         "payments": 3,
-        "by_status": {"authorized": 1, "captured": 1, "declined": 1},
+        "by_status": {"authorized": 1, "declined": 1, "partially_refunded": 1},
         "by_currency": {
-            "EUR": {"authorized_minor": 2000, "captured_minor": 1500, "voided_minor": 400}
+            "EUR": {
+                "authorized_minor": 2000,
+                "captured_minor": 1500,
+                "voided_minor": 400,
+                "refunded_minor": 500,
+            }
         },
         "references_charged_more_than_once": 0,
-        "calls": 5,
+        "refunds": 1,
+        "calls": 6,
         "replayed_calls": 1,
+        "webhooks": 5,
+        "deliveries_by_state": {"pending": 5},
+        "attempts": 0,
     }
 
 

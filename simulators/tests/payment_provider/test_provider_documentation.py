@@ -4,7 +4,13 @@ import re
 from pathlib import Path
 
 from simulators.payment_provider import problems
-from simulators.payment_provider.behaviours import BEHAVIOURS, TEST_CARDS, WELL_KNOWN_TOKENS
+from simulators.payment_provider.behaviours import (
+    BEHAVIOURS,
+    DECLINES,
+    TEST_CARDS,
+    WELL_KNOWN_TOKENS,
+)
+from simulators.payment_provider.settings import Settings
 
 DOCUMENT = next(
     folder / "docs/simulators.md"
@@ -25,6 +31,23 @@ def test_every_token_is_documented_with_its_decline_code() -> None:
     assert documented == {
         token: BEHAVIOURS[name].decline_code or "–" for token, name in WELL_KNOWN_TOKENS.items()
     }
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    documented = {row[0]: row[1].split(" (")[0] for row in rows() if row[0].startswith("PAYMENT_")}
+
+    assert set(documented) == {f"PAYMENT_PROVIDER_{name.upper()}" for name in Settings.model_fields}
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.default, int):
+            assert documented[f"PAYMENT_PROVIDER_{name.upper()}"] == str(field.default)
+
+
+def test_every_decline_is_documented_with_the_networks_code() -> None:
+    documented = {row[2]: row[1] for row in rows() if row[0].startswith("pm_")}
+
+    assert [
+        reason for reason, code in DECLINES.items() if f"({code})" not in documented[reason]
+    ] == []
 
 
 def test_every_test_card_is_documented_with_the_token_it_acts_like() -> None:

@@ -112,13 +112,12 @@ def test_ten_threads_with_one_key_make_one_payment(shop: "Shop") -> None:
     assert [call["replayed"] for call in shop.book("calls")["calls"]].count(False) == 1
 
 
-def test_a_key_outlives_the_book_being_closed(shop: "Shop", tmp_path: Path) -> None:
+def test_a_key_outlives_the_book_being_closed(shop: "Shop", book: Book, tmp_path: Path) -> None:
     first = shop.pay("key-1")
-    shop.app.extensions["book"].close()
+    book.close()
     reopened = Book(tmp_path)
-    shop.app.extensions["book"] = reopened
 
-    again = shop.pay("key-1")
+    again = shop.over(reopened).pay("key-1")
 
     assert again.data == first.data
     reopened.close()

@@ -1,5 +1,6 @@
 """The provider as a process: killed, stopped, cut off and traced."""
 
+import socket
 import subprocess
 import sys
 import threading
@@ -105,6 +106,48 @@ def test_every_call_is_a_server_span_in_the_callers_trace(running: Any, tmp_path
     assert [span.name for span in spans] == ["POST /v1/payments"]
     assert spans[0].kind == Span.SPAN_KIND_SERVER
     assert (spans[0].trace_id.hex(), spans[0].parent_span_id.hex()) == (TRACE_ID, SPAN_ID)
+
+
+def test_every_webhook_is_a_client_span_in_the_trace_of_its_call(
+    running: Any, tmp_path: Path
+) -> None:
+    with collector() as (endpoint, received):
+        environment = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+            "PAYMENT_PROVIDER_WEBHOOK_URL": "http://127.0.0.1:9/",  # Nobody: it is seen as well.
+            "PAYMENT_PROVIDER_WEBHOOK_SECRET": "a secret for tests",
+        }
+        with running(tmp_path, environment=environment) as provider:
+            provider.client.headers["traceparent"] = f"00-{TRACE_ID}-{SPAN_ID}-01"
+            provider.pay("key-1")
+
+            spans: dict[int, Span] = {}
+            while not {Span.SPAN_KIND_SERVER, Span.SPAN_KIND_CLIENT} <= spans.keys():
+                exported = received.get(timeout=STOP_TIMEOUT_S)
+                spans |= {
+                    span.kind: span
+                    for resource in exported.resource_spans
+                    for scope in resource.scope_spans
+                    for span in scope.spans
+                }
+
+    call, webhook = spans[Span.SPAN_KIND_SERVER], spans[Span.SPAN_KIND_CLIENT]
+    assert webhook.name == "POST"
+    assert (webhook.trace_id.hex(), webhook.parent_span_id) == (TRACE_ID, call.span_id)
+
+
+def test_it_stops_on_sigterm_although_a_webhook_is_on_its_way(running: Any, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        environment = {
+            "PAYMENT_PROVIDER_WEBHOOK_URL": f"http://127.0.0.1:{silent.getsockname()[1]}/",
+            "PAYMENT_PROVIDER_WEBHOOK_SECRET": "a secret for tests",
+        }
+        with running(tmp_path, environment=environment) as provider:
+            provider.pay("key-1")
+            with silent.accept()[0]:  # Taken, and never answered.
+                provider.process.terminate()
+
+                assert provider.process.wait(STOP_TIMEOUT_S) == 0
 
 
 @contextmanager

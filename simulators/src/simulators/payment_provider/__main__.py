@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from simulators import startup
 from simulators.payment_provider.server import Server
 from simulators.payment_provider.settings import Settings
@@ -13,7 +15,11 @@ EXIT_REFUSED = 2  # As argparse does for a wrong option.
 
 def main() -> int:
     options = _parser().parse_args()
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        sys.stderr.write(f"payment-provider: {_told(error)}\n")
+        return EXIT_REFUSED
     try:
         startup.require_loopback(
             options.host,
@@ -32,6 +38,16 @@ def main() -> int:
         # Gunicorn closes the socket itself, so it has to own it.
         Server(listener.detach(), settings, options.data_dir).run()
     return 0
+
+
+def _told(error: ValidationError) -> str:
+    """On one line, and without what was given: it may be a secret."""
+    return "; ".join(
+        "_".join(["PAYMENT_PROVIDER", *map(str, fault["loc"])]).upper() + f": {fault['msg']}"
+        if fault["loc"]
+        else fault["msg"]
+        for fault in error.errors(include_input=False, include_url=False)
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

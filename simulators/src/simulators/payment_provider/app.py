@@ -1,27 +1,47 @@
 """Builds the provider's Flask application. Serves nothing by itself: see `server`."""
 
 import threading
+from collections.abc import Callable
 
 from flask import Flask
+from werkzeug.routing import BaseConverter
 
-from simulators.payment_provider import problems
-from simulators.payment_provider.api import v1
+from simulators.payment_provider import edge, problems
+from simulators.payment_provider.api import moves
+from simulators.payment_provider.bank import bank
 from simulators.payment_provider.book import Book
 from simulators.payment_provider.control import control
+from simulators.payment_provider.lookups import lookups
+from simulators.payment_provider.pages import pages
 from simulators.payment_provider.settings import Settings
 
 # The largest honest request is a card of 200 bytes.
 BODY_BYTES_MAX = 64 * 1024
 
 
-def create_app(settings: Settings, book: Book, stopping: threading.Event) -> Flask:
-    """The provider's face and its observation over `book`; `stopping` cuts slow answers short."""
+class Key(BaseConverter):
+    """An Idempotency-Key in an address: slashes too, wherever they are."""
+
+    part_isolating = False
+    regex = ".+?"
+
+
+def create_app(
+    settings: Settings,
+    book: Book,
+    stopping: threading.Event,
+    wake: Callable[[], None] = lambda: None,
+) -> Flask:
+    """The provider's faces over `book`; `stopping` cuts slow answers short.
+
+    wake: called after each request that may have queued a webhook.
+    """
     app = Flask(__package__)
+    app.url_map.merge_slashes = False
+    app.url_map.converters["key"] = Key
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
-    app.extensions["settings"] = settings
-    app.extensions["book"] = book
-    app.extensions["stopping"] = stopping
+    edge.install(app, edge.Provider(settings, book, stopping, wake))
     problems.install(app)
-    app.register_blueprint(v1)
-    app.register_blueprint(control)
+    for face in (moves, lookups, control, pages, bank):
+        app.register_blueprint(face)
     return app

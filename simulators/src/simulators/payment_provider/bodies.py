@@ -1,6 +1,6 @@
 """What the shop may send: shapes only, held at the edge by pydantic. Decides nothing."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
@@ -8,6 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 REFERENCE_PATTERN = r"^[!-~]{1,64}$"
 # Every integer JSON carries unharmed (RFC 8259 §6); what the provider moves is `payments`' matter.
 INTEGER_MAX = 2**53 - 1
+# As long as browsers are known to take.
+RETURN_URL_MAX = 2_000
 TOKEN_PATTERN = r"^pm_[a-z0-9_]{1,64}$"  # noqa: S105 - the shape of a token, not one
 
 
@@ -38,6 +40,7 @@ class PaymentBody(Body):
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     payment_method: str = Field(pattern=TOKEN_PATTERN)
     reference: str = Field(pattern=REFERENCE_PATTERN)
+    return_url: str | None = Field(default=None, max_length=RETURN_URL_MAX)
 
 
 class CaptureBody(Body):
@@ -46,6 +49,29 @@ class CaptureBody(Body):
 
 class VoidBody(Body):
     """Nothing to say: a void releases everything."""
+
+
+class RefundBody(Body):
+    amount_minor: AmountMinor
+    reference: str | None = Field(default=None, pattern=REFERENCE_PATTERN)
+
+
+class RedeliverBody(Body):
+    """Nothing to say: which webhook stands in the address."""
+
+
+class HoldBody(Body):
+    reference: str = Field(pattern=REFERENCE_PATTERN)
+
+
+class ReleaseBody(Body):
+    """In which order the webhooks go that were held back: a rule, or each by its id."""
+
+    order: Literal["oldest_first", "newest_first"] | list[str] = "oldest_first"
+
+
+class DecisionBody(Body):
+    outcome: Literal["approve", "fail"]
 
 
 class CardBody(Body):

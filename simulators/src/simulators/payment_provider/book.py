@@ -1,124 +1,27 @@
 """The provider's own book in SQLite: what was called, what became true. Decides nothing.
 
-Every call, every fact and every payment of one request are written in one transaction that ends
-before the answer leaves, so `kill -9` loses nothing that was acknowledged. Calls, facts, tokens
-and kept answers are append-only, which triggers hold against our own mistakes.
+Every call, every fact, every webhook and every payment of one request are written in one
+transaction that ends before the answer leaves, so `kill -9` loses nothing that was acknowledged.
 """
 
 import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from simulators.payment_provider import moments, schema
 from simulators.payment_provider.answers import Answer
-from simulators.payment_provider.payments import Charge, Payment, Status
+from simulators.payment_provider.payments import Charge, NextAction, Payment, Status
+from simulators.sqlite_book import SqliteBook
 
 FILE_NAME = "payment_provider.sqlite3"
 
-# One process holds the book (see `startup`), so a lock this old is a stuck one, not a busy one.
-BUSY_TIMEOUT_S = 5
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS log (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT,
-  at TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('call', 'fact')),
-  name TEXT NOT NULL,
-  reference TEXT,
-  payment_id TEXT,
-  payment_method TEXT,
-  amount_minor INTEGER,
-  currency TEXT,
-  idempotency_key TEXT,
-  status INTEGER,
-  replayed INTEGER NOT NULL DEFAULT 0,
-  traceparent TEXT
-);
-CREATE INDEX IF NOT EXISTS log_by_reference ON log (reference, seq);
-CREATE TABLE IF NOT EXISTS payments (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT,
-  id TEXT NOT NULL UNIQUE,
-  reference TEXT NOT NULL,
-  payment_method TEXT NOT NULL,
-  amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
-  currency TEXT NOT NULL,
-  status TEXT NOT NULL CHECK (status IN ('authorized', 'captured', 'voided', 'declined')),
-  decline_code TEXT,
-  captured_minor INTEGER NOT NULL CHECK (captured_minor >= 0),
-  voided_minor INTEGER NOT NULL CHECK (voided_minor >= 0),
-  created_at TEXT NOT NULL,
-  CHECK (captured_minor + voided_minor <= amount_minor)
-);
-CREATE INDEX IF NOT EXISTS payments_by_reference ON payments (reference, seq);
-CREATE TABLE IF NOT EXISTS answers (
-  idempotency_key TEXT PRIMARY KEY,
-  fingerprint TEXT NOT NULL,
-  status INTEGER NOT NULL,
-  content_type TEXT NOT NULL,
-  body BLOB NOT NULL,
-  payment_id TEXT
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS tokens (
-  id TEXT PRIMARY KEY,
-  behaviour TEXT NOT NULL,
-  brand TEXT NOT NULL,
-  last4 TEXT NOT NULL CHECK (length(last4) = 4),
-  created_at TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TRIGGER IF NOT EXISTS payments_stay BEFORE DELETE ON payments
-  BEGIN SELECT RAISE(ABORT, 'payments are never deleted'); END;
-"""
-
-APPEND_ONLY = ("log", "answers", "tokens")
-TRIGGER = """
-CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table}
-  BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;
-"""
-
-
-class Book:
-    """One connection, one writer at a time; readers wait for it too, briefly."""
+class Book(SqliteBook):
+    """The book in `data_dir`, brought to its present form."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._lock = threading.Lock()
-        self._connection = sqlite3.connect(
-            data_dir / FILE_NAME,
-            timeout=BUSY_TIMEOUT_S,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        self._connection.row_factory = sqlite3.Row
-        # NORMAL in WAL survives the death of the process; only a power cut could take a commit.
-        self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
-        triggers = [
-            TRIGGER.format(table=table, verb=verb)
-            for table in APPEND_ONLY
-            for verb in ("UPDATE", "DELETE")
-        ]
-        self._connection.executescript(SCHEMA + "".join(triggers))
-
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit when the block ends, roll back if it raises. Nothing else commits."""
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            yield self._connection
-
-    def close(self) -> None:
-        with self._lock:
-            self._connection.close()
+        super().__init__(data_dir / FILE_NAME)
+        self._executescript(schema.script(self._connection))
 
 
 @dataclass(frozen=True)
@@ -147,6 +50,40 @@ class Call:
     traceparent: str | None = None
 
 
+@dataclass(frozen=True)
+class Refund:
+    """Money that was given back."""
+
+    id: str
+    payment_id: str
+    amount_minor: int
+    reference: str | None  # the merchant's own name for it
+    created_at: str
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """A 3-D Secure page that is open to whoever knows its key."""
+
+    payment_id: str
+    key: str
+    url: str
+    expires_at: str
+    return_url: str | None
+
+
+PAYMENTS = (
+    "SELECT payments.*, url AS action_url, expires_at AS action_expires_at"
+    " FROM payments LEFT JOIN challenges ON payment_id = payments.id"
+)
+
+
+def moment(tx: sqlite3.Connection, at_ms: int) -> str:
+    """`at_ms`, or that of the last change if the clock went back: readers page by it."""
+    (last,) = tx.execute("SELECT max(updated_at) FROM payments").fetchone()
+    return max(moments.rfc3339(at_ms), last or "")
+
+
 def add_call(tx: sqlite3.Connection, call: Call) -> None:
     tx.execute(
         "INSERT INTO log (kind, at, name, reference, payment_id, payment_method, amount_minor,"
@@ -167,61 +104,118 @@ def was_called(tx: sqlite3.Connection, name: str, charge: Charge) -> bool:
     return found.fetchone() is not None
 
 
-def add_payment(tx: sqlite3.Connection, payment: Payment) -> None:
-    """A new payment and the fact that it was authorized or declined."""
-    tx.execute(
-        "INSERT INTO payments (id, status, decline_code, captured_minor, voided_minor, created_at,"
-        " amount_minor, currency, payment_method, reference)"
-        " VALUES (:id, :status, :decline_code, :captured_minor, :voided_minor, :created_at,"
-        " :amount_minor, :currency, :payment_method, :reference)",
-        {**vars(payment), **vars(payment.charge), "status": payment.status.value},
-    )
-    _add_fact(tx, payment, payment.charge.amount_minor, at=payment.created_at)
-
-
-def change_payment(tx: sqlite3.Connection, payment: Payment, *, at: str) -> None:
-    """What became of an authorization: captured or voided, and the fact of it."""
-    tx.execute(
-        "UPDATE payments SET status = ?, captured_minor = ?, voided_minor = ? WHERE id = ?",
-        (payment.status.value, payment.captured_minor, payment.voided_minor, payment.id),
-    )
-    _add_fact(tx, payment, payment.captured_minor or payment.voided_minor, at=at)
-
-
-def _add_fact(tx: sqlite3.Connection, payment: Payment, amount_minor: int, *, at: str) -> None:
+def add_fact(
+    tx: sqlite3.Connection, name: str, payment: Payment, amount_minor: int, *, at: str
+) -> int:
+    """Its place in the log."""
     charge = payment.charge
-    tx.execute(
+    seq = tx.execute(
         "INSERT INTO log (kind, at, name, reference, payment_id, payment_method, amount_minor,"
         " currency) VALUES ('fact', ?, ?, ?, ?, ?, ?, ?)",
-        (at, f"payment.{payment.status.value}", charge.reference, payment.id,
+        (at, name, charge.reference, payment.id,
          charge.payment_method, amount_minor, charge.currency),
-    )  # fmt: skip
+    ).lastrowid  # fmt: skip
+    assert seq is not None
+    return seq
+
+
+def add_payment(tx: sqlite3.Connection, payment: Payment, *, changed_seq: int) -> None:
+    tx.execute(
+        "INSERT INTO payments (id, status, decline_code, authorized_minor, captured_minor,"
+        " voided_minor, refunded_minor, created_at, updated_at, changed_seq, amount_minor,"
+        " currency, payment_method, reference)"
+        " VALUES (:id, :status, :decline_code, :authorized_minor, :captured_minor,"
+        " :voided_minor, :refunded_minor, :created_at, :updated_at, :changed_seq, :amount_minor,"
+        " :currency, :payment_method, :reference)",
+        {**_columns(payment), **vars(payment.charge), "changed_seq": changed_seq},
+    )
+
+
+def change_payment(tx: sqlite3.Connection, payment: Payment, *, changed_seq: int) -> None:
+    tx.execute(
+        "UPDATE payments SET status = :status, decline_code = :decline_code,"
+        " authorized_minor = :authorized_minor, captured_minor = :captured_minor,"
+        " voided_minor = :voided_minor, refunded_minor = :refunded_minor,"
+        " updated_at = :updated_at, changed_seq = :changed_seq WHERE id = :id",
+        {**_columns(payment), "changed_seq": changed_seq},
+    )
+
+
+def _columns(payment: Payment) -> dict[str, object]:
+    columns = {**vars(payment), "status": payment.status.value}
+    del columns["charge"], columns["next_action"]
+    return columns
 
 
 def find_payment(tx: sqlite3.Connection, payment_id: str) -> Payment | None:
-    row = tx.execute("SELECT * FROM payments WHERE id = ?", (payment_id,)).fetchone()
+    row = tx.execute(f"{PAYMENTS} WHERE id = ?", (payment_id,)).fetchone()
     return None if row is None else payment_of(row)
 
 
 def payments_of(tx: sqlite3.Connection, reference: str, *, limit: int) -> list[Payment]:
     """Oldest first."""
-    rows = tx.execute(
-        "SELECT * FROM payments WHERE reference = ? ORDER BY seq LIMIT ?", (reference, limit)
-    )
+    rows = tx.execute(f"{PAYMENTS} WHERE reference = ? ORDER BY seq LIMIT ?", (reference, limit))
     return [payment_of(row) for row in rows]
 
 
+def payments_changed(
+    tx: sqlite3.Connection, since: str, changed_seq: int, *, limit: int
+) -> list[sqlite3.Row]:
+    """In the order of their last change, from the one after (`since`, `changed_seq`) on."""
+    return tx.execute(
+        f"{PAYMENTS} WHERE (updated_at, changed_seq) > (?, ?)"
+        " ORDER BY updated_at, changed_seq LIMIT ?",
+        (since, changed_seq, limit),
+    ).fetchall()
+
+
 def payment_of(row: sqlite3.Row) -> Payment:
+    """`row`: as PAYMENTS selects it."""
     charge = Charge(row["amount_minor"], row["currency"], row["payment_method"], row["reference"])
+    waits = row["status"] == Status.REQUIRES_ACTION
     return Payment(
         row["id"],
         charge,
         Status(row["status"]),
         row["decline_code"],
+        row["authorized_minor"],
         row["captured_minor"],
         row["voided_minor"],
+        row["refunded_minor"],
         row["created_at"],
+        row["updated_at"],
+        NextAction(row["action_url"], row["action_expires_at"]) if waits else None,
     )
+
+
+def add_refund(tx: sqlite3.Connection, refund: Refund) -> None:
+    tx.execute(
+        "INSERT INTO refunds (id, payment_id, amount_minor, reference, created_at)"
+        " VALUES (:id, :payment_id, :amount_minor, :reference, :created_at)",
+        vars(refund),
+    )
+
+
+def refunds_of(tx: sqlite3.Connection, payment_id: str) -> list[Refund]:
+    """Oldest first."""
+    rows = tx.execute(
+        "SELECT id, payment_id, amount_minor, reference, created_at FROM refunds"
+        " WHERE payment_id = ? ORDER BY seq",
+        (payment_id,),
+    )
+    return [Refund(*row) for row in rows]
+
+
+def add_challenge(tx: sqlite3.Connection, challenge: Challenge) -> None:
+    tx.execute(
+        "INSERT INTO challenges VALUES (:payment_id, :key, :url, :expires_at, :return_url)",
+        vars(challenge),
+    )
+
+
+def find_challenge(tx: sqlite3.Connection, payment_id: str) -> Challenge | None:
+    row = tx.execute("SELECT * FROM challenges WHERE payment_id = ?", (payment_id,)).fetchone()
+    return None if row is None else Challenge(*row)
 
 
 def keep_answer(tx: sqlite3.Connection, key: str, kept: KeptAnswer) -> None:
@@ -248,6 +242,12 @@ def add_token(tx: sqlite3.Connection, token: tuple[str, str, str, str, str]) -> 
 def token_behaviour(tx: sqlite3.Connection, token: str) -> str | None:
     row = tx.execute("SELECT behaviour FROM tokens WHERE id = ?", (token,)).fetchone()
     return None if row is None else str(row["behaviour"])
+
+
+def card_of(tx: sqlite3.Connection, token: str) -> tuple[str, str] | None:
+    """Brand and last four digits; None for a token that stands for no card."""
+    row = tx.execute("SELECT brand, last4 FROM tokens WHERE id = ?", (token,)).fetchone()
+    return None if row is None else (row["brand"], row["last4"])
 
 
 def reference_of(tx: sqlite3.Connection, payment_id: str | None) -> str | None:

@@ -1,29 +1,31 @@
-"""What tests and people may see of the book: `/book/*`, `/healthz` and the page. Changes nothing.
+"""What tests may see of the book and move about in it: `/book/*` and `/healthz`.
 
-Behaviour is not switched here: the payment method selects it (`behaviours`).
+How a payment goes is not switched here: the payment method selects it (`behaviours`). Here
+webhooks are held, let go and sent again, and challenges are decided as their page would.
 """
 
 import sqlite3
 from collections.abc import Sequence
 
-from flask import Blueprint, Response, current_app, render_template, request
+from flask import Blueprint, Response, request
 
-from simulators.payment_provider import observation
+from simulators.payment_provider import challenges, edge, facts, observation, webhook_queue
 from simulators.payment_provider.answers import json_answer
-from simulators.payment_provider.book import Book, payment_of
-from simulators.payment_provider.operations import representation
-from simulators.payment_provider.payments import CURRENCY_DECIMALS
+from simulators.payment_provider.bodies import DecisionBody, HoldBody, RedeliverBody, ReleaseBody
+from simulators.payment_provider.book import payment_of
 from simulators.payment_provider.problems import as_response
-from simulators.payment_provider.refusals import Malformed
+from simulators.payment_provider.refusals import (
+    HoldNotFound,
+    Malformed,
+    WebhookNotFound,
+    WebhooksNotConfigured,
+)
+from simulators.payment_provider.representations import payment_shown
 
 control = Blueprint("control", __name__)
 
-LIMIT_MAX = 1_000  # About 300 kB of payments: one answer, still quick to build.
+LIMIT_MAX = 1_000  # About a megabyte of webhooks: one answer, still quick to build.
 LIMIT_DEFAULT = 100
-LATEST_ON_PAGE = 50  # What a person looks through without paging.
-
-# Nothing but our own style sheet: a page of plain tables needs no script.
-CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'"
 
 
 @control.get("/healthz")
@@ -33,9 +35,9 @@ def healthz() -> dict[str, str]:
 
 @control.get("/book/payments")
 def list_payments() -> Response:
-    with _book().reading() as tx:
-        rows = observation.payments_after(tx, _argument("after", 0), limit=_limit())
-    return _listed("payments", rows, [representation(payment_of(row)) for row in rows])
+    with edge.provider().book.reading() as tx:
+        rows = observation.payments_after(tx, edge.number("after", 0), limit=_limit())
+    return _listed("payments", rows, [payment_shown(payment_of(row)) for row in rows])
 
 
 @control.get("/book/calls")
@@ -48,26 +50,96 @@ def list_facts() -> Response:
     return _list_log("fact", "facts")
 
 
+@control.get("/book/webhooks")
+def list_webhooks() -> Response:
+    after, limit, reference = edge.number("after", 0), _limit(), request.args.get("reference")
+    with edge.provider().book.reading() as tx:
+        rows = observation.webhooks_after(tx, after, reference=reference, limit=limit)
+        deliveries = observation.deliveries_of(tx, [row["seq"] for row in rows])
+    shown = [observation.webhook_shown(row, deliveries[row["seq"]]) for row in rows]
+    return _listed("webhooks", rows, shown)
+
+
+@control.post("/book/webhooks/<webhook_id>/redeliver")
+def redeliver(webhook_id: str) -> Response:
+    """Send it once more, with the same id and body: at once, or when it is released."""
+    RedeliverBody.model_validate_json(edge.json_body())
+    asked = _asked()
+    with edge.provider().book.transaction() as tx:
+        if observation.find_webhook(tx, webhook_id) is None:
+            raise WebhookNotFound(webhook_id=webhook_id)
+        webhook_queue.plan_deliveries(tx, webhook_id, facts.plan(asked.settings, asked.at_ms))
+        shown = observation.webhook(tx, webhook_id)
+    edge.provider().wake()
+    return as_response(json_answer(shown, 202))
+
+
+@control.post("/book/webhook-holds")
+def hold() -> Response:
+    """From now on, and with those that wait for another try, until they are released."""
+    reference = HoldBody.model_validate_json(edge.json_body()).reference
+    _asked()
+    with edge.provider().book.transaction() as tx:
+        webhook_queue.hold(tx, reference)
+        held = [webhook_id for _, webhook_id in webhook_queue.held(tx, reference)]
+    return as_response(json_answer({"reference": reference, "held": held}, 201))
+
+
+@control.post("/book/webhook-holds/<reference>/release")
+def release(reference: str) -> Response:
+    """Let them go one after the other, in the order that is asked for, and hold no more."""
+    order = ReleaseBody.model_validate_json(edge.json_body()).order
+    asked = _asked()
+    with edge.provider().book.transaction() as tx:
+        if not webhook_queue.is_held(tx, reference):
+            raise HoldNotFound(reference=reference)
+        going = _in_order(webhook_queue.held(tx, reference), order)
+        # One millisecond apart keeps the order; of one reference only one is on its way.
+        plan = facts.plan(asked.settings, asked.at_ms, tuple(range(len(going))))
+        webhook_queue.release(tx, reference, [seq for seq, _ in going], plan)
+    edge.provider().wake()
+    released = [webhook_id for _, webhook_id in going]
+    return as_response(json_answer({"reference": reference, "released": released}))
+
+
+@control.post("/book/challenges/<payment_id>")
+def decide(payment_id: str) -> Response:
+    """As if the shopper had pressed the button."""
+    decision = challenges.Decision(DecisionBody.model_validate_json(edge.json_body()).outcome)
+    asked = edge.asked()
+    with edge.provider().book.transaction() as tx:
+        payment = challenges.decide(tx, asked, challenges.find(tx, payment_id), decision)
+    edge.provider().wake()
+    return as_response(json_answer(payment_shown(payment)))
+
+
 @control.get("/book/summary")
 def summarize() -> Response:
-    with _book().reading() as tx:
+    with edge.provider().book.reading() as tx:
         return as_response(json_answer(observation.summary(tx)))
 
 
-@control.get("/")
-def page() -> Response:
-    with _book().reading() as tx:
-        latest = observation.latest_payments(tx, limit=LATEST_ON_PAGE)
-    shown = [(payment, _amount(payment.charge.amount_minor, payment.charge.currency))
-             for payment in latest]  # fmt: skip
-    response = Response(render_template("payments.html", payments=shown, limit=LATEST_ON_PAGE))
-    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-    return response
+def _asked() -> facts.Asked:
+    """Raises WebhooksNotConfigured: what moves webhooks about needs somewhere to send them."""
+    asked = edge.asked()
+    if not asked.settings.webhook_url:
+        raise WebhooksNotConfigured
+    return asked
+
+
+def _in_order(held: list[tuple[int, str]], order: str | list[str]) -> list[tuple[int, str]]:
+    """Raises Malformed unless a list names each webhook that is held, once."""
+    if isinstance(order, str):
+        return held if order == "oldest_first" else held[::-1]
+    ids = sorted({webhook_id for _, webhook_id in held})
+    if sorted(order) != ids:
+        raise Malformed(parameter="order", held=ids)
+    return sorted(held, key=lambda delivery: order.index(delivery[1]))
 
 
 def _list_log(kind: str, name: str) -> Response:
-    after, limit = _argument("after", 0), _limit()
-    with _book().reading() as tx:
+    after, limit = edge.number("after", 0), _limit()
+    with edge.provider().book.reading() as tx:
         rows = observation.log_after(
             tx, kind, after, reference=request.args.get("reference"), limit=limit
         )
@@ -92,25 +164,4 @@ def _listed(name: str, rows: Sequence[sqlite3.Row], items: list[dict[str, object
 
 
 def _limit() -> int:
-    limit = _argument("limit", LIMIT_DEFAULT)
-    if not 1 <= limit <= LIMIT_MAX:
-        raise Malformed(parameter="limit", minimum=1, maximum=LIMIT_MAX)
-    return limit
-
-
-def _argument(name: str, default: int) -> int:
-    given = request.args.get(name, str(default))
-    if not (given.isascii() and given.isdigit() and len(given) <= 18):  # fits SQLite's integer
-        raise Malformed(parameter=name)
-    return int(given)
-
-
-def _amount(amount_minor: int, currency: str) -> str:
-    """`19.00 EUR`, `1900 JPY`: as many decimals as ISO 4217 gives the currency."""
-    decimals = CURRENCY_DECIMALS[currency]
-    return f"{amount_minor / 10**decimals:,.{decimals}f} {currency}"
-
-
-def _book() -> Book:
-    opened: Book = current_app.extensions["book"]
-    return opened
+    return edge.limit(default=LIMIT_DEFAULT, largest=LIMIT_MAX)

@@ -1,31 +1,33 @@
-"""What the provider does when asked: one function per operation. Takes the transaction first.
+"""What the provider does when the shop asks: one function per operation, transaction first.
 
-Each decides with `payments`, writes with `book` and returns an outcome. None commits.
+Each decides with `payments`, writes with `facts` and `book`, and returns an outcome. None commits.
 """
 
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from secrets import token_hex
+from secrets import token_hex, token_urlsafe
 
-from simulators.payment_provider import book, payments
+import orjson
+
+from simulators.payment_provider import book, facts, moments, payments
 from simulators.payment_provider.answers import Answer, json_answer
-from simulators.payment_provider.behaviours import (
-    BEHAVIOURS,
-    TEST_CARDS,
-    WELL_KNOWN_TOKENS,
-    Behaviour,
-)
-from simulators.payment_provider.payments import Charge, Payment
+from simulators.payment_provider.behaviours import BEHAVIOURS, TEST_CARDS, Behaviour
+from simulators.payment_provider.book import Challenge, Refund
+from simulators.payment_provider.facts import Asked
+from simulators.payment_provider.payments import Charge, NextAction, Payment
 from simulators.payment_provider.problems import problem, refused
 from simulators.payment_provider.refusals import (
     IdempotencyKeyReused,
     NotATestCard,
+    OperationNotFound,
     PaymentNotFound,
     Refusal,
-    UnknownPaymentMethod,
 )
+from simulators.payment_provider.representations import payment_shown, refund_shown
+
+# As many bits as an AES key: nobody guesses their way to another shopper's page.
+CHALLENGE_KEY_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,10 @@ class Outcome:
     behaviour: Behaviour = BEHAVIOURS["ok"]
     is_kept: bool = True  # whether a repeated key gets this answer again
     is_replayed: bool = False
+    is_lost: bool = False  # whether the caller is hung up on
 
 
 Operation = Callable[[sqlite3.Connection], Outcome]
-
-
-def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def once(tx: sqlite3.Connection, key: str, fingerprint: str, operation: Operation) -> Outcome:
@@ -71,74 +70,104 @@ def _perform(tx: sqlite3.Connection, operation: Operation) -> Outcome:
         return Outcome(refused(refusal))
 
 
-def authorize(tx: sqlite3.Connection, charge: Charge) -> Outcome:
-    """Hold the amount on the card, or decline. Raises UnknownPaymentMethod and what
-    `payments.authorize` raises."""
-    behaviour = _behaviour(tx, charge.payment_method)
-    if behaviour.fails_first_call and not book.was_called(tx, "payment.authorize", charge):
+def authorize(
+    tx: sqlite3.Connection, asked: Asked, charge: Charge, return_url: str | None = None
+) -> Outcome:
+    """Hold the amount on the card, decline, or ask for the shopper.
+
+    return_url: where the shopper goes after a challenge; of an origin that was allowed.
+    Raises UnknownPaymentMethod and what `payments.authorize` raises.
+    """
+    behaviour = facts.behaviour_of(tx, charge.payment_method)
+    is_first = not book.was_called(tx, "payment.authorize", charge)
+    if is_first and behaviour.fails_first_call:
         return Outcome(problem(500, "Internal server error"), is_kept=False)
-    payment = payments.authorize(
-        f"pay_{token_hex(12)}", charge, decline_code=behaviour.decline_code, created_at=now()
-    )
-    book.add_payment(tx, payment)
-    return Outcome(json_answer(representation(payment)), payment.id, behaviour)
+    if is_first and behaviour.loses_first_call:
+        return Outcome(problem(504, "Gateway timeout"), is_kept=False, is_lost=True)
+    payment_id = f"pay_{token_hex(12)}"
+    if behaviour.challenges:
+        payment = _challenge(tx, asked, payment_id, charge, return_url)
+    else:
+        made = payments.authorize(payment_id, charge, decline_code=behaviour.decline_code)
+        payment = facts.begin(tx, asked, made)
+    answer = json_answer(payment_shown(payment))
+    return Outcome(answer, payment.id, behaviour, is_lost=behaviour.loses_answer)
 
 
-def capture(tx: sqlite3.Connection, payment_id: str, amount_minor: int) -> Outcome:
+def _challenge(
+    tx: sqlite3.Connection, asked: Asked, id: str, charge: Charge, return_url: str | None
+) -> Payment:
+    key = token_urlsafe(CHALLENGE_KEY_BYTES)
+    url = f"{asked.base_url}/3ds/{id}?key={key}"
+    lasts_ms = asked.settings.challenge_ttl_s * moments.MS_PER_S
+    expires_at = moments.rfc3339(asked.at_ms + lasts_ms)
+    payment = payments.challenge(id, charge, NextAction(url, expires_at))
+    return facts.begin(tx, asked, payment, Challenge(id, key, url, expires_at, return_url))
+
+
+def capture(tx: sqlite3.Connection, asked: Asked, payment_id: str, amount_minor: int) -> Outcome:
     """Raises PaymentNotFound and what `payments.capture` raises."""
-    return _changed(tx, payments.capture(find(tx, payment_id), amount_minor))
+    return _changed(tx, asked, payments.capture(find(tx, payment_id), amount_minor))
 
 
-def void(tx: sqlite3.Connection, payment_id: str) -> Outcome:
+def void(tx: sqlite3.Connection, asked: Asked, payment_id: str) -> Outcome:
     """Raises PaymentNotFound and what `payments.void` raises."""
-    return _changed(tx, payments.void(find(tx, payment_id)))
+    return _changed(tx, asked, payments.void(find(tx, payment_id)))
 
 
-def tokenize(tx: sqlite3.Connection, card_number: str, *, is_expired: bool) -> Outcome:
+def refund(
+    tx: sqlite3.Connection,
+    asked: Asked,
+    payment_id: str,
+    amount_minor: int,
+    reference: str | None = None,
+) -> Outcome:
+    """reference: the merchant's name for the refund.
+
+    Raises PaymentNotFound and what `payments.refund` raises.
+    """
+    payment = payments.refund(find(tx, payment_id), amount_minor)
+    at = book.moment(tx, asked.at_ms)
+    made = Refund(f"re_{token_hex(12)}", payment_id, amount_minor, reference, at)
+    payment = facts.change(tx, asked, payment, made)
+    shown = {**refund_shown(made), "payment": payment_shown(payment)}
+    return Outcome(json_answer(shown), payment_id)
+
+
+def tokenize(
+    tx: sqlite3.Connection, asked: Asked, card_number: str, *, is_expired: bool
+) -> Outcome:
     """A token for a test card; keeps its brand and last four digits. Raises NotATestCard."""
     card = TEST_CARDS.get(card_number)
     if card is None:
         raise NotATestCard
     behaviour = "expired_card" if is_expired else card.behaviour
     token, last4 = f"pm_{token_hex(12)}", card_number[-4:]
-    book.add_token(tx, (token, behaviour, card.brand, last4, now()))
+    made_at = moments.rfc3339(asked.at_ms)
+    book.add_token(tx, (token, behaviour, card.brand, last4, made_at))
     return Outcome(json_answer({"token": token, "brand": card.brand, "last4": last4}))
 
 
 def find(tx: sqlite3.Connection, payment_id: str) -> Payment:
+    """Raises PaymentNotFound."""
     payment = book.find_payment(tx, payment_id)
     if payment is None:
         raise PaymentNotFound(payment_id=payment_id)
     return payment
 
 
-def representation(payment: Payment) -> dict[str, object]:
-    """A payment as every answer shows it; `decline_code` only where there is one."""
-    charge = payment.charge
-    shown: dict[str, object] = {
-        "id": payment.id,
-        "status": payment.status.value,
-        "reference": charge.reference,
-        "payment_method": charge.payment_method,
-        "currency": charge.currency,
-        "amount_minor": charge.amount_minor,
-        "authorized_minor": payment.authorized_minor,
-        "captured_minor": payment.captured_minor,
-        "voided_minor": payment.voided_minor,
-        "created_at": payment.created_at,
+def find_answer(tx: sqlite3.Connection, key: str) -> dict[str, object]:
+    """What was answered under `key`. Raises OperationNotFound: then nothing was carried out."""
+    kept = book.kept_answer(tx, key)
+    if kept is None:
+        raise OperationNotFound
+    return {
+        "idempotency_key": key,
+        "status_code": kept.answer.status,
+        "body": orjson.loads(kept.answer.body),
     }
-    if payment.decline_code is not None:
-        shown["decline_code"] = payment.decline_code
-    return shown
 
 
-def _changed(tx: sqlite3.Connection, payment: Payment) -> Outcome:
-    book.change_payment(tx, payment, at=now())
-    return Outcome(json_answer(representation(payment)), payment.id)
-
-
-def _behaviour(tx: sqlite3.Connection, payment_method: str) -> Behaviour:
-    name = WELL_KNOWN_TOKENS.get(payment_method) or book.token_behaviour(tx, payment_method)
-    if name is None:
-        raise UnknownPaymentMethod(code="resource_missing")
-    return BEHAVIOURS[name]
+def _changed(tx: sqlite3.Connection, asked: Asked, payment: Payment) -> Outcome:
+    changed = facts.change(tx, asked, payment)
+    return Outcome(json_answer(payment_shown(changed)), changed.id)

@@ -17,12 +17,22 @@ STATUS_BY_REFUSAL: dict[type[refusals.Refusal], int] = {
     refusals.UnknownPaymentMethod: 400,
     refusals.Unauthorized: 401,
     refusals.PaymentNotFound: 404,
+    refusals.OperationNotFound: 404,
+    refusals.WebhookNotFound: 404,
+    refusals.HoldNotFound: 404,
+    refusals.ChallengeNotFound: 404,
     refusals.IllegalTransition: 409,
+    refusals.ChallengeClosed: 409,
+    refusals.ChallengeExpired: 410,
+    refusals.WebhooksNotConfigured: 409,
     refusals.AmountOutOfRange: 422,
     refusals.AmountTooLarge: 422,
+    refusals.RefundTooLarge: 422,
+    refusals.ReturnUrlNotAllowed: 422,
     refusals.UnsupportedCurrency: 422,
     refusals.NotATestCard: 422,
     refusals.IdempotencyKeyReused: 422,
+    refusals.BankUnreachable: 503,
 }
 
 TYPE_PREFIX = "urn:payment-provider:problem:"

@@ -26,6 +26,10 @@ class AmountTooLarge(Refusal):
     title = "The amount is larger than what was authorized"
 
 
+class RefundTooLarge(Refusal):
+    title = "The amount is larger than what is left to refund"
+
+
 class UnsupportedCurrency(Refusal):
     title = "The provider does not take this currency"
 
@@ -40,6 +44,42 @@ class NotATestCard(Refusal):
 
 class PaymentNotFound(Refusal):
     title = "No such payment"
+
+
+class OperationNotFound(Refusal):
+    title = "No request with this Idempotency-Key was carried out"
+
+
+class WebhookNotFound(Refusal):
+    title = "No such webhook"
+
+
+class WebhooksNotConfigured(Refusal):
+    title = "The provider was not told where to send webhooks"
+
+
+class HoldNotFound(Refusal):
+    title = "The webhooks of this reference are not held back"
+
+
+class ReturnUrlNotAllowed(Refusal):
+    title = "The provider does not send shoppers there"
+
+
+class ChallengeNotFound(Refusal):
+    title = "There is no such challenge"
+
+
+class ChallengeClosed(Refusal):
+    title = "The challenge was decided or called off already"
+
+
+class ChallengeExpired(Refusal):
+    title = "The challenge has expired"
+
+
+class BankUnreachable(Refusal):
+    title = "The shopper's bank does not answer"
 
 
 class Unauthorized(Refusal):

@@ -13,6 +13,7 @@ from gunicorn.workers import gthread  # type: ignore[import-untyped]
 from simulators.payment_provider import telemetry
 from simulators.payment_provider.app import create_app
 from simulators.payment_provider.book import Book
+from simulators.payment_provider.sender import Sender
 from simulators.payment_provider.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ GRACEFUL_TIMEOUT_S = 1
 # Longer than the shop's pool keeps a connection, so the client closes first and no request
 # meets a connection that is just going away.
 KEEPALIVE_S = 65
+
+
+# How long SIGTERM waits for webhooks on their way. What is cut off is sent again after the start.
+SENDER_STOP_S = 0.2
 
 
 # Idle connections stay a moment for a request that is on its way. Gunicorn 27 gives them two
@@ -55,6 +60,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         self.stopping = threading.Event()
         self._book: Book | None = None
         self._tracing: TracerProvider | None = None
+        self._sender: Sender | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -77,16 +83,23 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         """Called in the worker: an SQLite connection and a span exporter survive no fork."""
         self._book = Book(self._data_dir)
-        app = create_app(self._settings, self._book, self.stopping)
-        self._tracing = telemetry.install(app)
+        self._tracing = telemetry.provider()
+        tracer = telemetry.tracer(self._tracing)
+        self._sender = Sender(self._book, self._settings, tracer=tracer)
+        app = create_app(self._settings, self._book, self.stopping, self._sender.wake)
+        telemetry.install(app, self._tracing)
+        if self._settings.webhook_url:
+            self._sender.start()
         return app
 
     def _finish(self) -> None:
         """The worker's last act. A worker that never came up leaves with gunicorn's exit code."""
-        if self._book is None:
+        if self._book is None or self._sender is None:
             return
+        is_idle = self._sender.stop(SENDER_STOP_S)
         telemetry.flush(self._tracing)
-        self._book.close()
+        if is_idle:  # A thread that still sends would write into a closed book.
+            self._book.close()
         os._exit(0)  # Tearing down the interpreter would take a third of SIGTERM's one second.
 
     def _die_with_arbiter(self) -> None:
