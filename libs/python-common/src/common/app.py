@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, g, request
 from opentelemetry.instrumentation.flask import FlaskInstrumentor
 from sqlalchemy.exc import SQLAlchemyError
 
-from common import auth, drain, logs, problems, tracing
+from common import auth, deadline, drain, logs, problems, tracing
 from common import contract as contracts
 from common.errors import Unavailable
 from common.settings import ServiceSettings
@@ -48,21 +48,22 @@ def create_app(
 
     checks: what must answer before this instance takes traffic; each raises if it does
         not. Liveness asks nothing, so a lost database restarts no container.
-    contract: the folder of `openapi.yaml` and `asyncapi.yaml`, which are then served, with
-        pages to read them by.
+    contract: the folder of `openapi.yaml` and `asyncapi.yaml`, unless CONTRACT_DIR says
+        otherwise; they are then served, with pages to read them by.
     """
     tracing.install("web")
     logs.install("web")
-    app = Flask(name)
+    app = Flask(name, static_folder=None)  # A service has no files to give away.
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
     app.url_map.strict_slashes = False
     problems.install(app)
-    auth.install(app, settings.jwt_secret.get_secret_value())
+    auth.install(app, settings)
+    deadline.install(app)
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
     _add_health(app, checks)
-    if contract:
-        contracts.install(app, contract)
+    if folder := settings.contract_dir or contract:
+        contracts.install(app, folder)
     _add_security_headers(app)
     _add_request_log(app)
     FlaskInstrumentor().instrument_app(  # type: ignore[no-untyped-call]

@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 1
 # Longer than the longest long poll (20 s), or every idle poll would count as a failure.
 READ_TIMEOUT_S = 25
+# The outbox rows are locked meanwhile; the outbox itself tries again.
+PUBLISH_TIMEOUT_S = 2
 # Two attempts: the outbox and the queue retry for longer, and better, than a client can.
 ATTEMPTS_MAX = 2
 
 
-def _config() -> Config:
+def _config(read_timeout_s: int, attempts_max: int) -> Config:
     return Config(
         connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=READ_TIMEOUT_S,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS_MAX},
+        read_timeout=read_timeout_s,
+        retries={"mode": "standard", "total_max_attempts": attempts_max},
     )
 
 
@@ -31,7 +33,7 @@ def sns(settings: ServiceSettings) -> "SNSClient":
         "sns",
         endpoint_url=settings.aws_endpoint_url,
         region_name=settings.aws_region,
-        config=_config(),
+        config=_config(PUBLISH_TIMEOUT_S, attempts_max=1),
     )
 
 
@@ -40,5 +42,5 @@ def sqs(settings: ServiceSettings) -> "SQSClient":
         "sqs",
         endpoint_url=settings.aws_endpoint_url,
         region_name=settings.aws_region,
-        config=_config(),
+        config=_config(READ_TIMEOUT_S, ATTEMPTS_MAX),
     )

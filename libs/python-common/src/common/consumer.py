@@ -4,6 +4,7 @@ A message leaves the queue only after the commit of its effect. One that cannot 
 ends in the dead-letter queue with its reason; nothing is ever dropped.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from opentelemetry.trace import Span
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from common import tracing
+from common import metrics, tracing
 from common.db import Database
 from common.errors import IllegalTransition
 from common.events import Event, MalformedEvent, faults_of, first_deliveries, parse
@@ -35,6 +36,14 @@ REASON_CHARS_MAX = 500
 NEVER_HANDLEABLE = (IllegalTransition, MalformedEvent, ValidationError)
 
 log = structlog.get_logger()
+
+_handled = metrics.meter.create_counter(
+    "app.events.handled", "{delivery}", "Deliveries of events, by type and effect."
+)
+_process_duration = metrics.meter.create_histogram(
+    "messaging.process.duration", "s", "Of one event's handler."
+)
+_buried = metrics.meter.create_counter("app.events.dead_lettered", "{message}")
 
 Handler = Callable[[Connection, Event], None]
 # Called once a transaction, before the handlers, with the events they will get: the place to take
@@ -164,13 +173,18 @@ def _handle_together(
                 with trace.use_span(span, end_on_exit=False):
                     if event.id in new:
                         new.discard(event.id)  # The same message may come twice in one batch.
+                        began = time.perf_counter()
                         handlers[event.type](tx, event)
+                        _process_duration.record(
+                            time.perf_counter() - began, {"app.event.type": event.type}
+                        )
                         log.info("event_handled", event_type=event.type, subject=event.subject)
     except Exception:
         effects = dict.fromkeys(effects, "rolled_back")
         raise
     finally:
-        for span, effect in effects.items():
+        for delivery, (span, effect) in zip(deliveries, effects.items(), strict=False):
+            _handled.add(1, {"app.event.type": delivery.event.type, "app.effect": effect})
             span.set_attribute("app.effect", effect)
             span.end()
 
@@ -211,6 +225,7 @@ def _bury(queue: Queue, message: "MessageTypeDef", error: Exception) -> None:
         MessageAttributes=kept,
     )
     queue.sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])
+    _buried.add(1, {"messaging.destination.name": queue.name})
     log.error("message_dead_lettered", queue=queue.name, reason=reason, exc_info=error)
     trace.get_current_span().set_attribute("app.dead_letter_reason", reason)
 

@@ -17,6 +17,9 @@ STATEMENT_TIMEOUT_MS = 2_000
 LOCK_TIMEOUT_MS = 500
 # No transaction of ours waits for anything but the database.
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000
+# What a handler, or a request, may take in all: a sixth of a message's visibility (60 s), so that
+# nobody else gets the message while it is still being handled.
+TRANSACTION_TIMEOUT_MS = 10_000
 CONNECT_TIMEOUT_S = 2
 
 
@@ -38,6 +41,7 @@ class Database:
                 "options": (
                     f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
                     f" -c lock_timeout={LOCK_TIMEOUT_MS}"
+                    f" -c transaction_timeout={TRANSACTION_TIMEOUT_MS}"
                     f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
                 ),
             },

@@ -1,6 +1,7 @@
 """What every service reads from its environment. Read once, at start; frozen."""
 
-from typing import Final, Literal, Self
+from pathlib import Path
+from typing import ClassVar, Final, Literal, Self
 
 import sqlalchemy as sa
 from pydantic import SecretStr, model_validator
@@ -26,6 +27,9 @@ class ServiceSettings(BaseSettings):
     # An error at start lands in a log; it names the variable and never says what was in it.
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
+    # Whether the keys of AUTH_MODE=jwks come from elsewhere: the auth service has its own.
+    needs_jwks_url: ClassVar[bool] = True
+
     environment: Literal["development", "production"] = "development"
     database_url: SecretStr  # postgresql+psycopg2://…; the role owns one schema only
     redis_url: str = "redis://127.0.0.1:6379/0"
@@ -35,6 +39,8 @@ class ServiceSettings(BaseSettings):
     queue_url: str | None = None  # where it consumes
     dead_letter_queue_url: str | None = None
     receive_wait_s: int = 20  # SQS's longest long poll; embedded stacks use 2 to stop sooner
+
+    contract_dir: Path | None = None  # where an image keeps it; None means beside the sources
 
     # Which access tokens are believed (ADR-0009).
     auth_mode: Literal["hs256", "jwks", "cognito"] = "hs256"
@@ -55,21 +61,25 @@ class ServiceSettings(BaseSettings):
 
     @property
     def cognito_issuer(self) -> str:
-        return f"https://cognito-idp.{self.cognito_region}.amazonaws.com/{self.cognito_user_pool_id}"
+        return (
+            f"https://cognito-idp.{self.cognito_region}.amazonaws.com/{self.cognito_user_pool_id}"
+        )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         """Each mode has what it needs, wherever it runs."""
         secret = self.jwt_secret.get_secret_value()
         if self.auth_mode == "hs256" and len(secret.encode()) < SECRET_BYTES_MIN:
-            raise ValueError(f"AUTH_MODE=hs256 needs a JWT_SECRET of {SECRET_BYTES_MIN} bytes or more")
-        if self.auth_mode == "jwks" and not self.jwks_url:
+            raise ValueError(
+                f"AUTH_MODE=hs256 needs a JWT_SECRET of {SECRET_BYTES_MIN} bytes or more"
+            )
+        if self.auth_mode == "jwks" and self.needs_jwks_url and not self.jwks_url:
             raise ValueError("AUTH_MODE=jwks needs JWKS_URL")
         if self.auth_mode == "cognito" and not (
             self.cognito_region and self.cognito_user_pool_id and self.cognito_client_ids
         ):
             raise ValueError(
-                "AUTH_MODE=cognito needs COGNITO_REGION, COGNITO_USER_POOL_ID and COGNITO_CLIENT_IDS"
+                "AUTH_MODE=cognito needs COGNITO_REGION, COGNITO_USER_POOL_ID, COGNITO_CLIENT_IDS"
             )
         return self
 

@@ -1,61 +1,138 @@
-"""Redis, which counts attempts to log in. One method per call, each with a timeout."""
+"""Redis, which counts attempts. One method per question, each with a timeout.
+
+A guesser is slowed down in three ways, and the person guessed at is not locked out by any:
+
+- each network address tries so often a minute, whomever it tries;
+- each account is tried so often a minute from one address;
+- each account is tried so often an hour from all addresses together, but not counting those from
+  which its owner logged in before. So a thousand addresses guess no faster than a few, and they
+  use up a budget that the owner, at home, does not need (OWASP calls this a device cookie).
+"""
 
 import hashlib
+import ipaddress
 import math
 import time
+from typing import Final
 
 import redis
-from limits import RateLimitItemPerMinute
+import structlog
+from common.errors import TooManyRequests
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.errors import StorageError
 from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from auth.domain import LoginLimitUnavailable, TooManyLogins
+from auth.domain import LoginLimitUnavailable, TooManyGuests, TooManyLogins, TooManyRegistrations
+from auth.settings import Settings
 
-# People mistype three or four times; guessing at this rate takes 190 years for 10^8 passwords.
-LOGINS_PER_MINUTE = 10
 # Redis answers in a millisecond or is as good as down.
-TIMEOUT_S = 0.25
+TIMEOUT_S: Final = 0.25
+# Whoever logs in once a month is known where they do it.
+FAMILIAR_FOR_S: Final = 30 * 24 * 3600
+# What one customer of a provider is given: who has one address has all of these (RFC 6177).
+IPV6_PREFIX: Final = 64
+
+log = structlog.get_logger()
 
 
-class LoginLimit:
-    """Ten attempts in any minute for one e-mail address from one network address.
+class Limits:
+    """settings: how often, and where Redis is. Connects at the first attempt, not before."""
 
-    url: of Redis. Connects at the first attempt, not before.
-    """
-
-    def __init__(self, url: str) -> None:
-        storage = RedisStorage(
-            url,
-            connection_pool=redis.ConnectionPool.from_url(
-                url,
-                socket_connect_timeout=TIMEOUT_S,
-                socket_timeout=TIMEOUT_S,
-                retry=Retry(NoBackoff(), 0),
-            ),
-            wrap_exceptions=True,
+    def __init__(self, settings: Settings) -> None:
+        pool = redis.ConnectionPool.from_url(
+            settings.redis_url,
+            socket_connect_timeout=TIMEOUT_S,
+            socket_timeout=TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
         )
-        self._limiter = MovingWindowRateLimiter(storage)
-        self._limit = RateLimitItemPerMinute(LOGINS_PER_MINUTE, namespace="login")
+        self._redis = redis.Redis(connection_pool=pool)
+        self._limiter = MovingWindowRateLimiter(
+            RedisStorage(settings.redis_url, connection_pool=pool, wrap_exceptions=True)
+        )
+        self._by_address = RateLimitItemPerMinute(
+            settings.logins_per_minute_per_address, namespace="login-address"
+        )
+        self._by_account = RateLimitItemPerMinute(
+            settings.logins_per_minute_per_account, namespace="login-account"
+        )
+        self._by_account_elsewhere = RateLimitItemPerHour(
+            settings.logins_per_hour_per_account, namespace="login-elsewhere"
+        )
+        self._registrations = RateLimitItemPerMinute(
+            settings.registrations_per_minute_per_address, namespace="registration"
+        )
+        self._guests = RateLimitItemPerMinute(
+            settings.guest_tokens_per_minute_per_address, namespace="guest"
+        )
 
-    def count(self, email: str, address: str) -> None:
+    def count_login(self, account: str, address: str) -> None:
         """Count one attempt, right or wrong. Raises TooManyLogins, LoginLimitUnavailable.
 
-        Fails closed: without Redis nobody logs in, or nothing would slow a guesser down.
+        account: the canonical e-mail address, or a customer's id. An attempt that is refused
+        by one limit is not counted by the next. Fails closed: without Redis nobody logs in, or
+        nothing would slow a guesser down.
         """
-        who = _fingerprint(email, address)
+        network = _network(address)
+        here = _fingerprint(account, network)
         try:
-            if self._limiter.hit(self._limit, who):
-                return
-            reset_at = self._limiter.get_window_stats(self._limit, who).reset_time
-        except StorageError as error:
+            self._hit(TooManyLogins, self._by_address, _fingerprint(network))
+            self._hit(TooManyLogins, self._by_account, here)
+            if not self._redis.exists(_familiar(here)):
+                self._hit(TooManyLogins, self._by_account_elsewhere, _fingerprint(account))
+        except (StorageError, redis.RedisError) as error:
             raise LoginLimitUnavailable from error
+
+    def remember_login(self, account: str, address: str) -> None:
+        """It was right: from there the account's owner is not kept out by strangers."""
+        here = _fingerprint(account, _network(address))
+        try:
+            self._redis.set(_familiar(here), b"", ex=FAMILIAR_FOR_S)
+        except redis.RedisError as error:
+            log.warning("login_not_remembered", error=type(error).__name__)
+
+    def count_registration(self, address: str) -> None:
+        """Raises TooManyRegistrations. Fails open: nothing is guessed by opening accounts."""
+        self._hit_if_possible(TooManyRegistrations, self._registrations, address)
+
+    def count_guest(self, address: str) -> None:
+        """Raises TooManyGuests. Fails open: nothing is stored of a guest."""
+        self._hit_if_possible(TooManyGuests, self._guests, address)
+
+    def _hit_if_possible(
+        self, refusal: type[TooManyRequests], limit: RateLimitItem, address: str
+    ) -> None:
+        try:
+            self._hit(refusal, limit, _fingerprint(_network(address)))
+        except StorageError as error:
+            log.warning("limit_not_counted", limit=limit.namespace, error=type(error).__name__)
+
+    def _hit(self, refusal: type[TooManyRequests], limit: RateLimitItem, who: str) -> None:
+        if self._limiter.hit(limit, who):
+            return
+        reset_at = self._limiter.get_window_stats(limit, who).reset_time
         retry_after_s = max(1, math.ceil(reset_at - time.time()))
-        raise TooManyLogins(f"try again in {retry_after_s} s", retry_after_s=retry_after_s)
+        raise refusal(f"try again in {retry_after_s} s", retry_after_s=retry_after_s)
 
 
-def _fingerprint(email: str, address: str) -> str:
+def _network(address: str) -> str:
+    """An IPv4 address, or the network that an IPv6 address's owner chooses from at will."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address  # A unix socket's peer has none.
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    mapped = parsed.ipv4_mapped
+    return str(mapped or ipaddress.ip_network((parsed, IPV6_PREFIX), strict=False))
+
+
+def _familiar(fingerprint: str) -> str:
+    return f"login-familiar/{fingerprint}"
+
+
+def _fingerprint(*parts: str) -> str:
     """Redis need not know who tries to log in."""
-    return hashlib.sha256(f"{email}\n{address}".encode()).hexdigest()
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

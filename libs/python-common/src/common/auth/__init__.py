@@ -15,6 +15,7 @@ from common.auth.issuing import (
     sign,
 )
 from common.auth.jwks import Jwks, SigningKeysUnavailable
+from common.auth.modes import trusts
 from common.auth.revocation import RevokedSessions
 from common.auth.service_token import ServiceToken, ServiceTokenUnavailable, service_token
 from common.auth.verifying import (
@@ -22,6 +23,7 @@ from common.auth.verifying import (
     Trust,
     cognito,
     published_keys,
+    shared_secret,
     verify,
     verify_by,
 )
@@ -55,7 +57,9 @@ __all__ = [
     "published_keys",
     "requires",
     "service_token",
+    "shared_secret",
     "sign",
+    "trusts",
     "verify",
     "verify_by",
 ]

@@ -89,11 +89,12 @@ class Jwks:
         try:
             if time.monotonic() < self._ask_at:  # Somebody did while we waited.
                 return
-            self._ask_at = time.monotonic() + self._ask_again_after_failure_s
             self._keys = parse(self._fetch())
             self._fetched_at = time.monotonic()
+            # Only now, so that whoever comes during the fetch waits for it.
             self._ask_at = self._fetched_at + self._ask_again_s
         except (httpx.HTTPError, ValueError) as error:
+            self._ask_at = time.monotonic() + self._ask_again_after_failure_s
             log.warning("jwks_not_fetched", url=self._url, error=type(error).__name__)
         finally:
             self._fetching.release()
@@ -131,6 +132,8 @@ def _usable(member: Any) -> PyJWK | None:
     if not isinstance(member, dict) or not isinstance(member.get("kid"), str):
         return None
     if member.get("use", "sig") != "sig" or "d" in member:
+        return None
+    if "alg" in member and member["alg"] not in ALGORITHMS:  # PyJWT cannot make a key of `none`.
         return None
     try:
         key = PyJWK(member)

@@ -81,11 +81,11 @@ class RevokedSessions:
         try:
             news = cast(
                 "list[tuple[str, float]]",
-                self._redis.zrange(KEY, since, "+inf", byscore=True, withscores=True),  # type: ignore[arg-type]
+                self._redis.zrange(KEY, since, "+inf", byscore=True, withscores=True),
             )
         except redis.RedisError as error:
             log.warning("revocations_not_read", error=type(error).__name__)
             return
         oldest = time.time() - REMEMBERED_S
-        known = self._revoked_at | {member: score for member, score in news}
+        known = self._revoked_at | dict(news)
         self._revoked_at = {member: at for member, at in known.items() if at > oldest}

@@ -36,7 +36,8 @@ class Granted:
 class ServiceToken(httpx.Auth):
     """Signs an `httpx.Client`'s requests: ``httpx.Client(auth=service_token(settings))``.
 
-    grant: gets a new token; raises httpx.HTTPError. Threads share one: one of them renews, the
+    grant: gets a new token; raises httpx.HTTPError, or ValueError or KeyError for an answer that is
+    none. Threads share one: one of them renews, the
     others go on with the old token. A 401 drops the token and the request is sent once more.
     For sync clients; raises ServiceTokenUnavailable when there is no token at all.
     """
@@ -45,7 +46,7 @@ class ServiceToken(httpx.Auth):
         self._grant = grant
         self._granting = threading.Lock()
         self._token: str | None = None
-        self._expires_at = self._renew_at = float("-inf")
+        self._granted_at = self._expires_at = self._renew_at = float("-inf")
 
     def sync_auth_flow(
         self, request: httpx.Request
@@ -53,8 +54,7 @@ class ServiceToken(httpx.Auth):
         token = self.token()
         request.headers["Authorization"] = f"Bearer {token}"
         response = yield request
-        if response.status_code == httpx.codes.UNAUTHORIZED:
-            self._drop(token)
+        if response.status_code == httpx.codes.UNAUTHORIZED and self._drop(token):
             request.headers["Authorization"] = f"Bearer {self.token()}"
             yield request
 
@@ -80,19 +80,25 @@ class ServiceToken(httpx.Auth):
             return
         try:
             granted = self._grant()
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            self._renew_at = time.monotonic() + ASK_AGAIN_S
             if self._current() is None:
                 raise ServiceTokenUnavailable from error
-            self._renew_at = asked_at + ASK_AGAIN_S
             return
         self._token = granted.token
+        self._granted_at = asked_at
         self._expires_at = asked_at + granted.lifetime_s
         self._renew_at = asked_at + max(granted.lifetime_s - RENEW_BEFORE_S, granted.lifetime_s / 2)
 
-    def _drop(self, token: str) -> None:
+    def _drop(self, token: str) -> bool:
+        """Whether another token is worth a try: a brand-new one will be refused like this one."""
         with self._granting:
-            if self._token == token:
-                self._expires_at = self._renew_at = float("-inf")
+            if self._token != token:
+                return True  # Somebody has got a new one already.
+            if time.monotonic() - self._granted_at < ASK_AGAIN_S:
+                return False
+            self._expires_at = self._renew_at = float("-inf")
+            return True
 
 
 def service_token(settings: ServiceSettings) -> httpx.Auth:
@@ -105,7 +111,9 @@ def service_token(settings: ServiceSettings) -> httpx.Auth:
     if settings.auth_mode == "hs256":
         return ServiceToken(_made_here(settings.jwt_secret.get_secret_value(), name))
     url = f"{settings.auth_url.rstrip('/')}/oauth2/token"
-    return ServiceToken(_granted(url, name, settings.service_client_secret.get_secret_value()))
+    secret = settings.service_client_secret.get_secret_value()
+    http = httpx.Client(timeout=TIMEOUT, auth=httpx.BasicAuth(name, secret))
+    return ServiceToken(_granted(http, url))
 
 
 def _made_here(secret: str, name: str) -> Callable[[], Granted]:
@@ -118,8 +126,8 @@ def _made_here(secret: str, name: str) -> Callable[[], Granted]:
     return grant
 
 
-def _granted(url: str, client_id: str, client_secret: str) -> Callable[[], Granted]:
-    http = httpx.Client(timeout=TIMEOUT, auth=httpx.BasicAuth(client_id, client_secret))
+def _granted(http: httpx.Client, url: str) -> Callable[[], Granted]:
+    """http: identifies us to the token endpoint at *url*."""
 
     def grant() -> Granted:
         response = http.post(url, data={"grant_type": "client_credentials"})

@@ -1,4 +1,4 @@
-"""Access tokens as they are read: everything is pinned, nothing in a token chooses how it is checked.
+"""Access tokens as they are read: nothing in a token chooses how it is checked.
 
 The algorithm comes with the key, never from the header (RFC 8725 §3.1); issuer, audience and type
 are ours to say; a header parameter that we do not need is refused unread, so that no `jku`, `x5u`,
@@ -19,6 +19,7 @@ from jwt import PyJWK
 from common import bodies
 from common.auth.callers import Caller, InvalidToken, Role
 from common.auth.issuing import ACCESS_TOKEN_TYPE, SHARED_ALGORITHM
+from common.auth.jwks import SigningKeysUnavailable
 from common.settings import AUDIENCE, ISSUER
 
 # Ours are 500 bytes, Cognito's 1,100; more is an attempt to keep us busy.
@@ -28,6 +29,7 @@ LEEWAY_S: Final = 5
 REQUIRED_CLAIMS: Final = ("iss", "aud", "sub", "exp", "iat", "nbf", "jti", "role")
 # As Cognito documents its access tokens: no `aud`, no `nbf`, no `typ`.
 COGNITO_REQUIRED_CLAIMS: Final = ("iss", "sub", "exp", "iat", "jti", "token_use", "client_id")
+COGNITO_TOKEN_USE: Final = "access"  # noqa: S105  Not `id`, whose token is for the app alone.
 HEADERS_KNOWN: Final = frozenset({"alg", "typ", "kid"})
 # Standard and URL-safe base64, UUIDs, thumbprints; no path, no SQL.
 _KID: Final = re.compile(r"[A-Za-z0-9_=+/-]{1,128}")
@@ -60,14 +62,21 @@ def verify(secret: str, token: str) -> Caller:
 
 
 def verify_by(trusts: Iterable[Trust], token: str) -> Caller:
-    """The same, by the first of *trusts* that knows the token's key."""
+    """The same, by the first of *trusts* that knows the token's key.
+
+    Raises SigningKeysUnavailable when the key may be that of an issuer who cannot be asked.
+    """
     header = _header(token)
-    kid = header.get("kid")
+    unavailable = None
     for trust in trusts:
-        key = trust.find_key(kid)
+        try:
+            key = trust.find_key(header.get("kid"))
+        except SigningKeysUnavailable as error:
+            unavailable = error
+            continue
         if key is not None:
             return _verify(trust, key, header, token)
-    raise InvalidToken
+    raise unavailable or InvalidToken
 
 
 @functools.lru_cache(maxsize=8)
@@ -89,9 +98,7 @@ def shared_secret(secret: str) -> Trust:
 
 def published_keys(find_key: FindKey, *, issuer: str = ISSUER, audience: str = AUDIENCE) -> Trust:
     """Trust in our auth service's asymmetric keys."""
-    return Trust(
-        issuer, audience, find_key, frozenset({ACCESS_TOKEN_TYPE}), REQUIRED_CLAIMS, _ours
-    )
+    return Trust(issuer, audience, find_key, frozenset({ACCESS_TOKEN_TYPE}), REQUIRED_CLAIMS, _ours)
 
 
 def cognito(
@@ -108,12 +115,13 @@ def cognito(
     """
 
     def read(claims: Claims) -> Caller:
-        if claims["token_use"] != "access" or claims["client_id"] not in client_ids:
+        client_id, use = claims["client_id"], claims["token_use"]
+        if use != COGNITO_TOKEN_USE or client_id not in client_ids:
             raise ValueError("not an access token of ours")
         if "username" not in claims:
-            if claims["client_id"] not in service_client_ids or claims["sub"] != claims["client_id"]:
+            if client_id not in service_client_ids or claims["sub"] != client_id:
                 raise ValueError("nobody's token")
-            return Caller(claims["sub"], Role.SERVICE)
+            return Caller(client_id, Role.SERVICE)
         groups = claims.get("cognito:groups", [])
         if not isinstance(groups, list):
             raise ValueError("groups are a list")
@@ -136,7 +144,7 @@ def _header(token: str) -> dict[str, str]:
     parts = _COMPACT.fullmatch(token)
     if parts is None:
         raise InvalidToken
-    header, claims = (_object(part) for part in parts.groups())
+    header, _ = (_object(part) for part in parts.groups())
     if not header.keys() <= HEADERS_KNOWN or not all(isinstance(v, str) for v in header.values()):
         raise InvalidToken
     if "kid" in header and not _KID.fullmatch(header["kid"]):

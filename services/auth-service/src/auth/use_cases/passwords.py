@@ -1,41 +1,37 @@
-"""What the auth service does: one function per use case, in the caller's transaction.
+"""Hashing and checking passwords.
 
 Hashing takes as long as ten statements, so the edge hashes outside of its transactions.
 """
 
+import functools
 import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from importlib import resources
+from typing import Final
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import VerifyMismatchError
-from common import auth
-from common.auth import Caller, Role
-from common.events import Event, publish
-from sqlalchemy import Connection
 
-from auth import domain, store
-from auth.domain import Credentials, Customer, EmailTaken, HashingBusy, WrongCredentials
+from auth import domain
+from auth.domain import Credentials, HashingBusy, WrongCredentials
 
 # OWASP Password Storage Cheat Sheet, argon2id: 19 MiB, two passes, one lane.
-MEMORY_KIB = 19 * 1024
-PASSES = 2
-LANES = 1
+MEMORY_KIB: Final = 19 * 1024
+PASSES: Final = 2
+LANES: Final = 1
 # As many as there are cores to hash on; more would only share them, at 19 MiB each.
-HASHES_AT_ONCE = 2
+HASHES_AT_ONCE: Final = 2
 # Ten hashes' time. Whoever waits longer is better told to come again.
-HASHING_WAIT_S = 0.5
+HASHING_WAIT_S: Final = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class AccessToken:
-    """A bearer token (RFC 6750) and whose it is."""
-
-    token: str
-    customer_id: str
-    expires_in_s: int
+@functools.cache
+def common_passwords() -> frozenset[str]:
+    """The 3,000 most used ones that are long enough (ASVS 6.2.4), in lower case."""
+    listed = (resources.files("auth") / "common_passwords.txt").read_text(encoding="utf-8")
+    return frozenset(line for line in listed.splitlines() if not line.startswith("# "))
 
 
 class Passwords:
@@ -66,6 +62,18 @@ class Passwords:
             raise WrongCredentials
         return credentials
 
+    def renewed(self, credentials: Credentials, password: str) -> str | None:
+        """A new hash of the right *password*, if the old one is of other parameters than ours.
+
+        None when it is not, and when all turns are taken: the next log-in will do.
+        """
+        if not self._hasher.check_needs_rehash(credentials.password_hash):
+            return None
+        try:
+            return self.hash(password)
+        except HashingBusy:
+            return None
+
     @contextmanager
     def _turn(self) -> Iterator[None]:
         if not self._turns.acquire(timeout=HASHING_WAIT_S):
@@ -74,30 +82,3 @@ class Passwords:
             yield
         finally:
             self._turns.release()
-
-
-def register(tx: Connection, customer: Customer, password_hash: str) -> None:
-    """Raises EmailTaken. Publishes customer.registered."""
-    if not store.add(tx, customer, password_hash):
-        raise EmailTaken
-    told = {"customer_id": customer.id, "email": customer.email, "name": customer.name}
-    publish(tx, Event("customer.registered", customer.id, told))
-
-
-def find_credentials(tx: Connection, email: str) -> Credentials | None:
-    """email: canonical."""
-    return store.find_credentials(tx, email)
-
-
-def issue_token(secret: str, customer_id: str, role: Role) -> AccessToken:
-    """A token that lasts one checkout; a guest has no more than that."""
-    token = auth.issue(secret, Caller(customer_id, role))
-    return AccessToken(token, customer_id, int(auth.ACCESS_TOKEN_LIFETIME.total_seconds()))
-
-
-def describe(tx: Connection, caller: Caller) -> dict[str, str]:
-    """Who the caller is; guests and services have neither e-mail address nor name."""
-    customer = store.find(tx, caller.id)
-    known = asdict(customer) if customer else {}
-    known.pop("id", None)
-    return {"customer_id": caller.id, "role": caller.role.value} | known

@@ -1,0 +1,109 @@
+"""Code held to its OpenAPI document by schemathesis: every operation, valid and invalid requests.
+
+A valid request has to be understood, an invalid one refused, every answer has to be as promised,
+and nothing may end in a 5xx that is not promised. A service's test module::
+
+    schema, target = conformance.contract_of("cart")
+
+    @schema.parametrize()
+    @conformance.SETTINGS
+    def test_every_operation_keeps_its_contract(case: Case, app: Flask) -> None:
+        conformance.hold(case, target, app, role=Role.CUSTOMER)
+"""
+
+import math
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import schemathesis
+import yaml
+from flask import Flask
+from hypothesis import HealthCheck, settings
+from schemathesis import BaseSchema, Case, CheckContext, Response
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi import checks
+
+from common.auth import Role
+from common.testing.contracts import REPOSITORY
+from common.testing.environment import bearer
+
+# Of each operation and role; more by environment, for a night.
+EXAMPLES_MAX = int(os.environ.get("CONFORMANCE_EXAMPLES", "15"))
+# Seeded by the test's name, so that a failure comes again; big examples are slow to make, not bad.
+SETTINGS = settings(
+    max_examples=EXAMPLES_MAX,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+# Somebody who owns nothing.
+SUBJECT = "0190b1c5-0000-7000-8000-000000000001"
+# Rules that JSON Schema has no word for, as our validators say them.
+UNSAYABLE = ("only once", "at most")
+MALFORMED = "/problems/malformed"
+
+
+class NotUnderstood(AssertionError):
+    """A request that the contract calls valid was answered as malformed."""
+
+
+class Target:
+    """The WSGI application of the moment: schemathesis wants one before fixtures exist."""
+
+    app: Flask
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        return self.app.wsgi_app(environ, start_response)
+
+
+def contract_of(service: str) -> tuple[BaseSchema, Target]:
+    """The committed contract, and what its requests go to; `hold` puts the application there."""
+    path = REPOSITORY / f"services/{service}-service/contract/openapi.yaml"
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document["servers"] = [{"url": "http://localhost"}]
+    schema = schemathesis.openapi.from_dict(document)
+    schema.app = target = Target()
+    schema.hook("map_body")(_whole_numbers)
+    return schema, target
+
+
+def hold(case: "Case[Any]", target: Target, app: Flask, role: Role) -> None:
+    """Send *case* as somebody of *role*, and check the answer against the contract.
+
+    Raises schemathesis' FailureGroup, which names every fault.
+    """
+    target.app = app
+    # What is valid by the schema may still meet a rule: `_understood` is the check for that.
+    case.call_and_validate(
+        headers=bearer(role, SUBJECT),
+        excluded_checks=[checks.positive_data_acceptance],
+        additional_checks=[_understood],
+    )
+
+
+def _understood(_: CheckContext, response: Response, case: "Case[Any]") -> bool | None:
+    meta = case.meta
+    if meta is None or meta.generation.mode is not GenerationMode.POSITIVE:
+        return None
+    answer = response.json() if response.status_code == 400 else {}
+    details = [fault["detail"] for fault in answer.get("errors", [])]
+    if answer.get("type") == MALFORMED and not all(map(_is_unsayable, details)):
+        raise NotUnderstood(f"{case.operation.label}: the contract allows it, yet: {details}")
+    return None
+
+
+def _is_unsayable(detail: str) -> bool:
+    return any(words in detail for words in UNSAYABLE)
+
+
+def _whole_numbers(_: Any, body: Any) -> Any:
+    """JSON Schema calls 2.0 an integer; for us it is a float, and an amount is never one."""
+    if isinstance(body, dict):
+        return {name: _whole_numbers(None, part) for name, part in body.items()}
+    if isinstance(body, list):
+        return [_whole_numbers(None, part) for part in body]
+    if isinstance(body, float) and math.isfinite(body) and body.is_integer():
+        return int(body)
+    return body

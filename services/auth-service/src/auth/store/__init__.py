@@ -1,0 +1,1 @@
+"""The auth service's tables in PostgreSQL. Knows SQL and `domain`; decides nothing."""
