@@ -1,6 +1,6 @@
 import pytest
 from common import etags
-from common.etags import IfMatchRequired, MalformedETag, VersionMismatch
+from common.etags import IfMatchRequired, MalformedEtag, VersionMismatch
 
 
 @pytest.mark.parametrize("version", [0, 1, 7, 10**17])
@@ -17,7 +17,7 @@ def test_a_writer_may_leave_the_version_open(header: str | None) -> None:
     "header", ["", "7", 'W/"7"', '"7", "8"', '"x"', '"-1"', '"1' + "0" * 18 + '"']
 )
 def test_what_is_no_strong_tag_of_ours_is_refused(header: str) -> None:
-    with pytest.raises(MalformedETag):
+    with pytest.raises(MalformedEtag):
         etags.expected(header)
 
 

@@ -7,13 +7,18 @@ from typing import Any
 
 import pytest
 import yaml
-from cart import domain, routes
+from cart import domain
+from cart.routes import requests
 from common import errors, problems
+from common.auth import Role
 from common.db import Database
-from common.testing import published
+from common.testing import conformance, published, routes
 from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import BaseModel
+from schemathesis import Case
+
+schema, target = conformance.contract_of("cart")
 
 SERVICE = Path(__file__).parents[1]
 PROBLEMS = SERVICE.parents[1] / "docs" / "problems"
@@ -45,26 +50,36 @@ def bounds(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_paths_promised_are_the_paths_served(app: Flask) -> None:
-    served = {
-        (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
-        for rule in app.url_map.iter_rules()
-        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if rule.endpoint != "static"
-    }
+    assert routes.contradictions(app, "cart") == []
 
-    promised = {
-        (path, method)
-        for path, operations in CONTRACT["paths"].items()
-        for method in operations
-        if method != "parameters"
-    }
 
-    assert promised == served
+def test_every_route_says_who_may_use_it(app: Flask) -> None:
+    assert routes.undecided(app) == []
+
+
+@pytest.fixture
+def held(client: FlaskClient) -> None:
+    """Somebody who owns nothing to begin with, and neighbours who answer."""
+
+
+@pytest.mark.parametrize("role", [Role.CUSTOMER, Role.GUEST, Role.STAFF])
+@schema.parametrize()
+@conformance.SETTINGS
+def test_every_operation_keeps_its_contract(
+    case: "Case[Any]", app: Flask, held: None, role: Role
+) -> None:
+    conformance.hold(case, target, app, role)
 
 
 @pytest.mark.parametrize(
     ("name", "model"),
-    [("CartRequest", routes.CartIn), ("LineRequest", routes.QuantityIn)],
+    [
+        ("CartRequest", requests.CartIn),
+        ("LineRequest", requests.QuantityIn),
+        ("AdditionRequest", requests.AdditionIn),
+        ("MergeRequest", requests.MergeIn),
+        ("AcceptedPricesRequest", requests.PricesIn),
+    ],
 )
 def test_the_requests_promised_are_those_taken(name: str, model: type[BaseModel]) -> None:
     taken = model.model_json_schema()

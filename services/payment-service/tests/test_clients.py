@@ -1,6 +1,8 @@
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -14,8 +16,17 @@ from payment.clients import (
     PaymentProvider,
     RefusedByProvider,
 )
-from payment.domain import Fact, Operation, OperationKind, Payment, PaymentStatus
-from payment.use_cases import LEASE_S
+from payment.domain import (
+    Action,
+    Fact,
+    Operation,
+    OperationKind,
+    Payment,
+    PaymentStatus,
+    Refund,
+    RefundFact,
+)
+from payment.use_cases.operations import LEASE_S
 from payment.worker import HANDS
 
 PAYMENT = Payment("payment-1", "order-1", 1999, "USD", "pm_ok", PaymentStatus.INITIATED)
@@ -23,6 +34,14 @@ HELD = replace(PAYMENT, status=PaymentStatus.AUTHORIZED, provider_payment_id="pa
 AUTHORIZE = Operation("operation-1", PAYMENT, OperationKind.AUTHORIZE, 1, None)
 CAPTURE = Operation("operation-2", HELD, OperationKind.CAPTURE, 1, None)
 VOID = Operation("operation-3", HELD, OperationKind.VOID, 1, None)
+REFUND = Operation(
+    "operation-4",
+    HELD,
+    OperationKind.REFUND,
+    1,
+    None,
+    Refund("refund-1", "payment-1", 500, "returned", "return-1"),
+)
 AUTHORIZED = httpx.Response(200, json={"id": "pay_1", "status": "authorized"})
 
 
@@ -33,6 +52,12 @@ def _perform(operation: Operation, answer: Callable[[httpx.Request], httpx.Respo
 
 def _answered(operation: Operation, response: httpx.Response) -> Fact:
     return _perform(operation, lambda _: response)
+
+
+def _challenged(url: str) -> httpx.Response:
+    action = {"type": "redirect", "url": url, "expires_at": "2026-01-01T00:00:00Z"}
+    challenged = {"id": "pay_1", "status": "requires_action", "next_action": action}
+    return httpx.Response(200, json=challenged)
 
 
 def _problem(status: int, name: str, **members: Any) -> httpx.Response:
@@ -55,6 +80,11 @@ def _problem(status: int, name: str, **members: Any) -> httpx.Response:
         ),
         (CAPTURE, "/v1/payments/pay_1/capture", {"amount_minor": 1999}),
         (VOID, "/v1/payments/pay_1/void", {}),
+        (
+            REFUND,
+            "/v1/payments/pay_1/refunds",
+            {"amount_minor": 500, "reference": "return-1"},
+        ),
     ],
 )
 def test_the_provider_is_asked_with_the_operations_id_as_key(
@@ -66,7 +96,8 @@ def test_the_provider_is_asked_with_the_operations_id_as_key(
         requests.append(request)
         return AUTHORIZED
 
-    _perform(operation, answer)
+    with suppress(OutcomeUnknown):  # One answer for all: it is the question that counts here.
+        _perform(operation, answer)
 
     (request,) = requests
     assert request.method == "POST"
@@ -77,13 +108,97 @@ def test_the_provider_is_asked_with_the_operations_id_as_key(
     assert request.headers["Content-Type"] == "application/json"
 
 
-@pytest.mark.parametrize("status", ["authorized", "captured", "voided"])
+@pytest.mark.parametrize(
+    "status", ["authorized", "captured", "voided", "partially_refunded", "refunded"]
+)
 def test_the_answer_is_a_fact(status: str) -> None:
-    answer = {"id": "pay_1", "status": status, "authorized_minor": 1999}
+    answer = {"id": "pay_1", "status": status, "authorized_minor": 1999, "refunded_minor": 5}
 
     fact = _answered(AUTHORIZE, httpx.Response(200, json=answer))
 
-    assert fact == Fact("pay_1", PaymentStatus(status), None)
+    assert fact == Fact("pay_1", PaymentStatus(status), None, refunded_minor=5)
+
+
+def test_a_refund_says_which_one_it_is() -> None:
+    payment = {"id": "pay_1", "status": "partially_refunded", "refunded_minor": 500}
+    answer = {"id": "re_1", "amount_minor": 500, "reference": "return-1", "payment": payment}
+
+    fact = _answered(REFUND, httpx.Response(200, json=answer))
+
+    assert fact.refund == RefundFact("re_1", 500, "return-1")
+    assert (fact.status, fact.refunded_minor) == (PaymentStatus.PARTIALLY_REFUNDED, 500)
+
+
+def test_an_action_has_an_address_at_the_provider_and_an_end() -> None:
+    fact = _answered(AUTHORIZE, _challenged("https://provider.example/3ds/pay_1?key=x"))
+
+    assert fact.status is PaymentStatus.ACTION_REQUIRED
+    assert fact.action == Action(
+        "https://provider.example/3ds/pay_1?key=x", datetime(2026, 1, 1, tzinfo=UTC)
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/3ds",
+        "http://provider.example/3ds",
+        "https://provider.example@evil.example/3ds",
+        "https://evil.example\\@provider.example/",
+        "https://provider.example.evil.example/",
+        "javascript:alert(1)",
+        "//provider.example/3ds",
+        "ftp://provider.example/3ds",
+        "https://provider.example/3ds\nLocation: https://evil.example",
+        "https://[provider.example/3ds",
+        "https://provider.example/" + "x" * 2_000,
+        "",
+    ],
+)
+def test_a_shopper_is_sent_nowhere_but_to_the_provider(url: str) -> None:
+    with pytest.raises(OutcomeUnknown):
+        _answered(AUTHORIZE, _challenged(url))
+
+
+def test_another_host_of_the_providers_can_be_named() -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        return _challenged("https://bank.example/3ds")
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http:
+        provider = PaymentProvider(
+            "https://provider.example", "secret-1", http, action_hosts=["bank.example"]
+        )
+        fact = provider.perform(AUTHORIZE)
+
+    assert fact.action
+    assert fact.action.url == "https://bank.example/3ds"
+
+
+def test_the_shopper_comes_back_to_their_order() -> None:
+    requests: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return AUTHORIZED
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http:
+        PaymentProvider(
+            "https://provider.example",
+            "secret-1",
+            http,
+            return_url="https://shop.example/orders/{order_id}",
+        ).perform(AUTHORIZE)
+
+    assert json.loads(requests[0].content)["return_url"] == "https://shop.example/orders/order-1"
+
+
+def test_no_answer_leads_elsewhere() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.host == "provider.example"
+        return httpx.Response(307, headers={"Location": "https://evil.example/"})
+
+    with pytest.raises(OutcomeUnknown, match="307"):
+        _perform(AUTHORIZE, answer)
 
 
 def test_a_decline_says_why() -> None:
@@ -176,7 +291,7 @@ def test_a_question_that_is_itself_wrong_is_no_decline(response: httpx.Response)
     assert "\x00" not in str(refused.value)
 
 
-@pytest.mark.parametrize("operation", [CAPTURE, VOID])
+@pytest.mark.parametrize("operation", [CAPTURE, VOID, REFUND])
 def test_only_an_authorization_can_be_declined(operation: Operation) -> None:
     with pytest.raises(RefusedByProvider, match="400"):
         _answered(operation, _problem(400, "unknown-payment-method", code="resource_missing"))

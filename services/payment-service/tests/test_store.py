@@ -6,12 +6,13 @@ from threading import Barrier
 import pytest
 from common.db import Database
 from common.ids import new_id
-from payment import store
 from payment.domain import Operation, OperationKind, Payment, PaymentStatus
+from payment.store import ledger, operations, payments
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 LEASE_S = 10.0
+RESEND_FOR_S = 3600.0
 
 
 def _payment() -> Payment:
@@ -23,37 +24,37 @@ def _added(db: Database, count: int = 1, kind: OperationKind = OperationKind.AUT
     with db.transaction() as tx:
         for _ in range(count):
             payment = _payment()
-            store.add(tx, payment)
-            store.add_operation(tx, payment.id, kind)
+            payments.add(tx, payment)
+            operations.add(tx, payment.id, kind)
     return payment
 
 
 def _claimed(db: Database, limit: int = 100) -> list[Operation]:
     with db.transaction() as tx:
-        return store.claim_operations(tx, limit, LEASE_S)
+        return operations.claim(tx, limit, LEASE_S, RESEND_FOR_S)
 
 
 def _enter(db: Database, payment: Payment, entries: Sequence[tuple[str, int]]) -> None:
     with db.transaction() as tx:
-        store.add_ledger_entries(tx, payment, entries)
+        ledger.add_entries(tx, payment, entries)
 
 
 def test_a_payment_is_read_as_it_was_written(db: Database) -> None:
     payment = _payment()
 
     with db.transaction() as tx:
-        assert store.add(tx, payment)
-        assert store.get(tx, payment.order_id) == payment
-        assert store.find(tx, payment.order_id) == payment
+        assert payments.add(tx, payment)
+        assert payments.get(tx, payment.order_id) == payment
+        assert payments.find(tx, payment.order_id) == payment
 
 
 def test_an_order_has_one_payment(db: Database) -> None:
     first = _payment()
 
     with db.transaction() as tx:
-        store.add(tx, first)
-        assert not store.add(tx, replace(_payment(), order_id=first.order_id))
-        assert store.find(tx, first.order_id) == first
+        payments.add(tx, first)
+        assert not payments.add(tx, replace(_payment(), order_id=first.order_id))
+        assert payments.find(tx, first.order_id) == first
 
 
 def test_what_the_provider_said_is_kept(db: Database) -> None:
@@ -63,31 +64,31 @@ def test_what_the_provider_said_is_kept(db: Database) -> None:
         status=PaymentStatus.DECLINED,
         provider_payment_id="pay_1",
         decline_code="generic_decline",
+        void_requested=True,
     )
 
     with db.transaction() as tx:
-        store.save(tx, declined)
-        store.request_void(tx, payment.id)
-        found = store.find(tx, payment.order_id)
+        payments.save(tx, declined)
+        found = payments.find(tx, payment.order_id)
 
-    assert found == replace(declined, void_requested=True)
+    assert found == declined
 
 
 def test_an_order_that_nobody_heard_of_has_no_payment(db: Database) -> None:
     with db.transaction() as tx:
-        assert store.find(tx, new_id()) is None
-        assert store.get(tx, new_id()) is None
+        assert payments.find(tx, new_id()) is None
+        assert payments.get(tx, new_id()) is None
 
 
 def test_a_payment_that_may_be_changed_is_nobody_elses_meanwhile(db: Database) -> None:
     payment = _added(db)
 
     with db.transaction() as mine, db.transaction() as other:
-        store.get(mine, payment.order_id)
+        payments.get(mine, payment.order_id)
 
-        assert store.find(other, payment.order_id) == payment
+        assert payments.find(other, payment.order_id) == payment
         with pytest.raises(OperationalError, match="lock timeout"):
-            store.get(other, payment.order_id)
+            payments.get(other, payment.order_id)
         other.rollback()
 
 
@@ -95,8 +96,8 @@ def test_each_kind_of_operation_is_asked_for_once(db: Database) -> None:
     payment = _added(db)
 
     with db.transaction() as tx:
-        store.add_operation(tx, payment.id, OperationKind.AUTHORIZE)
-        store.add_operation(tx, payment.id, OperationKind.VOID)
+        operations.add(tx, payment.id, OperationKind.AUTHORIZE)
+        operations.add(tx, payment.id, OperationKind.VOID)
 
     assert sorted(operation.kind for operation in _claimed(db)) == ["authorize", "void"]
 
@@ -106,10 +107,10 @@ def test_what_was_asked_for_stays_asked_for_when_it_is_done(db: Database) -> Non
     (operation,) = _claimed(db)
 
     with db.transaction() as tx:
-        store.finish_operation(tx, operation.id)
+        operations.finish(tx, payment.id, [operation.kind])
 
-        assert store.is_asked(tx, payment.id, OperationKind.AUTHORIZE)
-        assert not store.is_asked(tx, payment.id, OperationKind.CAPTURE)
+        assert operations.is_asked(tx, payment.id, OperationKind.AUTHORIZE)
+        assert not operations.is_asked(tx, payment.id, OperationKind.CAPTURE)
 
 
 def test_a_claimed_operation_tells_all_that_the_provider_needs(db: Database) -> None:
@@ -136,7 +137,7 @@ def test_a_claim_that_is_rolled_back_is_none(db: Database) -> None:
     _added(db)
 
     with db.engine.connect() as connection:
-        assert len(store.claim_operations(connection, 1, LEASE_S)) == 1
+        assert len(operations.claim(connection, 1, LEASE_S, RESEND_FOR_S)) == 1
         connection.rollback()
 
     assert len(_claimed(db)) == 1
@@ -146,7 +147,7 @@ def test_a_worker_does_not_wait_for_what_another_is_claiming(db: Database) -> No
     _added(db, count=3)
 
     with db.transaction() as mine:
-        taken = store.claim_operations(mine, 1, LEASE_S)
+        taken = operations.claim(mine, 1, LEASE_S, RESEND_FOR_S)
         others = _claimed(db)
 
     ids = [operation.id for operation in taken + others]
@@ -178,29 +179,58 @@ def test_who_has_waited_longest_is_claimed_first(db: Database) -> None:
     assert [_claimed(db, limit=1)[0].payment for _ in payments] == payments
 
 
-def test_an_operation_is_finished_once(db: Database) -> None:
-    _added(db)
+def test_a_finished_operation_is_not_due_again(db: Database) -> None:
+    payment = _added(db)
     (operation,) = _claimed(db)
 
     with db.transaction() as tx:
-        assert store.finish_operation(tx, operation.id)
-        assert not store.finish_operation(tx, operation.id)
+        assert operations.is_due(tx, operation.id)
+        operations.finish(tx, payment.id, [OperationKind.AUTHORIZE])
+        assert not operations.is_due(tx, operation.id)
 
     _pass(db, LEASE_S)
     assert _claimed(db) == []
 
 
 def test_a_late_time_out_does_not_undo_that_it_is_done(db: Database) -> None:
-    _added(db)
+    payment = _added(db)
     (operation,) = _claimed(db)
 
     with db.transaction() as tx:
-        store.finish_operation(tx, operation.id)
-        store.postpone_operation(tx, operation.id, 0.0, "ReadTimeout")
+        operations.finish(tx, payment.id, [OperationKind.AUTHORIZE])
+        assert not operations.postpone(tx, operation.id, 0.0, outcome="unknown", error="late")
         last_error = tx.scalar(text("SELECT last_error FROM operations"))
 
     assert last_error is None
     assert _claimed(db) == []
+
+
+def test_what_is_asked_for_anew_gets_a_key_of_its_own(db: Database) -> None:
+    payment = _added(db, kind=OperationKind.VOID)
+    (first,) = _claimed(db)
+
+    with db.transaction() as tx:
+        operations.add(tx, payment.id, OperationKind.VOID, again=True)  # It is due: nothing.
+        operations.finish(tx, payment.id, [OperationKind.VOID])
+        operations.add(tx, payment.id, OperationKind.VOID, again=True)
+
+    (second,) = _claimed(db)
+    assert second.id != first.id
+    assert second.attempts == 1
+
+
+def test_a_question_is_not_sent_again_once_its_key_may_be_forgotten(db: Database) -> None:
+    _added(db)
+    (operation,) = _claimed(db)
+    assert operation.resendable
+
+    with db.transaction() as tx:
+        tx.execute(text("UPDATE operations SET first_attempt_at = now() - interval '2 hours'"))
+    _pass(db, LEASE_S)
+
+    (late,) = _claimed(db)
+    assert late.id == operation.id
+    assert not late.resendable
 
 
 def test_a_postponed_operation_is_due_when_it_says(db: Database) -> None:
@@ -208,7 +238,7 @@ def test_a_postponed_operation_is_due_when_it_says(db: Database) -> None:
     (operation,) = _claimed(db)
 
     with db.transaction() as tx:
-        store.postpone_operation(tx, operation.id, 60.0, "ReadTimeout")
+        operations.postpone(tx, operation.id, 60.0, outcome="unknown", error="ReadTimeout")
 
     _pass(db, 59)
     assert _claimed(db) == []
@@ -242,7 +272,7 @@ def test_the_database_refuses_unbalanced_entries_at_commit(
     payment = _added(db)
 
     with db.engine.connect() as connection:
-        store.add_ledger_entries(connection, payment, entries)  # Not refused yet.
+        ledger.add_entries(connection, payment, entries)  # Not refused yet.
         with pytest.raises(IntegrityError, match="do not sum to zero"):
             connection.commit()
 
@@ -263,7 +293,7 @@ def test_money_is_asked_to_be_taken_or_let_go_never_both(db: Database) -> None:
     payment = _added(db, kind=OperationKind.CAPTURE)
 
     with pytest.raises(IntegrityError, match="capture_or_void"), db.transaction() as tx:
-        store.add_operation(tx, payment.id, OperationKind.VOID)
+        operations.add(tx, payment.id, OperationKind.VOID)
 
 
 @pytest.mark.parametrize(
@@ -287,10 +317,12 @@ def test_the_service_may_only_add_to_the_ledger(db: Database, statement: str) ->
 @pytest.mark.parametrize(
     ("statement", "constraint"),
     [
-        ("UPDATE payments SET status = 'refunded'", "status_known"),
+        ("UPDATE payments SET status = 'paid'", "status_known"),
         ("UPDATE payments SET amount_minor = -1", "amount_not_negative"),
         ("UPDATE operations SET state = 'failed'", "state_known"),
-        ("UPDATE operations SET kind = 'refund'", "kind_known"),
+        ("UPDATE operations SET kind = 'charge'", "kind_known"),
+        ("UPDATE operations SET kind = 'refund'", "refund_named"),
+        ("UPDATE operations SET outcome = 'good'", "outcome_known"),
     ],
 )
 def test_the_database_knows_the_words(db: Database, statement: str, constraint: str) -> None:

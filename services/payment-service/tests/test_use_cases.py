@@ -11,9 +11,9 @@ import pytest
 from common.db import Database
 from common.errors import IllegalTransition
 from common.ids import new_id
-from payment import use_cases
-from payment.clients import PaymentProvider
+from payment.clients import OutcomeUnknown, PaymentProvider
 from payment.domain import Fact, Operation, PaymentNotFound, PaymentStatus
+from payment.use_cases import operations, payments
 from sqlalchemy import Connection, text
 
 if TYPE_CHECKING:
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 # More than a day of asking once a minute.
 ATTEMPTS = 5000
-LEASE_S = use_cases.LEASE_S
+LEASE_S = operations.LEASE_S
 # On a busy machine a step takes longer than the half second that our statements wait for a lock.
 WITHIN_S = 20
 
 
 def _apply(db: Database, operation: Operation, fact: Fact) -> None:
     with db.transaction() as tx:
-        use_cases.apply(tx, operation, fact)
+        operations.take(tx, operation, fact)
 
 
 def _claim(db: Database) -> Operation:
     with db.transaction() as tx:
-        (operation,) = use_cases.claim(tx, limit=20)
+        (operation,) = operations.claim(tx, limit=20)
     return operation
 
 
@@ -48,7 +48,7 @@ def test_a_worker_killed_before_the_handlers_commit_asked_nothing(
     db: Database, checkout: "Checkout"
 ) -> None:
     with db.engine.connect() as connection:
-        use_cases.initiate(connection, checkout.order_id, 1999, "USD", "pm_ok")
+        payments.initiate(connection, checkout.order_id, 1999, "USD", "pm_ok")
         connection.rollback()
 
     assert checkout.operations == []
@@ -92,10 +92,10 @@ def test_a_worker_killed_before_the_answer_is_committed_applied_nothing(
     checkout.hear(checkout.reserved())
     operation = _claim(db)
     with db.engine.connect() as connection:
-        use_cases.apply(connection, operation, provider_client.perform(operation))
+        operations.take(connection, operation, provider_client.perform(operation))
         connection.rollback()
 
-    assert checkout.payment.status is PaymentStatus.INITIATED
+    assert checkout.told() == []
     checkout.wait(LEASE_S)
     checkout.work()
 
@@ -148,7 +148,7 @@ def test_a_slow_worker_that_heard_nothing_does_not_bring_back_what_is_done(
     checkout.work()
 
     with db.transaction() as tx:
-        use_cases.postpone(tx, slow, "ReadTimeout")
+        operations.postpone(tx, slow, OutcomeUnknown("ReadTimeout"))
 
     (operation,) = checkout.operations
     assert (operation["state"], operation["last_error"]) == ("done", None)
@@ -187,10 +187,10 @@ def test_a_cancellation_waits_for_the_answer_that_is_being_applied(
         with db.transaction() as tx:
             tx.execute(text(f"SET LOCAL lock_timeout = '{WITHIN_S}s'"))
             tx.execute(text(f"SET LOCAL statement_timeout = '{WITHIN_S}s'"))
-            use_cases.cancel(tx, checkout.order_id)
+            payments.cancel(tx, checkout.order_id)
 
     with ThreadPoolExecutor(1) as other, db.transaction() as tx:
-        use_cases.apply(tx, operation, fact)
+        operations.take(tx, operation, fact)
         cancelling = other.submit(cancel)
         _until_a_session_waits(tx)
         tx.commit()
@@ -229,7 +229,7 @@ def test_an_answer_that_was_lost_is_heard_at_the_second_time_of_asking(
     checkout.hear(checkout.reserved())
     checkout.work()
 
-    assert checkout.payment.status is PaymentStatus.INITIATED
+    assert checkout.payment.status is PaymentStatus.UNKNOWN
     assert provider.statuses == {"pay_1": "authorized"}
     checkout.wait(60)
     checkout.work()
@@ -262,7 +262,7 @@ def test_pauses_double_up_to_a_minute(
     operation = replace(_claim(db), attempts=attempts)
 
     with db.transaction() as tx:
-        use_cases.postpone(tx, operation, "ReadTimeout")
+        operations.postpone(tx, operation, OutcomeUnknown("ReadTimeout"))
         pause_s = tx.scalar(
             text("SELECT extract(epoch FROM next_attempt_at - now())::float FROM operations")
         )
@@ -274,21 +274,25 @@ def test_pauses_double_up_to_a_minute(
 # --- Answers that fit no question
 
 
-def test_an_answer_to_another_question_changes_nothing(db: Database, checkout: "Checkout") -> None:
+def test_an_answer_to_another_question_changes_nothing(
+    db: Database, checkout: "Checkout", provider_client: PaymentProvider
+) -> None:
     checkout.hear(checkout.reserved())
+    checkout.work()
+    checkout.hear(checkout.confirmed())
     operation = _claim(db)
 
     with pytest.raises(IllegalTransition):
-        _apply(db, operation, Fact("pay_1", PaymentStatus.CAPTURED))
+        _apply(db, operation, Fact("pay_1", PaymentStatus.AUTHORIZED))
 
-    assert checkout.payment.status is PaymentStatus.INITIATED
-    assert checkout.operations[0]["state"] == "due"
+    assert checkout.payment.status is PaymentStatus.AUTHORIZED
+    assert checkout.operations[-1]["state"] == "due"
     assert checkout.ledger == []
 
 
 def test_a_payment_that_nobody_asked_for_is_not_found(db: Database) -> None:
     with pytest.raises(PaymentNotFound), db.transaction() as tx:
-        use_cases.payment_of(tx, new_id())
+        payments.payment_of(tx, new_id())
 
 
 def _until_a_session_waits(tx: Connection) -> None:

@@ -11,7 +11,7 @@ from common.events import Event
 from common.testing import published
 from payment.clients import PaymentProvider
 from payment.domain import Fact, Operation, PaymentNotFound, PaymentStatus
-from payment.worker import HANDS, Operations
+from payment.worker import HANDS, Operations, perform_operation
 from sqlalchemy import NullPool, QueuePool, create_engine, text
 from structlog.testing import capture_logs
 
@@ -245,12 +245,27 @@ def test_a_cancellation_that_overtook_the_reservation_is_final(
     assert provider.calls == []
 
 
-def test_an_order_cancelled_before_the_provider_answers_is_never_told_that_it_is_authorized(
+def test_an_order_cancelled_before_the_provider_was_asked_asks_it_nothing(
     checkout: "Checkout", provider: "FakeProvider"
 ) -> None:
     checkout.hear(checkout.reserved(), checkout.cancellation())
 
+    assert checkout.told() == ["payment.voided"]
+    assert checkout.answers() == [{"authorized": False}]
+    assert checkout.work() == 0
+    assert provider.calls == []
+
+
+def test_an_order_cancelled_before_the_provider_answers_is_never_told_that_it_is_authorized(
+    checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    provider.after = [lambda: httpx.Response(504)]
+    checkout.hear(checkout.reserved())
+    checkout.work()
+    checkout.hear(checkout.cancellation())
+
     assert checkout.told() == []
+    checkout.wait(60)
     checkout.work()
     assert checkout.told() == []
     checkout.work()
@@ -258,6 +273,23 @@ def test_an_order_cancelled_before_the_provider_answers_is_never_told_that_it_is
     assert checkout.answers() == [{"authorized": True}]
     assert provider.paths == ["/v1/payments", "/v1/payments/{id}/void"]
     assert provider.statuses == {"pay_1": "voided"}
+
+
+def test_an_authorization_that_never_arrived_is_not_sent_again_for_a_cancelled_order(
+    checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    provider.before = [lambda: httpx.Response(504)]
+    checkout.hear(checkout.reserved())
+    checkout.work()
+    checkout.hear(checkout.cancellation())
+    checkout.wait(60)
+
+    checkout.work()
+
+    assert checkout.told() == ["payment.voided"]
+    assert checkout.answers() == [{"authorized": False}]
+    assert len(provider.calls) == 1
+    assert provider.book == {}
 
 
 def test_an_order_cancelled_during_the_call_is_never_told_that_it_is_authorized(
@@ -277,7 +309,8 @@ def test_an_order_cancelled_during_the_call_is_never_told_that_it_is_authorized(
 def test_an_order_cancelled_before_the_provider_declines_is_told_so(
     checkout: "Checkout", provider: "FakeProvider"
 ) -> None:
-    checkout.hear(checkout.reserved(payment_method="pm_declined"), checkout.cancellation())
+    provider.on_call = lambda: checkout.hear(checkout.cancellation())
+    checkout.hear(checkout.reserved(payment_method="pm_declined"))
     checkout.work()
 
     assert checkout.told() == ["payment.declined"]
@@ -379,6 +412,11 @@ def test_an_impossible_event_does_not_undo_its_neighbours(
         {"payment_method": ""},
         {"payment_method": "pm_\x00"},
         {"payment_method": "x" * 10_000},
+        {"payment_method": "pm_4242424242424242"},
+        {"payment_method": "pm_4242_4242_4242_4242"},
+        {"customer_id": "4242424242424242"},
+        {"customer_id": "\x00"},
+        {"customer_id": None},
     ],
     ids=repr,
 )
@@ -455,7 +493,6 @@ def test_a_refused_question_is_asked_again_once_it_is_mended(
 @pytest.mark.parametrize(
     "answer",
     [
-        {"id": "pay_1", "status": "captured"},
         {"id": "pay_1", "status": "initiated"},
         {"id": "pay_1", "status": "requires_action"},
         {"id": "pay_\x00", "status": "authorized"},
@@ -474,7 +511,7 @@ def test_nonsense_from_the_provider_changes_nothing_and_stays_due(
     (operation,) = checkout.operations
     assert operation["state"] == "due"
     assert operation["last_error"]
-    assert checkout.payment.status is PaymentStatus.INITIATED
+    assert checkout.payment.status is PaymentStatus.UNKNOWN
     checkout.wait(60)
     checkout.work()
     assert checkout.told() == ["payment.authorized"]
@@ -612,9 +649,11 @@ def test_a_void_that_follows_an_authorization_stays_in_the_trace(
     provider.on_call = lambda: traces.append(tracing.current_trace_id())
     reserved = checkout.reserved()
     traced = Event(reserved.type, reserved.subject, reserved.data, traceparent=TRACEPARENT)
-    checkout.hear(traced, checkout.cancellation())
+    checkout.hear(traced)
+    first = checkout.claim()
+    checkout.hear(checkout.cancellation())
 
-    checkout.work()
+    perform_operation(checkout.db, checkout.provider.perform, first[0])
     checkout.work()
 
     assert traces == [TRACE_ID, TRACE_ID]

@@ -9,7 +9,7 @@ from common.errors import Malformed, PreconditionFailed, PreconditionRequired
 _TAG: Final = re.compile(r'"(\d{1,18})"')
 
 
-class MalformedETag(Malformed):
+class MalformedEtag(Malformed):
     title = "The If-Match header is malformed"
 
 
@@ -29,19 +29,19 @@ def header(version: int) -> str:
 def expected(request_header: str | None) -> int | None:
     """The version a writer knows; None when any will do (header absent, or ``*``).
 
-    One tag only: nobody knows two versions of one thing. Raises MalformedETag, for weak tags too
+    One tag only: nobody knows two versions of one thing. Raises MalformedEtag, for weak tags too
     (RFC 9110 §13.1.1 compares strongly).
     """
     if request_header is None or request_header.strip() == "*":
         return None
     tag = _TAG.fullmatch(request_header.strip())
     if tag is None:
-        raise MalformedETag('one strong tag as in an ETag header is needed, such as "7"')
+        raise MalformedEtag('one strong tag as in an ETag header is needed, such as "7"')
     return int(tag.group(1))
 
 
 def required(request_header: str | None) -> int | None:
-    """As `expected`, where blind writes are not taken. Raises IfMatchRequired, MalformedETag."""
+    """As `expected`, where blind writes are not taken. Raises IfMatchRequired, MalformedEtag."""
     if request_header is None:
         raise IfMatchRequired("send the ETag of what you have read")
     return expected(request_header)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import ClassVar, Final, Literal, Self
 
 import sqlalchemy as sa
-from pydantic import SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # Who issues our access tokens and for whom, where nobody says otherwise.
@@ -46,6 +46,8 @@ class ServiceSettings(BaseSettings):
     auth_mode: Literal["hs256", "jwks", "cognito"] = "hs256"
     jwt_secret: SecretStr = SecretStr("")  # hs256: shared by all services
     jwks_url: str | None = None  # jwks: where the auth service publishes its keys
+    # After so long published keys are asked for again: how long a stolen one opens doors.
+    jwks_fresh_s: float = Field(default=60.0, gt=0, le=3600)
     token_issuer: str = ISSUER
     token_audience: str = AUDIENCE
     cognito_region: str = ""

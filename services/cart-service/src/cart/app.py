@@ -1,14 +1,40 @@
 """WSGI entry: `gunicorn -c python:common.gunicorn_config 'cart.app:create_app()'`."""
 
+from functools import partial
+from pathlib import Path
+
 import common.app
+from common import auth
 from common.db import Database
 from flask import Flask
 
 from cart import routes
+from cart.clients import CartCache, Catalog, Inventory, Pricing
 from cart.settings import Settings
 
+CONTRACT = Path(__file__).parents[2] / "contract"
 
-def create_app(settings: Settings | None = None) -> Flask:
+
+def create_app(
+    settings: Settings | None = None,
+    catalog: Catalog | None = None,
+    inventory: Inventory | None = None,
+) -> Flask:
+    """catalog, inventory: for tests, those over a transport of their own."""
     settings = settings or Settings()
     db = Database(settings.database_url.get_secret_value())
-    return common.app.create_app("cart", settings, [routes.cart(db)], {"database": db.ping})
+    identity = auth.service_token(settings)
+    pricing = Pricing(
+        catalog or Catalog(settings.catalog_url, identity),
+        inventory or Inventory(settings.inventory_url, identity),
+    )
+    verify = partial(auth.verify_by, auth.trusts(settings))
+    cache = CartCache(settings.redis_url)
+    blueprints = [
+        routes.cart(db, cache),
+        routes.lines(db, cache),
+        routes.merging(db, cache, verify),
+        routes.quoting(db, pricing),
+    ]
+    checks = {"database": db.ping}
+    return common.app.create_app("cart", settings, blueprints, checks, contract=CONTRACT)

@@ -4,4 +4,5 @@ from common.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """The cart needs nothing beyond what every service needs."""
+    catalog_url: str
+    inventory_url: str

@@ -1,35 +1,64 @@
-"""Queue entry: `python -m payment.worker`. Event type -> the use case it starts."""
+"""Queue entry: `python -m payment.worker`. Event type -> the use case it starts; and the loops."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Annotated
 from uuid import UUID
 
 import structlog
 from common import tracing, worker
+from common.card_numbers import holds_card_number
 from common.consumer import Handler
 from common.db import Database
 from common.errors import IllegalTransition
 from common.events import Event
+from common.metrics import meter
 from common.worker import Loop
-from pydantic import BaseModel, ConfigDict, Field
+from opentelemetry.metrics import CallbackOptions, Observation
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
-from payment import use_cases
 from payment.clients import CONNECTIONS, OutcomeUnknown, PaymentProvider, RefusedByProvider
 from payment.domain import Fact, Operation
 from payment.settings import Settings
+from payment.use_cases import operations, payments, reconciling, refunds, webhooks
 
-# Calls to the provider at the same time: a slow card holds one of them for five seconds.
+# Calls to the provider at the same time: a slow card holds one of them for five seconds. No other
+# thread of ours ever waits for the provider, so this is also all that it can hold up.
 HANDS = CONNECTIONS
-# Each hand applies its answer; beside them relay, consumer and the claims need a connection.
-DATABASE_CONNECTIONS = HANDS + 3
+# Each hand applies its answer; beside them relay, consumer, claims, webhooks, the comparison of
+# the books, retention and the metrics need a connection.
+DATABASE_CONNECTIONS = HANDS + 7
+# Old webhooks are no hurry.
+SWEEP_EVERY_S = 600.0
+# The plan in the database says when; this is how often it is looked at, at scale 1.
+RECONCILE_POLL_S = 5.0
 
 # Every integer JSON carries unharmed (RFC 8259 §6); what may be charged is the provider's matter.
 AMOUNT_MINOR_MAX = 2**53 - 1
 
 log = structlog.get_logger()
 
-Perform = Callable[[Operation], Fact]
+Perform = Callable[[Operation], Fact | None]
+
+
+def _no_card_number(text: str) -> str:
+    if holds_card_number(text.replace("_", " ")):
+        raise ValueError("it holds a card number")
+    return text
+
+
+PaymentMethod = Annotated[
+    str, StringConstraints(pattern="^pm_[A-Za-z0-9_]{1,64}$"), AfterValidator(_no_card_number)
+]
+CustomerId = Annotated[
+    str,
+    StringConstraints(pattern="^[!-~]+$", min_length=1, max_length=128),
+    AfterValidator(_no_card_number),
+]
+AmountMinor = Annotated[int, Field(strict=True, gt=0, le=AMOUNT_MINOR_MAX)]
+Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
 
 
 class _Data(BaseModel):
@@ -41,34 +70,54 @@ class _Data(BaseModel):
 
 
 class StockReserved(_Data):
-    amount_minor: int = Field(strict=True, gt=0, le=AMOUNT_MINOR_MAX)
-    currency: str = Field(pattern="^[A-Z]{3}$")
-    payment_method: str = Field(pattern="^pm_[A-Za-z0-9_]{1,64}$")
+    customer_id: CustomerId
+    amount_minor: AmountMinor
+    currency: Currency
+    payment_method: PaymentMethod
+
+
+class OrderReturned(_Data):
+    return_id: UUID
+    amount_minor: AmountMinor
+    currency: Currency
 
 
 def on_stock_reserved(tx: Connection, event: Event) -> None:
     reserved = StockReserved.model_validate(event.data)
-    use_cases.initiate(
+    payments.initiate(
         tx,
         str(reserved.order_id),
         reserved.amount_minor,
         reserved.currency,
         reserved.payment_method,
+        reserved.customer_id,
     )
 
 
 def on_order_confirmed(tx: Connection, event: Event) -> None:
-    use_cases.capture(tx, str(_Data.model_validate(event.data).order_id))
+    payments.capture(tx, str(_Data.model_validate(event.data).order_id))
 
 
 def on_cancellation_requested(tx: Connection, event: Event) -> None:
-    use_cases.cancel(tx, str(_Data.model_validate(event.data).order_id))
+    payments.cancel(tx, str(_Data.model_validate(event.data).order_id))
+
+
+def on_order_returned(tx: Connection, event: Event) -> None:
+    returned = OrderReturned.model_validate(event.data)
+    refunds.refund_return(
+        tx,
+        str(returned.order_id),
+        str(returned.return_id),
+        returned.amount_minor,
+        returned.currency,
+    )
 
 
 HANDLERS: Mapping[str, Handler] = {
     "stock.reserved": on_stock_reserved,
     "order.confirmed": on_order_confirmed,
     "order.cancellation_requested": on_cancellation_requested,
+    "order.returned": on_order_returned,
 }
 
 
@@ -93,13 +142,13 @@ class Operations:
         if not free:
             return ended
         with self._db.transaction() as tx:
-            operations = use_cases.claim(tx, free)
-        for operation in operations:
+            claimed = operations.claim(tx, free)
+        for operation in claimed:
             future = self._executor.submit(perform_operation, self._db, self._perform, operation)
             self._under_way.add(future)
             # What it has written waits for the relay, which wakes when this loop did something.
             future.add_done_callback(lambda _: self.loop.wake.set())
-        return ended + len(operations)
+        return ended + len(claimed)
 
     def finish(self) -> None:
         """Wait for the calls under way; each ends by its own timeouts."""
@@ -130,20 +179,40 @@ def perform_operation(db: Database, perform: Perform, operation: Operation) -> N
         try:
             fact = perform(operation)
             with db.transaction() as tx:
-                use_cases.apply(tx, operation, fact)
+                operations.take(tx, operation, fact)
         except (OutcomeUnknown, RefusedByProvider, IllegalTransition) as error:
             # All three stay due: the first resolves itself, the others need a person, and a
             # forgotten operation would be worse than a repeated question.
-            level = log.warning if isinstance(error, OutcomeUnknown) else log.error
-            level(
-                "operation_postponed",
-                order_id=operation.payment.order_id,
-                kind=operation.kind,
-                attempts=operation.attempts,
-                error=str(error),
-            )
+            operations.report(operation, error)
             with db.transaction() as tx:
-                use_cases.postpone(tx, operation, f"{type(error).__name__}: {error}")
+                operations.postpone(tx, operation, error)
+
+
+def observe(db: Database) -> None:
+    """What waits for the provider, and what the books do not agree about, as gauges."""
+
+    def of(ask: Callable[[Connection], dict[str, int]], name: str) -> Callable[..., object]:
+        def observed(_: CallbackOptions) -> Iterable[Observation]:
+            try:
+                with db.transaction() as tx:
+                    counts = ask(tx)
+            except SQLAlchemyError as error:  # No figure is the truth when the database is away.
+                log.info("not_observed", error=type(error).__name__)
+                return []
+            return [Observation(count, {name: kind}) for kind, count in counts.items()]
+
+        return observed
+
+    meter.create_observable_gauge(
+        "app.payment.operations.waiting",
+        [of(operations.waiting, "app.outcome")],  # type: ignore[list-item]
+        unit="{operation}",
+    )
+    meter.create_observable_gauge(
+        "app.payment.differences.open",
+        [of(reconciling.count_open, "app.difference")],  # type: ignore[list-item]
+        unit="{difference}",
+    )
 
 
 def main() -> None:
@@ -151,11 +220,26 @@ def main() -> None:
     settings = Settings()
     db = Database(settings.database_url.get_secret_value(), pool_size=DATABASE_CONNECTIONS)
     provider = PaymentProvider(
-        settings.payment_provider_url, settings.payment_provider_api_key.get_secret_value()
+        settings.payment_provider_url,
+        settings.payment_provider_api_key.get_secret_value(),
+        action_hosts=settings.action_hosts,
+        return_url=settings.return_url,
     )
-    operations = Operations(db, provider.perform)
-    worker.run(worker.messaging_loops(settings, db, HANDLERS, others=[operations.loop]))
-    operations.close()
+    asking = Operations(db, lambda operation: operations.answer_to(provider, operation))
+    scale = settings.saga_time_scale
+    observe(db)
+    loops = [
+        asking.loop,
+        Loop("webhooks", lambda: webhooks.run_once(db, provider)),
+        Loop(
+            "reconciliation",
+            lambda: reconciling.run_once(db, provider, scale),
+            every_s=RECONCILE_POLL_S / scale,
+        ),
+        Loop("webhook-retention", lambda: webhooks.sweep(db), every_s=SWEEP_EVERY_S),
+    ]
+    worker.run(worker.messaging_loops(settings, db, HANDLERS, others=loops))
+    asking.close()
     tracing.flush()
 
 

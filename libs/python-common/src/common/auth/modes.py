@@ -11,12 +11,14 @@ def trusts(settings: ServiceSettings) -> list[Trust]:
     """
     if settings.auth_mode == "hs256":
         return [shared_secret(settings.jwt_secret.get_secret_value())]
-    believed = []
+    believed, fresh_s = [], settings.jwks_fresh_s
     if settings.auth_mode == "cognito":
         issuer = settings.cognito_issuer
         believed.append(
             cognito(
-                Jwks(settings.cognito_jwks_url or f"{issuer}/.well-known/jwks.json").find,
+                Jwks(
+                    settings.cognito_jwks_url or f"{issuer}/.well-known/jwks.json", fresh_s=fresh_s
+                ).find,
                 issuer=issuer,
                 client_ids=_listed(settings.cognito_client_ids),
                 service_client_ids=_listed(settings.cognito_service_client_ids),
@@ -25,7 +27,7 @@ def trusts(settings: ServiceSettings) -> list[Trust]:
     if settings.jwks_url:
         believed.append(
             published_keys(
-                Jwks(settings.jwks_url).find,
+                Jwks(settings.jwks_url, fresh_s=fresh_s).find,
                 issuer=settings.token_issuer,
                 audience=settings.token_audience,
             )

@@ -1,0 +1,43 @@
+"""Prices and stock at the same time: a quote takes as long as the slower of the two."""
+
+import contextvars
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+from common.metrics import meter
+
+from cart.clients.neighbours import CONNECTIONS, Catalog, Inventory, StockUnknown
+from cart.domain import Prices
+
+log = structlog.get_logger()
+quotes = meter.create_counter("app.cart.quotes", unit="{quote}")
+
+
+class Pricing:
+    """Threads share one; its own threads start with the first question, after any fork."""
+
+    def __init__(self, catalog: Catalog, inventory: Inventory) -> None:
+        self._catalog = catalog
+        self._inventory = inventory
+        # Each web thread has at most one question here, so nobody queues.
+        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="stock")
+
+    def ask(self, skus: Sequence[str]) -> tuple[Prices, Mapping[str, int] | None]:
+        """Prices, and how many of each SKU there are: None if the inventory does not answer.
+
+        skus: 1-200, unique. Raises CatalogUnavailable.
+        """
+        context = contextvars.copy_context()  # So that the other call is of the same trace.
+        asked = self._threads.submit(context.run, self._stock_of, skus)
+        prices = self._catalog.quote(skus)
+        stock = asked.result()
+        quotes.add(1, {"stock_known": stock is not None})
+        return prices, stock
+
+    def _stock_of(self, skus: Sequence[str]) -> Mapping[str, int] | None:
+        try:
+            return self._inventory.available(skus)
+        except StockUnknown as error:
+            log.warning("stock_unknown", error=type(error.__cause__).__name__)
+            return None

@@ -1,0 +1,239 @@
+"""Compares our book with the provider's, and heals what a fact can heal (ADR-0014).
+
+Never invents money: what no fact explains is written down for staff, and changes nothing.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+from common import tracing
+from common.db import Database
+from common.errors import IllegalTransition
+from sqlalchemy import Connection
+
+from payment.clients import OutcomeUnknown, PaymentProvider, RefusedByProvider, Unreadable
+from payment.domain import RANK, TAKEN, AmountsDiffer, Fact, Payment, PaymentStatus
+from payment.store import books, ledger, operations, payments
+from payment.store.books import Claim, Difference, Run
+from payment.use_cases import applying, differing
+
+# After something differed or is unknown, then ever more rarely.
+RUN_AFTER_S: Final = (15.0, 60.0, 300.0, 900.0)
+# Longer than a run takes: twenty pages of at most 6.5 s each.
+LEASE_S: Final = 180.0
+PAGES_MAX: Final = 20
+# The provider's book may show a change a little after the moment that it gives it.
+OVERLAP: Final = timedelta(seconds=60)
+# Payments that are read one by one, of those that changed here and were not listed there.
+READ_ONE_BY_ONE_MAX: Final = 100
+# A day of runs every fifteen minutes.
+RUNS_KEPT: Final = 100
+BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+__all__ = ["Difference", "Run", "count_open", "last_run", "open_differences", "run_once"]
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one run has seen. until: when the latest change was, by the provider's clock."""
+
+    compared: int = 0
+    healed: int = 0
+    differences: int = 0
+    seen: set[str] = field(default_factory=set)
+    until: datetime | None = None
+
+
+def run_once(db: Database, provider: PaymentProvider, time_scale: float = 1.0) -> int:
+    """Compare the books if it is time; how much was found. Two workers never do it at once."""
+    with db.transaction() as tx:
+        claim = books.claim(tx, RUN_AFTER_S[0] / time_scale, LEASE_S)
+    if claim is None:
+        return 0
+    tally = Tally()
+    try:
+        _compare_all(db, provider, claim, tally)
+    except (OutcomeUnknown, RefusedByProvider, Unreadable) as error:
+        log.warning("reconciliation_failed", error=str(error))
+        with db.transaction() as tx:
+            books.fail(tx, claim.run_id, f"{type(error).__name__}: {error}")
+            books.schedule(tx, RUN_AFTER_S[0] / time_scale, 0, None)
+        return 0
+    _finish(db, claim, tally, time_scale)
+    return tally.healed + tally.differences
+
+
+def last_run(tx: Connection) -> Run | None:
+    return books.last_run(tx)
+
+
+def open_differences(
+    tx: Connection, after: int | None, limit: int
+) -> tuple[list[Difference], int | None]:
+    """A page of them, oldest first, and where the next one starts, if any."""
+    found = books.open_page(tx, after, limit + 1)
+    page = found[:limit]
+    return page, page[-1].id if len(found) > limit else None
+
+
+def count_open(tx: Connection) -> dict[str, int]:
+    """Open differences by kind."""
+    return books.count_open(tx)
+
+
+def _compare_all(db: Database, provider: PaymentProvider, claim: Claim, tally: Tally) -> None:
+    since = datetime.fromisoformat(claim.since) - OVERLAP if claim.since else BEGINNING
+    cursor = None
+    for _ in range(PAGES_MAX):
+        page = provider.changes(since, cursor)
+        for fact in page.facts:
+            _compare(db, provider, fact, tally)
+        tally.until = page.until or tally.until
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    with db.transaction() as tx:
+        ours = payments.changed_since(tx, since, READ_ONE_BY_ONE_MAX)
+        differing_before = books.open_page(tx, None, READ_ONE_BY_ONE_MAX)
+    doubtful = {about: order_id for order_id, about in ours}
+    doubtful |= {d.about: d.order_id or "" for d in differing_before if d.about}
+    for about, order_id in doubtful.items():
+        if about not in tally.seen:
+            _read_one(db, provider, about, order_id, tally)
+
+
+def _read_one(
+    db: Database, provider: PaymentProvider, about: str, order_id: str, tally: Tally
+) -> None:
+    try:
+        fact = provider.read(about)
+    except Unreadable as error:
+        fact = None
+        log.warning("payment_unreadable", provider_payment_id=about, error=str(error))
+    if fact is None:
+        tally.compared += 1
+        tally.differences += 1
+        with db.transaction() as tx:
+            words = "the provider does not know a payment that we have"
+            differing.note_as(tx, differing.MISSING, about, order_id, words)
+        return
+    _compare(db, provider, fact, tally)
+
+
+def _compare(
+    db: Database, provider: PaymentProvider, fact: Fact | Unreadable, tally: Tally
+) -> None:
+    tally.compared += 1
+    if isinstance(fact, Unreadable):
+        tally.differences += 1
+        with db.transaction() as tx:
+            differing.note_as(tx, differing.STATUS, fact.about or "", None, str(fact))
+        return
+    about = fact.provider_payment_id or ""
+    tally.seen.add(about)
+    try:
+        order_id = differing.order_id_of(fact)
+        with db.transaction() as tx:
+            ours = payments.find(tx, order_id)
+            is_agreed = ours is not None and _agrees(tx, order_id, fact)
+        if not is_agreed:
+            traceparent = ours.traceparent if ours else None
+            about_order = {"app.order.id": order_id}
+            with tracing.resumed_span("reconcile payment", traceparent, **about_order):
+                tally.healed += _heal(db, provider, order_id, fact)
+    except IllegalTransition as error:
+        tally.differences += 1
+        with db.transaction() as tx:
+            differing.note(tx, fact, error)
+    else:
+        with db.transaction() as tx:
+            books.resolve(tx, about)
+
+
+def _heal(db: Database, provider: PaymentProvider, order_id: str, fact: Fact) -> int:
+    """1 if *fact* was news. Raises IllegalTransition if the books differ and stay so."""
+    with db.transaction() as tx:
+        news = applying.apply(tx, order_id, fact)
+        is_agreed = _agrees(tx, order_id, fact)
+    if is_agreed:
+        return int(news)
+    # The page may be older than our own book by now: what is true is asked for once more.
+    about = fact.provider_payment_id or ""
+    now = provider.read(about)
+    if now is None:
+        raise IllegalTransition("the provider listed a payment that it does not know")
+    made = provider.refunds(about) if now.status in TAKEN and now.refunded_minor else []
+    with db.transaction() as tx:
+        for refund in made:
+            news |= applying.apply(tx, order_id, replace(now, refund=refund))
+        news |= applying.apply(tx, order_id, now)
+        if not _agrees(tx, order_id, now) and not _is_under_way(tx, order_id):
+            raise _difference(tx, order_id, now)
+    return int(news)
+
+
+def _agrees(tx: Connection, order_id: str, fact: Fact) -> bool:
+    payment = payments.find(tx, order_id)
+    assert payment is not None, "apply() found it"
+    balance = ledger.balance(tx, payment.id)
+    taken = fact.captured_minor if fact.status in TAKEN else None
+    return all(
+        theirs in {None, ours}
+        for ours, theirs in (
+            (payment.status, fact.status),
+            (payment.provider_payment_id, fact.provider_payment_id),
+            (payment.amount_minor, fact.amount_minor),
+            (payment.currency, fact.currency),
+            (balance.captured_minor, taken),
+            (balance.refunded_minor, fact.refunded_minor),
+        )
+    )
+
+
+def _is_under_way(tx: Connection, order_id: str) -> bool:
+    """Whether something was asked for whose answer may be what differs."""
+    payment = payments.find(tx, order_id)
+    return payment is not None and operations.is_anything_due(tx, payment.id)
+
+
+def _difference(tx: Connection, order_id: str, fact: Fact) -> IllegalTransition:
+    payment = payments.find(tx, order_id)
+    assert payment is not None, "apply() found it"
+    made = ledger.balance(tx, payment.id).refunded_minor
+    if _has_same_status(payment, fact):
+        return AmountsDiffer(f"we have given back {made}, the provider {fact.refunded_minor}")
+    return IllegalTransition(f"payment {payment.id} is {payment.status}, there {fact.status}")
+
+
+def _has_same_status(payment: Payment, fact: Fact) -> bool:
+    ranks = {
+        RANK[PaymentStatus.CAPTURED if status in TAKEN else status]
+        for status in (payment.status, fact.status)
+    }
+    return len(ranks) == 1
+
+
+def _finish(db: Database, claim: Claim, tally: Tally, time_scale: float) -> None:
+    with db.transaction() as tx:
+        is_quiet = not (tally.healed or tally.differences or operations.count_waiting(tx))
+        step = min(claim.step + 1, len(RUN_AFTER_S) - 1) if is_quiet else 0
+        since = tally.until.isoformat() if tally.until else None
+        books.finish(
+            tx,
+            claim.run_id,
+            compared=tally.compared,
+            healed=tally.healed,
+            differences=tally.differences,
+        )
+        books.schedule(tx, RUN_AFTER_S[step] / time_scale, step, since)
+        books.forget_runs(tx, RUNS_KEPT)
+    log.info(
+        "books_compared",
+        compared=tally.compared,
+        healed=tally.healed,
+        differences=tally.differences,
+    )

@@ -1,0 +1,264 @@
+"""Our book against the provider's: heals what a fact explains, and never invents money."""
+
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from common.db import Database
+from common.ids import new_id
+from payment.domain import PaymentStatus
+from payment.use_cases import reconciling
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Checkout, FakeProvider
+
+
+def _lost() -> httpx.Response:
+    raise httpx.ReadTimeout("no answer")
+
+
+def _age(db: Database) -> None:
+    """What changed, changed a minute ago."""
+    with db.transaction() as tx:
+        tx.execute(text("UPDATE payments SET updated_at = now() - interval '1 minute'"))
+
+
+def _next_run_s(db: Database) -> float:
+    with db.transaction() as tx:
+        found = tx.scalar(
+            text("SELECT extract(epoch FROM next_run_at - now())::float FROM reconciliation_plan")
+        )
+    assert found is not None
+    return float(found)
+
+
+def test_an_outcome_that_is_unknown_is_found_in_the_providers_book(
+    checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    provider.after = [_lost]
+    checkout.hear(checkout.reserved())
+    checkout.work()
+    assert checkout.payment.status is PaymentStatus.UNKNOWN
+
+    assert checkout.compare_books() == 1
+
+    assert checkout.told() == ["payment.authorized"]
+    assert len(provider.calls) == 1
+    assert checkout.operations[0]["state"] == "done"
+
+
+def test_a_webhook_that_never_comes_is_made_up_for(
+    checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    checkout.hear(checkout.reserved(payment_method="pm_3ds_required"))
+    checkout.work()
+    provider.change("pay_1", status="authorized")
+
+    checkout.compare_books()
+
+    assert checkout.told() == ["payment.action_required", "payment.authorized"]
+
+
+def test_books_that_agree_are_left_alone(
+    db: Database, checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    checkout.hear(checkout.reserved())
+    checkout.work()
+    told, reads = checkout.told(), len(provider.reads)
+
+    assert checkout.compare_books() == 0
+
+    assert checkout.told() == told
+    assert len(provider.reads) == reads + 1
+    with db.transaction() as tx:
+        run = reconciling.last_run(tx)
+    assert run
+    assert (run.compared, run.healed, run.differences, run.error) == (1, 0, 0, None)
+
+
+def test_a_charge_that_nobody_knows_is_written_down_and_not_booked(
+    checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    stranger = new_id()
+    provider.add(stranger, "captured")
+
+    checkout.compare_books()
+    checkout.compare_books()
+
+    assert checkout.differences == [("unknown_charge", stranger)]
+    assert checkout.ledger == []
+
+
+def test_another_sum_is_written_down_and_not_booked(
+    checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    checkout.hear(checkout.reserved())
+    provider.add(checkout.order_id, "captured", amount_minor=1, captured_minor=1)
+
+    checkout.compare_books()
+
+    assert checkout.differences == [("amounts_differ", checkout.order_id)]
+    assert checkout.payment.status is PaymentStatus.INITIATED
+    assert checkout.ledger == []
+
+
+def test_a_payment_that_the_provider_has_lost_is_a_difference(
+    db: Database, checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    checkout.hear(checkout.reserved())
+    checkout.work()
+    provider.book.clear()
+    _age(db)
+
+    checkout.compare_books()
+
+    assert checkout.differences == [("missing_at_provider", checkout.order_id)]
+    assert checkout.payment.status is PaymentStatus.AUTHORIZED
+
+
+def test_a_status_that_goes_back_at_the_provider_is_a_difference(
+    checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    checkout.hear(checkout.reserved())
+    checkout.work()
+    provider.change("pay_1", status="requires_action", next_action={"url": provider.action_url})
+    provider.book["pay_1"]["next_action"] = {"type": "redirect", "url": provider.action_url}
+
+    checkout.compare_books()
+
+    assert checkout.differences == [("status_differs", checkout.order_id)]
+    assert checkout.payment.status is PaymentStatus.AUTHORIZED
+
+
+def test_a_difference_that_is_mended_is_closed(
+    checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    checkout.hear(checkout.reserved())
+    provider.add(checkout.order_id, "authorized", amount_minor=1)
+    checkout.compare_books()
+    assert checkout.differences
+
+    provider.change("pay_1", amount_minor=1999)
+    checkout.compare_books()
+
+    assert checkout.differences == []
+    assert checkout.told() == ["payment.authorized"]
+
+
+def test_a_refund_made_at_the_provider_is_adopted(
+    checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    checkout.hear(checkout.reserved())
+    checkout.work()
+    checkout.hear(checkout.confirmed())
+    checkout.work()
+    provider.give_back("pay_1", 500)
+
+    checkout.compare_books()
+
+    assert checkout.told()[-1] == "payment.refunded"
+    assert checkout.answers()[-1]["reason"] == "made_at_provider"
+    assert checkout.view.balance.refunded_minor == 500
+    assert checkout.differences == []
+    assert checkout.compare_books() == 0
+
+
+def test_a_payment_that_cannot_be_read_spoils_no_other(
+    checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    checkout.hear(checkout.reserved())
+    evil = {"type": "redirect", "url": "https://evil.example"}
+    provider.add(new_id(), "requires_action", next_action=evil)
+    provider.add(checkout.order_id, "authorized")
+
+    checkout.compare_books()
+
+    assert checkout.told() == ["payment.authorized"]
+    assert [kind for kind, _ in checkout.differences] == ["status_differs"]
+
+
+def test_the_whole_book_is_read_page_by_page(
+    checkout: "Checkout", new_checkout: "Callable[[], Checkout]", provider: "FakeProvider"
+) -> None:
+    checkouts = [new_checkout() for _ in range(5)]
+    provider.after = [_lost] * 5
+    checkout.hear(*(one.reserved() for one in checkouts))
+    checkout.work()
+
+    checkout.compare_books()
+
+    assert [one.told() for one in checkouts] == [["payment.authorized"]] * 5
+    assert sum("updated_since" in read for read in provider.reads) == 3
+
+
+def test_the_next_run_begins_where_the_last_one_ended(
+    checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    checkout.hear(checkout.reserved())
+    checkout.work()
+    checkout.compare_books()
+
+    checkout.compare_books()
+
+    asked = [read for read in provider.reads if "updated_since" in read]
+    assert "2000-01-01" in asked[0]
+    assert "2026-01-01" in asked[-1] or "2025-12-31" in asked[-1]
+
+
+def test_runs_come_ever_more_rarely_while_nothing_differs(
+    db: Database, checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    pauses = []
+    for _ in range(5):
+        checkout.compare_books()
+        pauses.append(round(_next_run_s(db)))
+
+    assert pauses == [60, 300, 900, 900, 900]
+    provider.add(new_id(), "captured")
+    checkout.compare_books()
+    assert round(_next_run_s(db)) == 15
+
+
+def test_two_workers_never_compare_at_once(db: Database, checkout: "Checkout") -> None:
+    assert reconciling.run_once(db, checkout.provider) == 0  # The first run is due after a while.
+    with db.transaction() as tx:
+        assert reconciling.last_run(tx) is None
+
+
+def test_a_provider_that_does_not_answer_is_asked_again_soon(
+    db: Database, checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    provider.on_read = lambda: httpx.Response(503)
+
+    assert checkout.compare_books() == 0
+
+    with db.transaction() as tx:
+        run = reconciling.last_run(tx)
+    assert run
+    assert run.error == "OutcomeUnknown: the provider answered 503"
+    assert round(_next_run_s(db)) == 15
+
+
+# --- After 23 hours
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_question_a_day_old_is_not_sent_again_but_asked_after(
+    db: Database, checkout: "Checkout", provider: "FakeProvider", *, arrived: bool
+) -> None:
+    lost = [_lost]
+    provider.after, provider.before = (lost, []) if arrived else ([], lost)
+    checkout.hear(checkout.reserved())
+    checkout.work()
+    with db.transaction() as tx:
+        tx.execute(text("UPDATE operations SET first_attempt_at = now() - interval '23 hours'"))
+    checkout.wait(60)
+
+    checkout.work()
+
+    assert len(provider.calls) == 1
+    assert checkout.told() == (["payment.authorized"] if arrived else [])
+    assert checkout.operations[0]["state"] == ("done" if arrived else "due")
