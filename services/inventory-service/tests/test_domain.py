@@ -4,8 +4,10 @@ from inventory import domain
 from inventory.domain import (
     AvailabilityChange,
     BelowReserved,
+    Level,
     Line,
     Missing,
+    Reason,
     Reservation,
     ReservationState,
     Stock,
@@ -114,3 +116,47 @@ def test_a_sku_is_letters_digits_and_a_little_punctuation(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "-MUG", "MUG 1", "MUG\x00", "MUG-1\n", "x" * 65])
 def test_anything_else_is_no_sku(text: str) -> None:
     assert not domain.is_sku(text)
+
+
+@pytest.mark.parametrize(
+    ("reason", "directions"),
+    [
+        (Reason.CYCLE_COUNT, {1, -1}),
+        (Reason.ADJUSTMENT, {1, -1}),
+        (Reason.DAMAGE, {-1}),
+        (Reason.LOSS, {-1}),
+        (Reason.FOUND, {1}),
+    ],
+)
+def test_some_reasons_change_a_stock_in_one_direction_only(
+    reason: Reason, directions: set[int]
+) -> None:
+    assert {delta for delta in (1, -1) if domain.is_possible(reason, delta)} == directions
+
+
+@pytest.mark.parametrize("level", Level)
+def test_the_limits_of_a_level_are_of_that_level_and_their_neighbours_are_not(level: Level) -> None:
+    least, most = domain.availability_of(level)
+
+    assert domain.level(least) is level
+    assert least == 0 or domain.level(least - 1) is not level
+    assert most is None or domain.level(most) is level
+    assert most is None or domain.level(most + 1) is not level
+
+
+def test_what_was_taken_may_come_back_once() -> None:
+    taken = [Line("MUG-1", 3), Line("TEA-2", 1)]
+
+    domain.check_return(COMMITTED, taken, [Line("MUG-1", 2)], [Line("MUG-1", 1), Line("TEA-2", 1)])
+
+
+@pytest.mark.parametrize("more", [Line("MUG-1", 2), Line("JAM-3", 1)])
+def test_more_than_is_out_cannot_come_back(more: Line) -> None:
+    with pytest.raises(IllegalTransition, match="come back"):
+        domain.check_return(COMMITTED, [Line("MUG-1", 3)], [Line("MUG-1", 2)], [more])
+
+
+@pytest.mark.parametrize("reservation", [None, RELEASED, REJECTED])
+def test_nothing_comes_back_of_an_order_that_took_nothing(reservation: Reservation | None) -> None:
+    with pytest.raises(IllegalTransition):
+        domain.check_return(reservation, [], [], [Line("MUG-1", 1)])

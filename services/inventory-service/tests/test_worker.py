@@ -1,9 +1,8 @@
 import json
-import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,19 @@ from common.consumer import Handler
 from common.db import Database
 from common.events import Event
 from common.ids import new_id
-from common.testing import clean_database, deliver, published
+from common.testing import deliver, published
 from inventory import use_cases
-from inventory.domain import Line, Payable, Stock
-from inventory.worker import HANDLERS
+from inventory.domain import Change, Line, Payable, Reason, Stock
+from inventory.worker import HANDLERS, LINES_MAX, ask_about_expired
 from sqlalchemy import Connection, text
-from sqlalchemy.event import listen, listens_for, remove
+from sqlalchemy.event import listen, remove
 
 EVENTS = Path(__file__).parents[1] / "contract" / "events"
 PAYABLE = Payable("customer-1", 1999, "USD", "pm_visa")
+DELIVERY = Change(Reason.RECEIPT, "delivery", "staff-1")
+TTL = timedelta(minutes=20)
 # SQS gives a message back this often before the consumer dead-letters it.
 REDELIVERIES = 4
-SHOPPERS = 20
-# On a busy machine a batch takes longer than the half second that our statements wait for a lock.
-WAIT_S = 20
 
 
 def _placed(order_id: str, *lines: tuple[str, int]) -> Event:
@@ -49,10 +47,37 @@ def _cancelled(order_id: str) -> Event:
     return Event("order.cancelled", order_id, data)
 
 
+def _returned(order_id: str, return_id: str, *lines: tuple[str, int]) -> Event:
+    data = {
+        "order_id": order_id,
+        "return_id": return_id,
+        "customer_id": "customer-1",
+        "amount_minor": 1999,
+        "currency": "USD",
+        "lines": [{"sku": sku, "quantity": quantity} for sku, quantity in lines],
+    }
+    return Event("order.returned", order_id, data)
+
+
+def _sold(db: Database, *lines: tuple[str, int]) -> str:
+    order_id = new_id()
+    deliver(db, HANDLERS, _placed(order_id, *lines), _confirmed(order_id))
+    return order_id
+
+
+def _age(db: Database, order_id: str, age: timedelta) -> None:
+    """As if the order had been asked *age* ago."""
+    with db.transaction() as tx:
+        tx.execute(
+            text("UPDATE reservations SET asked_at = now() - :age WHERE order_id = :order_id"),
+            {"age": age, "order_id": order_id},
+        )
+
+
 def _receive(db: Database, **pieces: int) -> None:
     """MUG=10 puts ten of MUG on the shelf."""
     with db.transaction() as tx:
-        use_cases.receive_stock(tx, [Line(sku, n) for sku, n in pieces.items()], "delivery")
+        use_cases.receive_stock(tx, [Line(sku, n) for sku, n in pieces.items()], DELIVERY)
 
 
 def _stock(db: Database, sku: str) -> Stock:
@@ -317,6 +342,164 @@ def test_a_confirmed_order_cannot_be_released(db: Database) -> None:
     assert _stock(db, "MUG") == Stock("MUG", 8, 0)
 
 
+# --- A customer sends something back
+
+
+def test_what_comes_back_is_on_the_shelf_again(db: Database) -> None:
+    _receive(db, MUG=10, TEA=10)
+    order_id, return_id = _sold(db, ("MUG", 3), ("TEA", 1)), new_id()
+
+    deliver(db, HANDLERS, _returned(order_id, return_id, ("MUG", 2)))
+
+    assert _stock(db, "MUG") == Stock("MUG", 9, 0)
+    answer = published(db)[-1]
+    assert (answer.type, answer.subject) == ("stock.returned", order_id)
+    assert answer.data == {"order_id": order_id, "return_id": return_id}
+
+
+def test_a_return_told_again_is_answered_again_and_restocks_once(db: Database) -> None:
+    _receive(db, MUG=10)
+    order_id, return_id = _sold(db, ("MUG", 3)), new_id()
+
+    deliver(db, HANDLERS, _returned(order_id, return_id, ("MUG", 1)))
+    deliver(db, HANDLERS, _returned(order_id, return_id, ("MUG", 1)))
+
+    assert _stock(db, "MUG") == Stock("MUG", 8, 0)
+    assert _told(db, order_id)[-2:] == ["stock.returned", "stock.returned"]
+
+
+def test_an_order_may_come_back_piece_by_piece(db: Database) -> None:
+    _receive(db, MUG=10)
+    order_id = _sold(db, ("MUG", 3))
+
+    deliver(db, HANDLERS, _returned(order_id, new_id(), ("MUG", 1)))
+    deliver(db, HANDLERS, _returned(order_id, new_id(), ("MUG", 1), ("MUG", 1)))
+
+    assert _stock(db, "MUG") == Stock("MUG", 10, 0)
+    assert _balances_by_movements(db) == _balances(db)
+
+
+def test_more_than_was_bought_cannot_come_back(db: Database) -> None:
+    _receive(db, MUG=10, TEA=10)
+    order_id = _sold(db, ("MUG", 3))
+    deliver(db, HANDLERS, _returned(order_id, new_id(), ("MUG", 2)))
+
+    too_many = deliver(db, HANDLERS, _returned(order_id, new_id(), ("MUG", 2)))
+    another = deliver(db, HANDLERS, _returned(order_id, new_id(), ("TEA", 1)))
+
+    assert "2 of MUG come back, 1 are out" in too_many.dead[0][1]
+    assert "1 of TEA come back, 0 are out" in another.dead[0][1]
+    assert _stock(db, "MUG") == Stock("MUG", 9, 0)
+
+
+def test_what_no_order_took_cannot_come_back(db: Database) -> None:
+    _receive(db, MUG=1)
+    rejected = new_id()
+    deliver(db, HANDLERS, _placed(rejected, ("MUG", 2)))
+
+    for order_id in (new_id(), rejected):
+        outcome = deliver(db, HANDLERS, _returned(order_id, new_id(), ("MUG", 1)))
+        assert "IllegalTransition" in outcome.dead[0][1]
+
+    assert _stock(db, "MUG") == Stock("MUG", 1, 0)
+
+
+def test_a_return_of_another_order_is_refused(db: Database) -> None:
+    _receive(db, MUG=10)
+    first, second, return_id = _sold(db, ("MUG", 1)), _sold(db, ("MUG", 1)), new_id()
+    deliver(db, HANDLERS, _returned(first, return_id, ("MUG", 1)))
+
+    outcome = deliver(db, HANDLERS, _returned(second, return_id, ("MUG", 1)))
+
+    assert "IllegalTransition" in outcome.dead[0][1]
+    assert _stock(db, "MUG") == Stock("MUG", 9, 0)
+
+
+def test_a_return_that_overtakes_the_confirmation_comes_to_the_same(db: Database) -> None:
+    _receive(db, MUG=10)
+    order_id = new_id()
+    deliver(db, HANDLERS, _placed(order_id, ("MUG", 3)))
+
+    deliver(db, HANDLERS, _returned(order_id, new_id(), ("MUG", 3)), _confirmed(order_id))
+
+    assert _stock(db, "MUG") == Stock("MUG", 10, 0)
+
+
+def test_a_return_replenishes(db: Database) -> None:
+    _receive(db, MUG=10)
+    order_id = _sold(db, ("MUG", 10))
+
+    deliver(db, HANDLERS, _returned(order_id, new_id(), ("MUG", 9)))
+
+    assert _told(db, "MUG") == ["stock.low", "stock.replenished"]
+
+
+# --- An order does not come to a decision
+
+
+def test_an_order_that_holds_stock_for_too_long_is_asked_and_keeps_it(db: Database) -> None:
+    _receive(db, MUG=10)
+    old, young = new_id(), new_id()
+    deliver(db, HANDLERS, _placed(old, ("MUG", 2)), _placed(young, ("MUG", 1)))
+    _age(db, old, TTL)
+
+    asked = ask_about_expired(db, TTL)
+
+    assert asked == 1
+    question = published(db)[-1]
+    assert (question.type, question.subject) == ("stock.reservation_expired", old)
+    assert question.data == {"order_id": old}
+    assert _stock(db, "MUG") == Stock("MUG", 10, 3)
+
+
+def test_an_order_is_asked_once_a_ttl(db: Database) -> None:
+    _receive(db, MUG=10)
+    order_id = new_id()
+    deliver(db, HANDLERS, _placed(order_id, ("MUG", 2)))
+    _age(db, order_id, TTL)
+
+    asked = [ask_about_expired(db, TTL), ask_about_expired(db, TTL)]
+    _age(db, order_id, TTL)
+    asked.append(ask_about_expired(db, TTL))
+
+    assert asked == [1, 0, 1]
+
+
+@pytest.mark.parametrize("settle", [_confirmed, _cancelled], ids=["confirmed", "cancelled"])
+def test_a_settled_order_is_not_asked(db: Database, settle: Callable[[str], Event]) -> None:
+    _receive(db, MUG=10)
+    order_id = new_id()
+    deliver(db, HANDLERS, _placed(order_id, ("MUG", 2)), settle(order_id))
+    _age(db, order_id, TTL)
+
+    assert ask_about_expired(db, TTL) == 0
+
+
+def test_an_order_asked_about_is_settled_as_if_it_had_not_been(db: Database) -> None:
+    _receive(db, MUG=10)
+    order_id = new_id()
+    deliver(db, HANDLERS, _placed(order_id, ("MUG", 2)))
+    _age(db, order_id, TTL)
+    ask_about_expired(db, TTL)
+
+    deliver(db, HANDLERS, _confirmed(order_id))
+
+    assert _stock(db, "MUG") == Stock("MUG", 8, 0)
+
+
+def test_an_order_that_is_being_decided_is_not_waited_for(db: Database) -> None:
+    _receive(db, MUG=10)
+    order_id = new_id()
+    deliver(db, HANDLERS, _placed(order_id, ("MUG", 2)))
+    _age(db, order_id, TTL)
+
+    with db.transaction() as tx:
+        use_cases.commit_stock(tx, order_id, cause=new_id())
+        asked = ask_about_expired(db, TTL)
+
+    assert asked == 0
+
+
 # --- Shoppers hear of scarcity
 
 
@@ -365,77 +548,26 @@ def test_an_order_of_many_lines_takes_as_many_statements_as_one_of_one(db: Datab
     assert len(for_large) == len(for_small)
 
 
-def test_twenty_shoppers_get_ten_pieces_between_them(database_url: str) -> None:
-    orders = [new_id() for _ in range(SHOPPERS)]
-    start = threading.Barrier(SHOPPERS)
+def test_the_longest_order_is_held_confirmed_and_returned(db: Database) -> None:
+    skus = [f"{number:03}-{'S' * 60}" for number in range(LINES_MAX)]
+    _receive(db, **dict.fromkeys(skus, 10))
+    order_id, lines = new_id(), [(sku, 2) for sku in skus]
 
-    with clean_database(database_url) as db:
-        _receive(db, MUG=10)
+    deliver(db, HANDLERS, _placed(order_id, *lines), _confirmed(order_id))
+    deliver(db, HANDLERS, _returned(order_id, new_id(), *lines))
 
-        def buy(order_id: str) -> list[str]:
-            mine = _patient(database_url)
-            start.wait()
-            left = deliver(
-                mine, HANDLERS, _placed(order_id, ("MUG", 1)), receives=REDELIVERIES
-            ).left
-            mine.engine.dispose()
-            return left
-
-        with ThreadPoolExecutor(SHOPPERS) as shoppers:
-            unhandled = [body for left in shoppers.map(buy, orders) for body in left]
-
-        assert unhandled == []
-        assert Counter(_told(db, *orders)) == {"stock.reserved": 10, "stock.rejected": 10}
-        assert _stock(db, "MUG") == Stock("MUG", 10, 10)
+    assert _told(db, order_id) == ["stock.reserved", "stock.committed", "stock.returned"]
+    assert set(_balances(db).values()) == {(10, 0)}
 
 
-def test_workers_that_want_the_same_stock_in_opposite_order_do_not_block_each_other(
-    database_url: str, db: Database
-) -> None:
-    """The second worker already waits when the first one asks for what the second began with."""
-    _receive(db, MUG=10, TEA=10)
+def test_the_longest_order_that_nothing_is_there_for_fits_an_event(db: Database) -> None:
+    lines = [(f"{number:03}-{'S' * 60}", 1_000_000) for number in range(LINES_MAX)]
+    order_id = new_id()
 
-    def other_worker() -> None:
-        mine = _patient(database_url)
-        with mine.transaction() as tx:
-            use_cases.reserve_stock(tx, new_id(), PAYABLE, [Line("TEA", 1)], cause=new_id())
-            use_cases.reserve_stock(tx, new_id(), PAYABLE, [Line("MUG", 1)], cause=new_id())
-        mine.engine.dispose()
+    deliver(db, HANDLERS, _placed(order_id, *lines))
 
-    with ThreadPoolExecutor(1) as pool, db.transaction() as tx:
-        use_cases.reserve_stock(tx, new_id(), PAYABLE, [Line("MUG", 1)], cause=new_id())
-        other = pool.submit(other_worker)
-        _until_a_session_waits(tx)
-        use_cases.reserve_stock(tx, new_id(), PAYABLE, [Line("TEA", 1)], cause=new_id())
-        tx.commit()
-        other.result(timeout=WAIT_S)
-
-    assert _stock(db, "MUG").reserved == 2
-    assert _stock(db, "TEA").reserved == 2
-
-
-def test_overlapping_batches_in_opposite_order_are_each_handled_at_once(
-    database_url: str, db: Database
-) -> None:
-    skus = [f"SKU-{number}" for number in range(10)]
-    _receive(db, **dict.fromkeys(skus, 100))
-    calls, handlers = _counting()
-    start = threading.Barrier(2)
-
-    def work(order: list[str]) -> None:
-        mine = _patient(database_url)
-        for _ in range(5):
-            batch = [_placed(new_id(), (sku, 1), (order[0], 1)) for sku in order]
-            start.wait()
-            deliver(mine, handlers, *batch, receives=REDELIVERIES)
-        mine.engine.dispose()
-
-    with ThreadPoolExecutor(2) as workers:
-        list(workers.map(work, [skus, skus[::-1]]))
-
-    assert len(calls) == 100
-    assert set(calls.values()) == {1}, "a batch was rolled back and tried again"
-    assert _balances(db) == _balances_by_movements(db)
+    (answer,) = published(db)
+    assert len(answer.data["missing"]) == LINES_MAX
 
 
 def test_balances_are_the_sums_of_the_movements(db: Database) -> None:
@@ -453,7 +585,7 @@ def test_balances_are_the_sums_of_the_movements(db: Database) -> None:
         _cancelled(returned),
     )
     with db.transaction() as tx:
-        use_cases.adjust_stock(tx, "MUG", -1, "broken")
+        use_cases.adjust_stock(tx, "MUG", -1, Change(Reason.DAMAGE, "broken", "staff-1"))
 
     assert _balances(db) == {"MUG": (7, 1), "TEA": (4, 0)}
     assert _balances_by_movements(db) == _balances(db)
@@ -498,7 +630,11 @@ def test_what_is_published_is_what_the_contract_says(db: Database) -> None:
         _placed(rejected, ("MUG", 1)),
         _confirmed(sold),
         _cancelled(cancelled),
+        _returned(sold, new_id(), ("MUG", 1)),
+        _placed(waiting := new_id(), ("MUG", 1)),
     )
+    _age(db, waiting, TTL)
+    ask_about_expired(db, TTL)
 
     told = {event.type: event.data for event in published(db)}
     schemas = {
@@ -525,20 +661,6 @@ def _counting() -> tuple[Counter[str], Mapping[str, Handler]]:
     return calls, {event_type: counting(handler) for event_type, handler in HANDLERS.items()}
 
 
-def _patient(database_url: str) -> Database:
-    """One connection that waits for locks as long as it takes; rings are still broken by 40P01."""
-    db = Database(database_url, pool_size=1)
-
-    @listens_for(db.engine, "connect")
-    def wait_longer(connection: Any, _: Any) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET lock_timeout = '{WAIT_S}s'")
-            cursor.execute(f"SET statement_timeout = '{WAIT_S}s'")
-        connection.commit()
-
-    return db
-
-
 @contextmanager
 def _statements(db: Database) -> Iterator[list[str]]:
     """What is sent to the database within the block."""
@@ -552,17 +674,3 @@ def _statements(db: Database) -> Iterator[list[str]]:
         yield sent
     finally:
         remove(db.engine, "before_cursor_execute", note)
-
-
-def _until_a_session_waits(tx: Connection) -> None:
-    """Returns once another session of this database waits for a lock; fails if none ever does."""
-    for _ in range(10_000):
-        waiting = tx.scalar(
-            text(
-                "SELECT count(*) FROM pg_locks JOIN pg_database AS db ON db.oid = database"
-                " WHERE NOT granted AND datname = current_database()"
-            )
-        )
-        if waiting:
-            return
-    pytest.fail("no session waits for a lock")

@@ -7,7 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from common.errors import Conflict, IllegalTransition, NotFound
 
@@ -20,6 +22,9 @@ PIECES_MAX = 1_000_000
 NOTE_CHARS_MAX = 200
 # At so many pieces a shopper should hear that few are left.
 LOW_STOCK = 5
+# An order is decided within 15 minutes (its own deadline), so what is held for longer waits for an
+# answer that was lost. It is asked about, never freed: the payment may have gone through.
+RESERVATION_TTL: Final = timedelta(minutes=20)
 
 
 class StockNotFound(NotFound):
@@ -32,6 +37,26 @@ class ReservationNotFound(NotFound):
 
 class BelowReserved(Conflict):
     title = "Less would be left than is reserved"
+
+
+class Reason(StrEnum):
+    """Why pieces moved. The first three need an order; people give the others."""
+
+    RESERVE = "reserve"
+    COMMIT = "commit"
+    RELEASE = "release"
+    RECEIPT = "receipt"  # from a supplier
+    RETURN = "return"  # from a customer
+    ADJUSTMENT = "adjustment"  # none of those below; the note says which
+    CYCLE_COUNT = "cycle_count"  # counted, and the book was wrong
+    DAMAGE = "damage"
+    LOSS = "loss"
+    FOUND = "found"
+
+
+# Nobody finds fewer pieces, and no damage makes more of them.
+ONLY_LESS: Final = frozenset({Reason.DAMAGE, Reason.LOSS})
+ONLY_MORE: Final = frozenset({Reason.FOUND})
 
 
 class ReservationState(StrEnum):
@@ -94,6 +119,67 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True)
+class ReservationView:
+    """A reservation as staff sees it. expires_at: None unless it is held."""
+
+    reservation: Reservation
+    lines: tuple[Line, ...]
+    created_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What somebody of the staff does to the shelf, and why. actor: their id."""
+
+    reason: Reason
+    note: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One line of the book."""
+
+    id: int
+    sku: str
+    occurred_at: datetime
+    reason: Reason
+    delta_on_hand: int
+    delta_reserved: int
+    order_id: str | None
+    return_id: str | None
+    actor: str | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A SKU whose balances are not the sums of its movements, or not what its orders hold.
+
+    stock_on_hand, stock_reserved: the balances; None if there is no such SKU.
+    book_on_hand, book_reserved: the sums of its movements. held: by the lines of held orders.
+    """
+
+    sku: str
+    stock_on_hand: int | None
+    stock_reserved: int | None
+    book_on_hand: int
+    book_reserved: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """differences: the first of them by SKU; different: how many there are in all."""
+
+    skus: int
+    movements: int
+    different: int
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AvailabilityChange:
     """before: None for a SKU that was never in stock."""
 
@@ -146,6 +232,30 @@ def release(reservation: Reservation) -> Reservation:
             return reservation
 
 
+def check_return(
+    reservation: Reservation | None,
+    held: Sequence[Line],
+    back: Sequence[Line],
+    more: Sequence[Line],
+) -> None:
+    """Raises IllegalTransition if more would come back than the order took.
+
+    held: what the order reserved; back: what came back of it before; more: unique by SKU.
+    That the confirmation of the order may still be on its way changes no sum.
+    """
+    took = {ReservationState.HELD, ReservationState.COMMITTED}
+    if reservation is None or reservation.state not in took:
+        raise IllegalTransition("a return of what no order took")
+    taken = Counter({line.sku: line.quantity for line in held})
+    taken.subtract({line.sku: line.quantity for line in back})
+    for line in more:
+        if line.quantity > taken[line.sku]:
+            raise IllegalTransition(
+                f"order {reservation.order_id}: {line.quantity} of {line.sku} come back,"
+                f" {taken[line.sku]} are out"
+            )
+
+
 def check_adjustment(stock: Stock, delta: int) -> None:
     """Raises BelowReserved: what is promised to somebody cannot be written off."""
     if stock.available + delta < 0:
@@ -154,6 +264,22 @@ def check_adjustment(stock: Stock, delta: int) -> None:
             sku=stock.sku,
             available=stock.available,
         )
+
+
+def is_possible(reason: Reason, delta: int) -> bool:
+    """Whether *reason* can change a number of pieces in that direction."""
+    return reason not in (ONLY_LESS if delta > 0 else ONLY_MORE)
+
+
+def availability_of(level: Level) -> tuple[int, int | None]:
+    """The least and the most pieces available at *level*; None for no limit."""
+    match level:
+        case Level.NONE:
+            return 0, 0
+        case Level.LOW:
+            return 1, LOW_STOCK
+        case Level.PLENTY:
+            return LOW_STOCK + 1, None
 
 
 def level(available: int) -> Level:

@@ -1,7 +1,13 @@
 """Everything the inventory service reads from its environment. Read once, at start."""
 
 from common.settings import ServiceSettings
+from pydantic import Field
 
 
 class Settings(ServiceSettings):
-    """The inventory needs nothing beyond what every service needs."""
+    """What every service needs, and how fast time passes here.
+
+    saga_time_scale: reservations expire so many times faster; a simulated day is short.
+    """
+
+    saga_time_scale: float = Field(default=1.0, gt=0)
