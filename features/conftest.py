@@ -9,10 +9,14 @@ from harness import stack
 from harness.endpoints import Endpoints
 from harness.stage import Stage
 from harness.tracing import trace_to
+from steps.challenge import *
 from steps.flow import *
+from steps.identity import *
 from steps.money import *
 from steps.order import *
+from steps.returns import *
 from steps.stock import *
+from steps.token_modes import *
 
 # Longer than anything a scenario does by itself: a shop that hangs fails, it does not stall CI.
 STOP_AFTER_S = 5.0

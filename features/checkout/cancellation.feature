@@ -28,4 +28,4 @@ Feature: A customer may change their mind
     When she orders with a good card
     And her order is confirmed
     Then it can no longer be cancelled
-    And the payment provider has captured 30.00
+    And the payment provider has captured 38.39

@@ -9,7 +9,7 @@ Feature: A paid order is delivered
     When she orders with a good card
     Then her order is confirmed
     And 8 of it are left, and none is reserved
-    And the payment provider has captured 5.00
+    And the payment provider has captured 11.39
     And she gets one mail, a confirmation
     And her cart is empty
 

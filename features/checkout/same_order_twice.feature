@@ -10,7 +10,7 @@ Feature: The same order sent twice is one order
     Then all answers are the same order
     And his order is confirmed
     And 9 of it are left, and none is reserved
-    And the payment provider has captured 12.00
+    And the payment provider has captured 18.95
     And he gets one mail, a confirmation
 
   Scenario: Emil sends it again after it was confirmed
@@ -18,7 +18,7 @@ Feature: The same order sent twice is one order
     And his order is confirmed
     And he sends the same order again
     Then all answers are the same order
-    And the payment provider has captured 12.00
+    And the payment provider has captured 18.95
 
   Scenario: The same key cannot buy something else
     When he orders with a good card

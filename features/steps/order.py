@@ -59,6 +59,7 @@ def has_in_cart(stage: Stage, sku: str, name: str, quantity: int) -> Checkout:
     return Checkout(shopper, lines)
 
 
+@given(parsers.re(r"(she|he) orders with a good card"))
 @when(parsers.re(r"(she|he) orders with a good card"))
 def orders(checkout: Checkout) -> None:
     with checkout.shopper.checkout() as checkout.trace_id:
@@ -95,6 +96,7 @@ def cancels(checkout: Checkout) -> None:
     checkout.cancel()
 
 
+@given(parsers.re(r"(her|his) order is confirmed"))
 @when(parsers.re(r"(her|his) order is confirmed"))
 @then(parsers.re(r"(her|his) order is confirmed"))
 def is_confirmed(stage: Stage, checkout: Checkout) -> None:

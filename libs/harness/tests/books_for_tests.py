@@ -45,7 +45,8 @@ def trace_id_of(name: str) -> str:
 def order(name: str, status: str, reason: str | None = None) -> dict[str, Any]:
     return {
         "customer_id": "ana", "email": "ana@shoppers.example", "currency": "USD",
-        "total_minor": 500, "status": status, "cancel_reason": reason, "stock_settled": True,
+        "subtotal_minor": 500, "shipping_minor": 599, "tax_minor": 40, "total_minor": 1139,
+        "refunded_minor": 0, "status": status, "cancel_reason": reason, "stock_settled": True,
         "payment_settled": True, "version": 2, "key": f"k-{name}",
         "traceparent": f"00-{trace_id_of(name)}-1-01",
     }  # fmt: skip
@@ -79,7 +80,10 @@ KINDS = {
     "short": ("cancelled", "out_of_stock"),
 }
 LINES = [{"sku": "MUG-1", "quantity": 2, "unit_price_minor": 250}]
-CAPTURED = {"status": "captured", "amount_minor": 500, "captured_minor": 500, "currency": "USD"}
+CAPTURED = {
+    "status": "captured", "amount_minor": 1139, "captured_minor": 1139, "refunded_minor": 0,
+    "currency": "USD",
+}  # fmt: skip
 PAID = ("payment", "process stock.reserved")
 
 GOOD_BOOKS = Books(
@@ -95,9 +99,9 @@ GOOD_BOOKS = Books(
     },
     reservation_lines={CONFIRMED: [{"sku": "MUG-1", "quantity": 2}]},
     ledger=(
-        {"order_id": CONFIRMED, "account": "provider_receivable", "amount_minor": 500,
+        {"order_id": CONFIRMED, "account": "provider_receivable", "amount_minor": 1139,
          "currency": "USD"},
-        {"order_id": CONFIRMED, "account": "sales", "amount_minor": -500, "currency": "USD"},
+        {"order_id": CONFIRMED, "account": "sales", "amount_minor": -1139, "currency": "USD"},
     ),
     provider_payments={
         CONFIRMED: [CAPTURED],

@@ -44,7 +44,10 @@ def lost(name: str, key: str) -> Plant:
     return lambda books: replace(books, **{name: without(getattr(books, name), key)})
 
 
-PAYMENT = {"status": "captured", "amount_minor": 500, "captured_minor": 500, "currency": "USD"}
+PAYMENT = {
+    "status": "captured", "amount_minor": 1139, "captured_minor": 1139, "refunded_minor": 0,
+    "currency": "USD",
+}  # fmt: skip
 MAIL = {"kind": "order_confirmation", "to": ["ana@shoppers.example"]}
 EVENT = {"event_id": "e-9", "event_type": "order.confirmed", "subject": CONFIRMED}
 
@@ -80,6 +83,8 @@ PLANTED: list[tuple[str, str, Plant]] = [
     ),
     ("legal_history", "no history at all", lost("order_history", CONFIRMED)),
     ("price_integrity", "a wrong total", order(BAD_CARD, total_minor=1)),
+    ("price_integrity", "shipping is forgotten", order(BAD_CARD, shipping_minor=0)),
+    ("price_integrity", "tax is rounded down", order(BAD_CARD, tax_minor=39)),
     ("price_integrity", "not the catalog's price", field("prices", "MUG-1", 249)),
     (
         "stock_adds_up",
@@ -115,6 +120,12 @@ PLANTED: list[tuple[str, str, Plant]] = [
     ("money_matches", "a hold is never voided",
      field("provider_payments", BAD_CARD,
            [{**PAYMENT, "status": "authorized", "captured_minor": 0}])),
+    ("money_matches", "a challenge is left open",
+     field("provider_payments", BAD_CARD,
+           [{**PAYMENT, "status": "requires_action", "captured_minor": 0}])),
+    ("money_matches", "money given back that nobody was told of",
+     field("provider_payments", CONFIRMED, [{**PAYMENT, "refunded_minor": 100}])),
+    ("money_matches", "a refund that was only promised", order(CONFIRMED, refunded_minor=100)),
     ("money_matches", "another currency",
      field("provider_payments", CONFIRMED, [{**PAYMENT, "currency": "EUR"}])),
     ("money_matches", "money for an unknown order",

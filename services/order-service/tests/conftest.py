@@ -4,6 +4,7 @@ import httpx
 import pytest
 from common.db import Database
 from common.testing import JWT_SECRET, clean_database, migrated_database
+from flask import Flask
 from flask.testing import FlaskClient
 from order.app import create_app
 from order.clients import Catalog
@@ -29,14 +30,19 @@ def catalog() -> FakeCatalog:
 
 
 @pytest.fixture
-def client(db: Database, database_url: str, catalog: FakeCatalog) -> FlaskClient:
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def app(db: Database, database_url: str, catalog: FakeCatalog) -> Flask:
     settings = Settings(
         database_url=database_url,  # type: ignore[arg-type]
         jwt_secret=JWT_SECRET,  # type: ignore[arg-type]
         catalog_url="http://catalog",
     )
     http = httpx.Client(transport=httpx.MockTransport(catalog))
-    return create_app(settings, Catalog("http://catalog", http)).test_client()
+    return create_app(settings, Catalog("http://catalog", client=http))
 
 
 @pytest.fixture

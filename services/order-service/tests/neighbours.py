@@ -17,6 +17,7 @@ HEARERS = {
     "order.cancelled": ("stock",),
     "order.cancellation_requested": ("payment",),
     "stock.reserved": ("order", "payment"),
+    "order.action_required": (),
 }
 
 Message = tuple[str, str]  # (hearer, event type)
@@ -35,6 +36,7 @@ class World:
     may_cancel: int = 1
     may_nudge: int = 1
     may_lose: int = 1
+    may_expire: int = 1
 
     @property
     def at_rest(self) -> bool:
@@ -75,6 +77,10 @@ def _impatience(world: World) -> Iterator[World]:
         for past_deadline in (False, True):
             yield _step(waiting, saga.nudge(world.order, past_deadline=past_deadline))
 
+    # A reservation that is held for long is asked about, never let go.
+    if world.may_expire and world.stock == "held":
+        yield replace(world, may_expire=0).telling("stock.reservation_expired")
+
 
 def _step(world: World, step: saga.Step) -> World:
     return replace(world, order=step.order).telling(step.publishes)
@@ -103,7 +109,7 @@ def _stock(world: World, event: str) -> Iterator[World]:
             raise AssertionError(f"{event} for stock that is {world.stock or 'unknown'}")
 
 
-def _payment(world: World, event: str) -> Iterator[World]:
+def _payment(world: World, event: str) -> Iterator[World]:  # noqa: C901  A table, row by row.
     match event, world.payment:
         case "stock.reserved", "":
             yield replace(world, payment="initiated", asked=world.asked | {"authorize"})
@@ -115,6 +121,11 @@ def _payment(world: World, event: str) -> Iterator[World]:
             yield replace(world, void_requested=True)
         case "order.cancellation_requested", "authorized" if "capture" not in world.asked:
             yield replace(world, void_requested=True, asked=world.asked | {"void"})
+        case "order.cancellation_requested", "action_required":
+            asked = world.asked - {"challenge"} | {"void"}
+            yield replace(world, void_requested=True, asked=asked)
+        case "stock.reserved", "action_required":
+            yield world.telling("payment.action_required")
         case "stock.reserved", ("authorized" | "initiated"):
             known = world.payment == "authorized" and not world.void_requested
             yield world.telling("payment.authorized" if known else None)
@@ -128,14 +139,24 @@ def _payment(world: World, event: str) -> Iterator[World]:
 
 def _provider(world: World, operation: str) -> Iterator[World]:
     match operation:
-        case "authorize":
-            yield replace(world, payment="declined").telling("payment.declined")
-            authorized = replace(world, payment="authorized")
-            if world.void_requested:
-                yield replace(authorized, asked=world.asked | {"void"})
-            else:
-                yield authorized.telling("payment.authorized")
+        case "authorize" if not world.void_requested:
+            challenged = replace(world, payment="action_required")
+            asked = replace(challenged, asked=world.asked | {"challenge"})
+            yield asked.telling("payment.action_required")
+            yield from _decided(world)
+        case "authorize" | "challenge":
+            yield from _decided(world)
         case "capture":
             yield replace(world, payment="captured").telling("payment.captured")
         case "void":
             yield replace(world, payment="voided").telling("payment.voided")
+
+
+def _decided(world: World) -> Iterator[World]:
+    """The card's bank says no, or yes."""
+    yield replace(world, payment="declined").telling("payment.declined")
+    authorized = replace(world, payment="authorized")
+    if world.void_requested:
+        yield replace(authorized, asked=world.asked | {"void"})
+    else:
+        yield authorized.telling("payment.authorized")

@@ -55,6 +55,20 @@ class Ana:
     def read(self, order_id: str) -> Any:
         return self.client.get(f"/orders/{order_id}", headers=self.headers)
 
+    def take_back(self, order_id: str, quantity: int, key: str = "r-1", **changes: Any) -> Any:
+        body = {"lines": [{"sku": "MUG-1", "quantity": quantity}], "reason": "unwanted"}
+        headers = self.headers | {"Idempotency-Key": key}
+        url = f"/orders/{order_id}/returns"
+        return self.client.post(url, json=body | changes, headers=headers)
+
+    def returns(self, order_id: str) -> Any:
+        return self.client.get(f"/orders/{order_id}/returns", headers=self.headers)
+
+    def hand_in(self, order_id: str, return_id: str) -> Any:
+        """Staff take the goods of a return in."""
+        url = f"/orders/{order_id}/returns/{return_id}/receipt"
+        return self.client.post(url, json={}, headers=bearer(Role.STAFF, "sam"))
+
     def cancel(self, order_id: str) -> Any:
         return self.client.post(f"/orders/{order_id}/cancellation", headers=self.headers)
 

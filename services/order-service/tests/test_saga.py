@@ -2,6 +2,7 @@
 
 import itertools
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import neighbours
@@ -9,11 +10,12 @@ import pytest
 from common.errors import IllegalTransition
 from neighbours import World
 from order import saga
-from order.domain import CancelReason, NotCancellable, Order, OrderStatus
+from order.domain import CancelReason, NotCancellable, Order, OrderStatus, Totals
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ORDER = Order(
-    id="o-1", customer_id="ana", email="ana@shoppers.example", currency="USD", total_minor=500,
+    id="o-1", customer_id="ana", email="ana@shoppers.example", currency="USD",
+    totals=Totals(500, 599, 40),
     payment_method="pm_ok", status=OrderStatus.PENDING, placed_at=NOW, updated_at=NOW,
 )  # fmt: skip
 ASKED = saga.ask_to_cancel(ORDER, CancelReason.CUSTOMER_CANCELLED).order
@@ -206,8 +208,13 @@ def test_the_table_holds_what_can_happen_and_nothing_else(
         if hearer == "order"
     }
 
+    # In PENDING the shelf's reminder is the deadline's question; refunds are tried further down.
+    can_happen -= {(saga.State.PENDING, "stock.reservation_expired")}
     assert can_happen == {
-        (state, event) for state, answers in saga.TRANSITIONS.items() for event in answers
+        (state, event)
+        for state, answers in saga.TRANSITIONS.items()
+        for event in answers
+        if event != "payment.refunded"
     }
 
 
@@ -233,3 +240,40 @@ def test_only_a_loss_needs_the_watchdog(
 
     assert stuck
     assert {world.may_lose for world in stuck} == {0}
+
+
+@pytest.mark.parametrize("event", ["payment.action_required", "stock.reservation_expired"])
+def test_what_comes_late_changes_no_decision(event: str) -> None:
+    confirmed, _ = run(ORDER, "stock.reserved", "payment.authorized")
+
+    assert saga.after(confirmed, event).order == confirmed
+
+
+def test_a_reservation_held_too_long_asks_to_cancel_what_is_undecided() -> None:
+    step = saga.after(ORDER, "stock.reservation_expired")
+
+    assert step.order.cancellation_requested is CancelReason.DEADLINE_EXCEEDED
+    assert step.publishes == "order.cancellation_requested"
+
+
+def test_a_challenge_is_over_when_the_order_is_decided() -> None:
+    asked = replace(ORDER, action_url="https://bank.example/3ds")
+
+    assert saga.after(asked, "stock.reserved").order.action_url == asked.action_url
+    assert saga.after(asked, "payment.authorized").order.action_url is None
+    assert saga.after(asked, "payment.declined").order.action_url is None
+
+
+def test_a_late_success_is_paid_back_and_told() -> None:
+    voided, _ = run(ASKED, "payment.voided")
+
+    assert saga.after(voided, "payment.refunded").publishes == "order.refunded"
+    assert saga.after(ASKED, "payment.refunded").publishes == "order.refunded"
+
+
+def test_nobody_is_paid_back_for_what_was_never_paid() -> None:
+    declined, _ = run(ORDER, "payment.declined")
+
+    for order in (ORDER, declined):
+        with pytest.raises(IllegalTransition):
+            saga.after(order, "payment.refunded")

@@ -6,8 +6,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from common.db import Database
 from common.ids import new_id
-from order import store
-from order.domain import CancelReason, HistoryEntry, Order, OrderLine, OrderStatus, OrderView
+from order.domain import (
+    CancelReason,
+    HistoryEntry,
+    Order,
+    OrderLine,
+    OrderStatus,
+    OrderView,
+    Totals,
+)
+from order.store import orders as store
 from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
@@ -18,7 +26,7 @@ LINES = (OrderLine("MUG-1", "Müg ✓", 2, 250), OrderLine("LAMP-1", "Lamp", 1, 
 def an_order(**changes: object) -> Order:
     order = Order(
         id=new_id(), customer_id="ana", email="ana@shoppers.example", currency="USD",
-        total_minor=500, payment_method="pm_ok", status=OrderStatus.PENDING,
+        totals=Totals(500, 599, 40), payment_method="pm_ok", status=OrderStatus.PENDING,
         placed_at=NOW, updated_at=NOW, traceparent="00-1-2-01",
     )  # fmt: skip
     return replace(order, **changes)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import pytest
 from common.db import Database
 from common.events import Event
 from common.testing import deliver, published
-from order import use_cases
+from order.use_cases import orders as use_cases
 from order.worker import HANDLERS, nudge
 from order_fixtures import Ana
 

@@ -24,11 +24,10 @@ PAGE_SIZE = 1000
 READ_TIMEOUT_S = 10.0
 
 ORDERS = """
-SELECT o.id::text, o.customer_id, o.email, o.currency, o.total_minor, o.status, o.cancel_reason,
-       o.stock_settled, o.payment_settled, o.placed_at, o.version, o.traceparent, k.key
-  FROM "order".orders o
-  LEFT JOIN "order".idempotency_keys k
-    ON k.subject = o.customer_id AND k.location = '/orders/' || o.id
+SELECT id::text, customer_id, email, currency, subtotal_minor, shipping_minor, tax_minor,
+       total_minor, refunded_minor, status, cancel_reason, stock_settled, payment_settled,
+       placed_at, version, traceparent, client_token AS key
+  FROM "order".orders
 """
 ORDER_LINES = """
 SELECT order_id::text, sku, quantity, unit_price_minor FROM "order".order_lines

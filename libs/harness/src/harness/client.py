@@ -81,6 +81,8 @@ class Shopper:
     def __init__(self, name: str, urls: Urls, http: httpx.Client, history: History) -> None:
         self.name = name
         self.id = ""
+        self.access_token = ""
+        self.refresh_token = ""
         self._urls = urls
         self._http = http
         self._history = history
@@ -166,9 +168,50 @@ class Shopper:
         url = f"{self._urls.order}/orders/{order_id}/cancellation"
         return self._call("cancel_order", "POST", url, order_id=order_id, attempts=PLACE_ATTEMPTS)
 
+    def take_back(
+        self, order_id: str, lines: Sequence[Line], *, reason: str, key: str | None = None
+    ) -> dict[str, Any]:
+        """Ask the shop to take goods of a confirmed order back; returns the return."""
+        body = {
+            "lines": [{"sku": line.sku, "quantity": line.quantity} for line in lines],
+            "reason": reason,
+        }
+        url = f"{self._urls.order}/orders/{order_id}/returns"
+        key = key or str(uuid.uuid4())
+        return self._call("return_goods", "POST", url, json=body, key=key, attempts=PLACE_ATTEMPTS)
+
+    def returns(self, order_id: str) -> list[dict[str, Any]]:
+        url = f"{self._urls.order}/orders/{order_id}/returns"
+        answer = self._call("read_returns", "GET", url, attempts=PLACE_ATTEMPTS)
+        found: list[dict[str, Any]] = answer["items"]
+        return found
+
+    def answer_challenge(self, url: str, *, approve: bool) -> None:
+        """Press a button on the bank's 3-D Secure page. Raises ShopDidNotAnswer."""
+        outcome = "approve" if approve else "fail"
+        with _tracer.start_as_current_span("answer_challenge", kind=SpanKind.CLIENT):
+            page = self._http.post(url, data={"outcome": outcome}, follow_redirects=False)
+        if page.status_code >= httpx.codes.BAD_REQUEST:
+            raise ShopDidNotAnswer(f"the bank's page answered {page.status_code}")
+
+    def refresh(self) -> dict[str, Any]:
+        """Trade the refresh token for new tokens; keeps the new ones."""
+        body = {"refresh_token": self.refresh_token}
+        tokens = self._call("refresh", "POST", f"{self._urls.auth}/token/refresh", json=body)
+        self._remember(tokens)
+        return tokens
+
+    def log_out(self) -> None:
+        self._call("log_out", "POST", f"{self._urls.auth}/logout")
+
+    def me(self) -> dict[str, Any]:
+        return self._call("read_me", "GET", f"{self._urls.auth}/me")
+
     def _remember(self, tokens: dict[str, Any]) -> None:
         self.id = tokens["customer_id"]
-        self._headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+        self.access_token = str(tokens["access_token"])
+        self.refresh_token = str(tokens.get("refresh_token", ""))
+        self._headers = {"Authorization": f"Bearer {self.access_token}"}
 
     def _call(
         self,

@@ -15,7 +15,8 @@ POLL_S = 0.25
 TIMES_AT_REST = 2
 
 UNSETTLED_ORDERS = (
-    'SELECT count(*) FROM "order".orders WHERE NOT (stock_settled AND payment_settled)'
+    'SELECT (SELECT count(*) FROM "order".orders WHERE NOT (stock_settled AND payment_settled))'
+    ' + (SELECT count(*) FROM "order".returns WHERE next_nudge_at IS NOT NULL)'
 )
 UNPUBLISHED = " + ".join(
     f'(SELECT count(*) FROM "{service}".outbox WHERE published_at IS NULL)'  # noqa: S608  Constants.
@@ -42,7 +43,7 @@ class Unrest:
 
     def __str__(self) -> str:
         parts = {
-            "orders not settled": self.orders,
+            "orders or returns not settled": self.orders,
             "events not published": self.unpublished,
             "payment operations due": self.operations,
             "mails queued": self.mails,

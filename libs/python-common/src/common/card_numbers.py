@@ -9,7 +9,7 @@ from common.errors import Invalid
 CARD_DIGITS = range(13, 20)
 # As people write them: in groups of three to six, e.g. 4-4-4-4 or 4-6-5.
 CARD_GROUP_DIGITS = range(3, 7)
-_DIGITS = re.compile(r"[0-9]+(?:[ -][0-9]+)*")
+_DIGITS = re.compile(r"\d+(?:[ -]\d+)*")  # Of every script: people paste full-width ones.
 # Of a program's own making: one row of digits. Ids and moments have letters or dashes around.
 _ALONE = re.compile(r"(?<![0-9A-Za-z-])[0-9]{13,19}(?![0-9A-Za-z-])")
 

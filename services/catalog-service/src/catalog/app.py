@@ -1,5 +1,7 @@
 """WSGI entry: `gunicorn -c python:common.gunicorn_config 'catalog.app:create_app()'`."""
 
+from pathlib import Path
+
 import common.app
 from common.db import Database
 from flask import Flask
@@ -7,9 +9,12 @@ from flask import Flask
 from catalog import routes
 from catalog.settings import Settings
 
+CONTRACT = Path(__file__).parents[2] / "contract"
+
 
 def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or Settings()
     db = Database(settings.database_url.get_secret_value())
     blueprints = [routes.products(db), routes.listings(db)]
-    return common.app.create_app("catalog", settings, blueprints, {"database": db.ping})
+    checks = {"database": db.ping}
+    return common.app.create_app("catalog", settings, blueprints, checks, contract=CONTRACT)

@@ -1,6 +1,9 @@
 """WSGI entry: gunicorn 'order.app:create_app()'."""
 
+from pathlib import Path
+
 import common.app
+from common import auth
 from common.db import Database
 from flask import Flask
 
@@ -8,11 +11,14 @@ from order import routes
 from order.clients import Catalog
 from order.settings import Settings
 
+CONTRACT = Path(__file__).parents[2] / "contract"
+
 
 def create_app(settings: Settings | None = None, catalog: Catalog | None = None) -> Flask:
     """catalog: for tests, one over a transport of their own."""
     settings = settings or Settings()
     db = Database(settings.database_url.get_secret_value())
-    catalog = catalog or Catalog(settings.catalog_url)
-    blueprints = [routes.orders(db, settings, catalog)]
-    return common.app.create_app("order", settings, blueprints, {"database": db.ping})
+    catalog = catalog or Catalog(settings.catalog_url, auth.service_token(settings))
+    blueprints = [routes.orders(db, settings, catalog), routes.returns(db, settings)]
+    checks = {"database": db.ping}
+    return common.app.create_app("order", settings, blueprints, checks, contract=CONTRACT)

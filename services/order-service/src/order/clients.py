@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import httpx
+from common import deadline
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -45,11 +46,17 @@ class Quote(BaseModel):
 
 
 class Catalog:
-    """client: for tests, one over a transport of their own."""
+    """identity: how the service says who it is. client: for tests, one of their own."""
 
-    def __init__(self, base_url: str, client: httpx.Client | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        identity: httpx.Auth | None = None,
+        client: httpx.Client | None = None,
+    ) -> None:
         self._url = f"{base_url}/quotes"
         self._http = client or httpx.Client(
+            auth=identity,
             timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             limits=httpx.Limits(max_connections=CONNECTIONS),
         )
@@ -71,7 +78,9 @@ class Catalog:
 
     def _ask(self, skus: Sequence[str]) -> Quote:
         try:
-            response = self._http.post(self._url, json={"skus": list(skus)})
+            response = self._http.post(
+                self._url, json={"skus": list(skus)}, headers=deadline.header()
+            )
         except RETRIABLE_ERRORS as error:
             raise _NotNow from error
         if response.status_code in RETRIABLE_STATUSES:

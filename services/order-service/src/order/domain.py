@@ -1,15 +1,25 @@
 """Orders: what they are, and the refusals that can be explained. No I/O, no clock, no framework."""
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from common.errors import Conflict, Invalid, NotFound, Unavailable
 
 # As the catalog writes them; anything else it would refuse to quote.
 SKU_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+
+# What delivery costs, and from which sum of the goods on it is free (ADR-0013).
+SHIPPING_FLAT_MINOR: Final = 599
+SHIPPING_FREE_FROM_MINOR: Final = 5_000
+# 8 %, once an order, of the goods and not of their delivery.
+TAX_RATE_BASIS_POINTS: Final = 800
+_WHOLE_BASIS_POINTS: Final = 10_000
+# Longer than the law's two weeks (Directive 2011/83/EU, article 9), as shops of this kind give.
+RETURN_WITHIN: Final = timedelta(days=30)
 
 
 class OrderStatus(StrEnum):
@@ -43,12 +53,61 @@ class PriceChanged(Conflict):
     title = "The price has changed"
 
 
-class CardNumberRefused(Invalid):
-    title = "Card numbers are not accepted here"
-
-
 class CatalogUnavailable(Unavailable):
     title = "Prices cannot be checked at the moment"
+
+
+class ReturnNotFound(NotFound):
+    title = "There is no such return"
+
+
+class NotReturnable(Conflict):
+    title = "Nothing of the order can be returned"
+
+
+class ReturnTooLarge(Invalid):
+    title = "More is returned than was bought"
+
+
+class ReturnStatus(StrEnum):
+    REQUESTED = "requested"  # the customer wants to
+    RECEIVED = "received"  # staff have the goods
+    REFUNDED = "refunded"  # the money went back
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What an order costs, in minor units of its currency."""
+
+    subtotal_minor: int
+    shipping_minor: int
+    tax_minor: int
+
+    @property
+    def total_minor(self) -> int:
+        return self.subtotal_minor + self.shipping_minor + self.tax_minor
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Goods of one order on their way back. quantities: by SKU, of what the order bought.
+
+    restocked: whether the inventory has them on the shelf again.
+    """
+
+    id: str
+    order_id: str
+    status: ReturnStatus
+    reason: str
+    amount_minor: int
+    quantities: Mapping[str, int]
+    requested_at: datetime
+    restocked: bool = False
+    nudges: int = 0
+
+    @property
+    def settled(self) -> bool:
+        return self.status is ReturnStatus.REFUNDED and self.restocked
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +131,15 @@ class Order:
     """An order without its lines, which never change and are seldom needed.
 
     stock_settled, payment_settled: that neighbour has nothing more to do for it.
+    action_url: where the customer's bank wants to hear from them, while it does.
+    client_token: the Idempotency-Key that placed it; places no second one, ever.
     """
 
     id: str
     customer_id: str
     email: str
     currency: str
-    total_minor: int
+    totals: Totals
     payment_method: str
     status: OrderStatus
     placed_at: datetime
@@ -90,10 +151,27 @@ class Order:
     version: int = 1
     nudges: int = 0
     traceparent: str | None = None
+    refunded_minor: int = 0
+    action_url: str | None = None
+    client_token: str | None = None
+
+    @property
+    def total_minor(self) -> int:
+        return self.totals.total_minor
 
     @property
     def settled(self) -> bool:
         return self.stock_settled and self.payment_settled
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which orders a list shows; None stands for all. placed_before: not itself."""
+
+    customer_id: str | None = None
+    status: OrderStatus | None = None
+    placed_after: datetime | None = None
+    placed_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,50 +210,69 @@ def priced(quantities: Mapping[str, int], prices: Mapping[str, Price]) -> tuple[
     )
 
 
-def total(lines: Iterable[OrderLine]) -> int:
-    """In minor units of the order's currency."""
-    return sum(line.quantity * line.unit_price_minor for line in lines)
+def total(lines: Iterable[OrderLine]) -> Totals:
+    """The goods, flat shipping that is free from a sum on, and tax on the goods, half up."""
+    subtotal = sum(line.quantity * line.unit_price_minor for line in lines)
+    shipping = 0 if subtotal >= SHIPPING_FREE_FROM_MINOR else SHIPPING_FLAT_MINOR
+    return Totals(subtotal, shipping, _tax(subtotal))
+
+
+def _tax(goods_minor: int) -> int:
+    """Half a minor unit counts as a whole one."""
+    return (goods_minor * TAX_RATE_BASIS_POINTS + _WHOLE_BASIS_POINTS // 2) // _WHOLE_BASIS_POINTS
 
 
 def check_total(lines: Iterable[OrderLine], expected_minor: int | None) -> None:
     """The shopper pays what they saw, or is asked again. Raises PriceChanged."""
-    actual = total(lines)
+    actual = total(lines).total_minor
     if expected_minor is not None and expected_minor != actual:
         raise PriceChanged(
             "the order costs another sum now", expected_minor=expected_minor, actual_minor=actual
         )
 
 
-# ISO/IEC 7812: 8 to 19 digits; every scheme that shoppers use has 13 or more.
-CARD_DIGITS = range(13, 20)
-# As people write them: in groups of three to six, e.g. 4-4-4-4 or 4-6-5.
-CARD_GROUP_DIGITS = range(3, 7)
-_DIGITS = re.compile(r"\d+(?:[ -]\d+)*")
+def check_returnable(order: Order, now: datetime) -> None:
+    """Raises NotReturnable: not paid for, or bought too long ago."""
+    if order.status is not OrderStatus.CONFIRMED or not order.payment_settled:
+        raise NotReturnable("it is not paid for", order_id=order.id)
+    if now - order.placed_at > RETURN_WITHIN:
+        raise NotReturnable(f"it is older than {RETURN_WITHIN.days} days", order_id=order.id)
 
 
-def holds_card_number(text: str) -> bool:
-    """Whether 13 to 19 digits in *text*, plain or in groups, pass Luhn as card numbers do."""
-    return any(
-        len(digits) in CARD_DIGITS and _luhn(digits)
-        for written in _DIGITS.findall(text)
-        for digits in _readings(re.split("[ -]", written))
+def check_quantities(
+    lines: Sequence[OrderLine], earlier: Iterable[Return], wanted: Mapping[str, int]
+) -> None:
+    """Raises ReturnTooLarge, naming each SKU with what may still come back of it."""
+    left = _left(lines, earlier)
+    excess = [
+        {"sku": sku, "requested": quantity, "returnable": left.get(sku, 0)}
+        for sku, quantity in sorted(wanted.items())
+        if quantity > left.get(sku, 0)
+    ]
+    if excess:
+        raise ReturnTooLarge(f"{len(excess)} of {len(wanted)} products", excess=excess)
+
+
+def _left(lines: Sequence[OrderLine], earlier: Iterable[Return]) -> dict[str, int]:
+    left = {line.sku: line.quantity for line in lines}
+    for one in earlier:
+        for sku, quantity in one.quantities.items():
+            left[sku] -= quantity
+    return left
+
+
+def refund_of(
+    order: Order, lines: Sequence[OrderLine], earlier: Sequence[Return], wanted: Mapping[str, int]
+) -> int:
+    """The goods and their tax, not the delivery, in minor units.
+
+    Tax is the tax on all that has come back so far, less what was paid back of it before: so
+    everything in ten parts gives back exactly the order's tax, and never a cent more.
+    """
+    prices = {line.sku: line.unit_price_minor for line in lines}
+    goods = sum(prices[sku] * quantity for sku, quantity in wanted.items())
+    before = sum(
+        prices[sku] * quantity for one in earlier for sku, quantity in one.quantities.items()
     )
-
-
-def _readings(groups: list[str]) -> Iterator[str]:
-    """What a row of digit groups may stand for: all together, each alone, and neighbours."""
-    yield "".join(groups)
-    yield from groups
-    for start in range(len(groups)):
-        digits = ""
-        for group in groups[start:]:
-            digits += group
-            if len(group) not in CARD_GROUP_DIGITS or len(digits) >= CARD_DIGITS.stop:
-                break
-            yield digits
-
-
-def _luhn(digits: str) -> bool:
-    """ISO/IEC 7812-1 annex B."""
-    values = [int(digit) for digit in reversed(digits)]
-    return (sum(values[::2]) + sum(2 * v - 9 * (v > 4) for v in values[1::2])) % 10 == 0
+    subtotal, tax = order.totals.subtotal_minor, order.totals.tax_minor
+    return goods + tax * (before + goods) // subtotal - tax * before // subtotal

@@ -10,7 +10,14 @@ from enum import StrEnum
 
 from common.errors import IllegalTransition
 
-from order.domain import CancelReason, NotCancellable, Order, OrderStatus
+from order.domain import (
+    CancelReason,
+    NotCancellable,
+    Order,
+    OrderStatus,
+    Return,
+    ReturnStatus,
+)
 
 
 class State(StrEnum):
@@ -57,12 +64,18 @@ _DECLINED = Transition(State.DECLINED, "order.cancelled", payment=True)
 TRANSITIONS: dict[State, dict[str, Transition]] = {
     State.PENDING: {
         "stock.reserved": Transition(State.PENDING, noted=True),
+        "payment.action_required": Transition(State.PENDING, "order.action_required", noted=True),
         "stock.rejected": _OUT_OF_STOCK,
         "payment.authorized": Transition(State.CONFIRMED, "order.confirmed"),
         "payment.declined": _DECLINED,
     },
     State.CANCELLING: {
         "stock.reserved": Transition(State.CANCELLING, noted=True),
+        "stock.reservation_expired": Transition(State.CANCELLING, "order.cancellation_requested"),
+        # The answer to the question that is out makes it pointless.
+        "payment.action_required": Transition(State.CANCELLING),
+        # What was captured meanwhile is paid back, and told before the void is.
+        "payment.refunded": Transition(State.CANCELLING, "order.refunded", noted=True),
         "stock.rejected": _OUT_OF_STOCK,
         # Payment sent it before it was asked to void; the answer to that decides.
         "payment.authorized": Transition(State.CANCELLING),
@@ -72,8 +85,11 @@ TRANSITIONS: dict[State, dict[str, Transition]] = {
     State.CONFIRMED: {
         "stock.reserved": Transition(State.CONFIRMED),
         "stock.committed": Transition(State.CONFIRMED, stock=True),
+        "stock.reservation_expired": Transition(State.CONFIRMED, "order.confirmed"),
+        "payment.action_required": Transition(State.CONFIRMED),
         "payment.authorized": Transition(State.CONFIRMED),
         "payment.captured": Transition(State.CONFIRMED, payment=True),
+        "payment.refunded": Transition(State.CONFIRMED, "order.refunded", noted=True),
     },
     State.OUT_OF_STOCK: {
         "stock.rejected": Transition(State.OUT_OF_STOCK),
@@ -84,14 +100,20 @@ TRANSITIONS: dict[State, dict[str, Transition]] = {
     State.DECLINED: {
         "stock.reserved": Transition(State.DECLINED),
         "stock.released": Transition(State.DECLINED, stock=True),
+        "stock.reservation_expired": Transition(State.DECLINED, "order.cancelled"),
+        "payment.action_required": Transition(State.DECLINED),
         "payment.declined": Transition(State.DECLINED),
     },
     State.VOIDED: {
         "stock.reserved": Transition(State.VOIDED),
         "stock.rejected": Transition(State.VOIDED),
         "stock.released": Transition(State.VOIDED, stock=True),
+        "stock.reservation_expired": Transition(State.VOIDED, "order.cancelled"),
+        "payment.action_required": Transition(State.VOIDED),
         "payment.authorized": Transition(State.VOIDED),
         "payment.voided": Transition(State.VOIDED),
+        # A success that came after the cancellation was captured: it is paid back.
+        "payment.refunded": Transition(State.VOIDED, "order.refunded", noted=True),
     },
 }
 
@@ -122,6 +144,8 @@ def state_of(order: Order) -> State:
 def after(order: Order, event_type: str) -> Step:
     """What *event_type* does to *order*. Raises IllegalTransition."""
     state = state_of(order)
+    if state is State.PENDING and event_type == "stock.reservation_expired":
+        return ask_to_cancel(order, CancelReason.DEADLINE_EXCEEDED)
     transition = TRANSITIONS[state].get(event_type)
     if transition is None:
         raise IllegalTransition(f"order {order.id} is {state} and got {event_type}")
@@ -131,6 +155,8 @@ def after(order: Order, event_type: str) -> Step:
         cancel_reason=_reason(order, transition.to),
         stock_settled=order.stock_settled or transition.stock,
         payment_settled=order.payment_settled or transition.payment,
+        # The bank has been heard, one way or the other, once the order is decided.
+        action_url=order.action_url if transition.to is state else None,
     )
     return Step(changed, transition.publishes, transition.noted)
 
@@ -160,6 +186,13 @@ def ask_to_cancel(order: Order, reason: CancelReason) -> Step:
             raise NotCancellable(f"order {order.id} is confirmed", order_id=order.id)
         case _:
             return Step(order)
+
+
+def take_in(one: Return) -> Return:
+    """Staff have the goods of a return: the money may go back. Again is the same as once."""
+    if one.status is ReturnStatus.REQUESTED:
+        return replace(one, status=ReturnStatus.RECEIVED)
+    return one
 
 
 def nudge(order: Order, *, past_deadline: bool) -> Step:

@@ -9,25 +9,29 @@ from common.consumer import Handler
 from common.db import Database
 from common.events import Event
 from common.worker import Loop
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from order import use_cases
 from order.settings import Settings
+from order.use_cases import orders, returns
 
 # Orders nudged in one transaction; their rows stay locked for it.
 NUDGE_BATCH_SIZE = 50
 
+# Those that say nothing beyond their type and whose order it is.
 ANSWERS = (
     "stock.reserved",
     "stock.rejected",
     "stock.released",
     "stock.committed",
+    "stock.reservation_expired",
     "payment.authorized",
     "payment.declined",
     "payment.captured",
     "payment.voided",
 )
+# As long as browsers are known to take.
+URL_CHARS_MAX = 2_000
 
 
 class Answer(BaseModel):
@@ -38,21 +42,60 @@ class Answer(BaseModel):
     order_id: UUID
 
 
+class ActionRequired(Answer):
+    action_url: str = Field(pattern="^https?://", max_length=URL_CHARS_MAX)
+
+
+class Refunded(Answer):
+    refund_id: str = Field(min_length=1, max_length=128)
+    return_id: UUID | None = None
+    amount_minor: int = Field(gt=0, strict=True)
+
+
+class Restocked(Answer):
+    return_id: UUID
+
+
+# Each of the handlers raises ValidationError or IllegalTransition: no redelivery mends either.
+
+
 def on_answer(tx: Connection, event: Event) -> None:
-    """Raises ValidationError, IllegalTransition: no redelivery mends either."""
     answer = Answer.model_validate(event.data)
-    use_cases.advance(tx, str(answer.order_id), event.type, datetime.now(UTC))
+    orders.advance(tx, str(answer.order_id), event.type, datetime.now(UTC))
 
 
-HANDLERS: Mapping[str, Handler] = dict.fromkeys(ANSWERS, on_answer)
+def on_action_required(tx: Connection, event: Event) -> None:
+    asked = ActionRequired.model_validate(event.data)
+    orders.ask_customer(tx, str(asked.order_id), asked.action_url, datetime.now(UTC))
+
+
+def on_refunded(tx: Connection, event: Event) -> None:
+    refund = Refunded.model_validate(event.data).model_dump(mode="json")
+    returns.on_refunded(tx, refund["order_id"], refund, datetime.now(UTC))
+
+
+def on_restocked(tx: Connection, event: Event) -> None:
+    told = Restocked.model_validate(event.data)
+    returns.on_restocked(tx, str(told.order_id), str(told.return_id), datetime.now(UTC))
+
+
+HANDLERS: Mapping[str, Handler] = {
+    **dict.fromkeys(ANSWERS, on_answer),
+    "payment.action_required": on_action_required,
+    "payment.refunded": on_refunded,
+    "stock.returned": on_restocked,
+}
 
 
 def nudge(db: Database, time_scale: float, now: datetime | None = None) -> int:
-    """One round of the watchdog; how many orders it asked about. now: for tests, another time."""
+    """One round of the watchdog; how many orders and returns it asked about.
+
+    now: for tests, another time.
+    """
     with db.transaction() as tx:
-        return use_cases.nudge_waiting_orders(
-            tx, now or datetime.now(UTC), NUDGE_BATCH_SIZE, time_scale=time_scale
-        )
+        at = now or datetime.now(UTC)
+        waiting = orders.nudge_waiting_orders(tx, at, NUDGE_BATCH_SIZE, time_scale=time_scale)
+        return waiting + returns.nudge_returns(tx, at, NUDGE_BATCH_SIZE, time_scale=time_scale)
 
 
 def main() -> None:

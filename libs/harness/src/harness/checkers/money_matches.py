@@ -1,4 +1,4 @@
-"""Each confirmed order was captured once and in full, no other was, and the ledger agrees."""
+"""Each confirmed order was paid in full, no other was, refunds are as told, the ledger agrees."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -18,20 +18,24 @@ def check(books: Books) -> Iterator[Violation]:
 def _one_order(books: Books, order_id: str) -> Iterator[Violation]:
     order, trace_id = books.orders[order_id], books.trace_id_of(order_id)
     payments = books.provider_payments.get(order_id, ())
-    captured = [p["captured_minor"] for p in payments if p["captured_minor"]]
-    wanted = [order["total_minor"]] if order["status"] == "confirmed" else []
-    if captured != wanted:
+    # A cancelled order's money may have been taken, late, if all of it was given back.
+    kept = [net for p in payments if (net := p["captured_minor"] - p["refunded_minor"])]
+    wanted = order["total_minor"] - order["refunded_minor"]
+    expected = [wanted] if order["status"] == "confirmed" and wanted else []
+    if kept != expected:
         yield Violation(
-            f"{order['status']} order of {order['total_minor']}: the provider captured {captured}",
+            f"{order['status']} order of {order['total_minor']}, of which"
+            f" {order['refunded_minor']} refunded: the provider keeps {kept}",
             order_id,
             trace_id,
         )
     if len(payments) > 1:
         yield Violation(f"{len(payments)} payments at the provider", order_id, trace_id)
-    held = [p for p in payments if p["status"] == "authorized"]
+    held = [p for p in payments if p["status"] in {"authorized", "requires_action"}]
     if held:
         yield Violation(
-            f"{order['status']} order still holds {held[0]['amount_minor']} on the card",
+            f"{order['status']} order still holds {held[0]['amount_minor']} on the card"
+            f" ({held[0]['status']})",
             order_id,
             trace_id,
         )
@@ -50,7 +54,10 @@ def _ledger(books: Books) -> Iterator[Violation]:
         if sum_:
             yield Violation(f"the ledger's {currency} entries come to {sum_}, not to nothing")
     for order_id in books.provider_payments.keys() | received.keys():
-        at_provider = sum(p["captured_minor"] for p in books.provider_payments.get(order_id, ()))
+        at_provider = sum(
+            p["captured_minor"] - p["refunded_minor"]
+            for p in books.provider_payments.get(order_id, ())
+        )
         if at_provider != received[order_id]:
             yield Violation(
                 f"the ledger says {received[order_id]}, the provider {at_provider}",

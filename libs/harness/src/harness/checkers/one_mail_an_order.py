@@ -1,4 +1,4 @@
-"""Every order's customer got exactly one mail, and the one that fits."""
+"""Every order's customer was told how it ended once, and of what else happened at most once."""
 
 from collections.abc import Iterator
 
@@ -6,12 +6,14 @@ from harness.books import Books
 from harness.checkers.violation import Violation
 
 KIND = {"confirmed": "order_confirmation", "cancelled": "order_cancellation"}
+# Said in between, if at all: once for each time it happened.
+BETWEEN = {"action_required", "refund"}
 
 
 def check(books: Books) -> Iterator[Violation]:
     for order_id, order in books.orders.items():
         mails = books.mails.get(order_id, ())
-        kinds = [mail["kind"] for mail in mails]
+        kinds = [mail["kind"] for mail in mails if mail["kind"] not in BETWEEN]
         wanted = [KIND[order["status"]]] if order["status"] in KIND else []
         trace_id = books.trace_id_of(order_id)
         if kinds != wanted:

@@ -8,6 +8,7 @@ from harness.endpoints import Endpoints
 from harness.launch import Launch
 from harness.providers import embedded_specs as specs
 from harness.providers import ports, postgres
+from harness.providers.embedded_setting import Setting, secret_names
 from harness.supervision import Supervisor
 
 
@@ -31,7 +32,7 @@ async def bring_up(supervisor: Supervisor, launch: Launch) -> Endpoints:
     return endpoints
 
 
-def _setting(supervisor: Supervisor, launch: Launch) -> specs.Setting:
+def _setting(supervisor: Supervisor, launch: Launch) -> Setting:
     home, repo_root = supervisor.home, Path(launch.repo_root)
     shop = outline.read(repo_root, home)
     usual = shop.ports
@@ -44,13 +45,11 @@ def _setting(supervisor: Supervisor, launch: Launch) -> specs.Setting:
         (home.path / folder).mkdir(mode=0o700, exist_ok=True)
     services = launch.options["services"] or list(shop.services)
     # Roles exist for every service, whichever of them run this time.
-    secrets = home.secrets(specs.secret_names(list(shop.services)))
-    return specs.Setting(
-        home, repo_root, shop, services, chosen, secrets, launch.options["environment"]
-    )
+    secrets = home.secrets(secret_names(list(shop.services)))
+    return Setting(home, repo_root, shop, services, chosen, secrets, launch.options["environment"])
 
 
-async def _database(supervisor: Supervisor, setting: specs.Setting) -> None:
+async def _database(supervisor: Supervisor, setting: Setting) -> None:
     await supervisor.ready("postgres")
     await supervisor.job(specs.database_job(setting))
     migrations = specs.migrations_job(setting)
@@ -58,6 +57,6 @@ async def _database(supervisor: Supervisor, setting: specs.Setting) -> None:
         await supervisor.job(migrations)
 
 
-async def _messaging(supervisor: Supervisor, setting: specs.Setting) -> None:
+async def _messaging(supervisor: Supervisor, setting: Setting) -> None:
     await supervisor.ready("emulator")
     await supervisor.job(specs.messaging_job(setting))

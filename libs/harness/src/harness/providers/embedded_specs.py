@@ -4,72 +4,25 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import probes
 from harness.endpoints import Endpoints
-from harness.home import Home
-from harness.outline import TOPOLOGY, Outline
+from harness.outline import TOPOLOGY
 from harness.process_spec import Kind, ProcessSpec
 from harness.providers import emulator, postgres, preparation, role_names, valkey
+from harness.providers.embedded_setting import Setting
 from harness.providers.ports import HOST
+from harness.providers.service_environment import service_environment
 
 # A process is stopped before those of lower layers.
 # The zygote is in layer 1.
 INFRASTRUCTURE, SIMULATORS, SERVICES = 0, 2, 3
-# Long enough that an idle queue costs one request in two seconds, short enough to stop soon.
-RECEIVE_WAIT_S = 2
-# Traces are looked at right after the fact; the usual 5 s would be most of a test.
-SPAN_DELAY_MS = 200
-# Figures are looked at by people: fourteen exporters every ten seconds cost next to nothing.
-METRICS_EVERY_MS = 10_000
 # What a killed emulator may lose at most. A save stops it for about 10 ms per 1,000 messages.
 EMULATOR_SAVE_EVERY_S = 1
 # Where the payment service hears what became of a payment.
 WEBHOOK_PATH = "/webhooks/payment-provider"
 PREPARE = (sys.executable, "-m", "harness.providers.preparation")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Everything that is known before the first process starts.
-
-    ports: by the topology's names. secrets: by role, and `jwt`, `payment-provider`,
-        `payment-webhook`. environment: what this stack sets otherwise for every service.
-    """
-
-    home: Home
-    repo_root: Path
-    outline: Outline
-    services: Sequence[str]
-    ports: Mapping[str, int]
-    secrets: Mapping[str, str]
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-    def url(self, name: str) -> str:
-        return f"http://{HOST}:{self.ports[name]}"
-
-    def dsn(self, role: str) -> str:
-        return postgres.dsn(self.ports["postgres"], self.secrets[role], role=role)
-
-    def sqlalchemy_url(self, role: str) -> str:
-        return self.dsn(role).replace("postgresql://", "postgresql+psycopg2://", 1)
-
-    @property
-    def messaging_file(self) -> Path:
-        return self.home.path / "messaging.json"
-
-
-def secret_names(services: Sequence[str]) -> list[str]:
-    return [
-        "jwt",
-        "payment-provider",
-        "payment-webhook",
-        postgres.SUPERUSER,
-        *role_names.every_role(services),
-    ]
 
 
 def database(setting: Setting, server: postgres.Installation) -> ProcessSpec:
@@ -215,7 +168,7 @@ def _web_process(setting: Setting, endpoints: Endpoints, name: str) -> ProcessSp
         name=f"{name}-web",
         kind=Kind.GUNICORN,
         argv=["-c", "python:common.gunicorn_config", f"{name}.app:create_app()"],
-        env=_service_environment(setting, endpoints, name)
+        env=service_environment(setting, endpoints, name)
         | {"SERVICE_ROLE": "web", "HOST": HOST, "PORT": str(port)},
         port=port,
         probe=probes.http(port, "/readyz"),
@@ -228,40 +181,9 @@ def _worker_process(setting: Setting, endpoints: Endpoints, name: str) -> Proces
         name=f"{name}-worker",
         kind=Kind.MODULE,
         argv=[f"{name}.worker"],
-        env=_service_environment(setting, endpoints, name) | {"SERVICE_ROLE": "worker"},
+        env=service_environment(setting, endpoints, name) | {"SERVICE_ROLE": "worker"},
         layer=SERVICES,
     )
-
-
-def _service_environment(setting: Setting, endpoints: Endpoints, name: str) -> dict[str, str]:
-    service = setting.outline.services[name]
-    environment = {
-        "SERVICE_NAME": name,
-        "DATABASE_URL": setting.sqlalchemy_url(role_names.service_role(name)),
-        "REDIS_URL": endpoints.redis_url,
-        "AWS_ENDPOINT_URL": endpoints.aws_endpoint_url,
-        "RECEIVE_WAIT_S": str(RECEIVE_WAIT_S),
-        "JWT_SECRET": endpoints.jwt_secret,
-        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoints.otlp_url,
-        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{endpoints.otlp_url}/v1/metrics",
-        "OTEL_METRIC_EXPORT_INTERVAL": str(METRICS_EVERY_MS),
-        "OTEL_BSP_SCHEDULE_DELAY": str(SPAN_DELAY_MS),
-        "PAYMENT_PROVIDER_URL": endpoints.payment_provider_url,
-        "PAYMENT_PROVIDER_API_KEY": endpoints.payment_provider_api_key,
-        "PAYMENT_WEBHOOK_SECRETS": setting.secrets["payment-webhook"],
-        "SMTP_HOST": endpoints.smtp_host,
-        "SMTP_PORT": str(endpoints.smtp_port),
-        # Nobody balances load here, so nobody needs to be told before we stop.
-        "DRAIN_S": "0",
-    }
-    for other in setting.outline.services:
-        environment[f"{other.upper()}_URL"] = setting.url(other)
-    if service.topic:
-        environment["TOPIC_ARN"] = endpoints.topic_arns[service.topic]
-    if service.queue:
-        environment["QUEUE_URL"] = endpoints.queue_urls[service.queue]
-        environment["DEAD_LETTER_QUEUE_URL"] = endpoints.dead_letter_queue_urls[service.queue]
-    return environment | dict(setting.environment)
 
 
 def endpoints(setting: Setting) -> Endpoints:

@@ -41,7 +41,7 @@ SETTINGS = settings(
 # Somebody who owns nothing.
 SUBJECT = "0190b1c5-0000-7000-8000-000000000001"
 # Rules that JSON Schema has no word for, as our validators say them.
-UNSAYABLE = ("only once", "at most")
+UNSAYABLE = ("only once", "at most", "not a valid email address")
 MALFORMED = "/problems/malformed"
 
 

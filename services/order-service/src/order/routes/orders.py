@@ -1,111 +1,147 @@
-"""HTTP in, HTTP out. Parses, opens the transaction, calls one use case, renders."""
+"""Orders over HTTP: parse, open the transaction, call one use case, render."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import orjson
-from common import auth, idempotency
+from common import auth, idempotency, paging
 from common.auth import Role
+from common.bodies import answer, read
 from common.db import Database
 from common.idempotency import Answer
+from common.paging import MalformedCursor
 from flask import Blueprint, Response, request
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
-from order import domain, use_cases
+from order import domain
 from order.clients import Catalog
-from order.domain import CardNumberRefused, Order, OrderView
+from order.domain import OrderLine, Wanted
+from order.routes import bodies
+from order.routes.bodies import LineIn, PlaceOrderIn
 from order.settings import Settings
-from order.use_cases import Placement
+from order.use_cases import orders as use_cases
+from order.use_cases.orders import Placement
 
-# Real baskets have up to 161 lines.
-LINES_MAX = 200
-QUANTITY_MAX = 100
-# 200 lines of the longest SKUs, generously indented.
-BODY_BYTES_MAX = 64 * 1024
-PAGE_SIZE, PAGE_SIZE_MAX = 20, 100
-
-
-class LineIn(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    sku: Annotated[str, StringConstraints(pattern=domain.SKU_PATTERN)]
-    quantity: Annotated[int, Field(ge=1, le=QUANTITY_MAX)]
-
-
-class PlaceOrderIn(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    email: EmailStr
-    payment_method: Annotated[str, StringConstraints(pattern="^pm_[A-Za-z0-9_]{1,64}$")]
-    lines: Annotated[list[LineIn], Field(min_length=1, max_length=LINES_MAX)]
-    expected_total_minor: Annotated[int, Field(ge=0)] | None = None
-
-
-class PageIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    cursor: UUID | None = None
-    limit: Annotated[int, Field(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE
+# The index that lets a customer's key place one order for ever (migration 0002).
+KEY_TAKEN = "one_order_a_key"
+SHOPPERS = (Role.GUEST, Role.CUSTOMER)
+EVERYBODY = (*SHOPPERS, Role.STAFF, Role.SERVICE)
 
 
 def orders(db: Database, settings: Settings, catalog: Catalog) -> Blueprint:
     bp = Blueprint("orders", __name__)
 
     @bp.post("/orders")
-    @auth.requires(Role.GUEST, Role.CUSTOMER)
+    @auth.requires(*SHOPPERS)
     def place_order() -> Response:
-        request.max_content_length = BODY_BYTES_MAX
         customer_id = auth.caller().id
         key = idempotency.read_key(request.headers.get("Idempotency-Key"))
-        body = _parse(request.get_data())
+        body = bodies.read_order_in()
         print_ = idempotency.fingerprint("POST /orders", body.model_dump(mode="json"))
-        with _reading(db) as connection:
+        with reading(db) as connection:
             known = idempotency.find(connection, customer_id, key, print_)
         if known:
-            return _render(known)
-        placement = _price(body, customer_id, catalog, settings.saga_time_scale)
-        with db.transaction() as tx:
-            answer = idempotency.claim(tx, customer_id, key, print_)
-            if answer is None:
-                view = use_cases.place_order(tx, placement, datetime.now(UTC))
-                shown = orjson.dumps(order_json(view)).decode()
-                answer = Answer(202, f"/orders/{view.order.id}", shown)
-                idempotency.store(tx, customer_id, key, answer)
-        return _render(answer)
+            return render(known)
+        placement = _price(body, customer_id, key, catalog, settings.saga_time_scale)
+        return render(_place(db, placement, key, print_))
+
+    @bp.post("/order-quotes")
+    @auth.requires(*SHOPPERS)
+    def quote_order() -> Response:
+        request.max_content_length = bodies.BODY_BYTES_MAX
+        currency, lines = _quoted(read(bodies.QuoteIn).lines, catalog)
+        shown = [
+            {
+                "sku": line.sku,
+                "name": line.name,
+                "quantity": line.quantity,
+                "unit_price_minor": line.unit_price_minor,
+            }
+            for line in lines
+        ]
+        totals = bodies.totals_json(domain.total(lines))
+        return answer({"currency": currency, **totals, "lines": shown})
 
     @bp.get("/orders")
-    @auth.requires(Role.GUEST, Role.CUSTOMER)
+    @auth.requires(*EVERYBODY)
     def list_orders() -> Response:
-        page = PageIn.model_validate(request.args.to_dict())
-        before = str(page.cursor) if page.cursor else None
-        with _reading(db) as connection:
-            found, cursor = use_cases.list_orders(connection, auth.caller().id, before, page.limit)
-        return _json({"items": [_summary(order) for order in found], "next_cursor": cursor})
+        asked = bodies.FilterIn.model_validate(request.args.to_dict())
+        caller, limit = auth.caller(), paging.read_limit(asked.limit)
+        before = str(paging.decode(asked.cursor, str)[0]) if asked.cursor is not None else None
+        if before and not _is_uuid(before):
+            raise MalformedCursor("it is of another list")
+        sees_all = caller.role in {Role.STAFF, Role.SERVICE}
+        wanted = Wanted(
+            customer_id=asked.customer_id if sees_all else caller.id,
+            status=asked.status,
+            placed_after=asked.placed_after,
+            placed_before=asked.placed_before,
+        )
+        with reading(db) as connection:
+            found, last = use_cases.list_orders(connection, wanted, before, limit)
+        cursor = paging.encode(last) if last else None
+        return answer({"items": list(map(bodies.summary, found)), "next_cursor": cursor})
 
     @bp.get("/orders/<uuid:order_id>")
+    @auth.requires(*EVERYBODY)
     def read_order(order_id: UUID) -> Response:
-        caller = auth.caller()
-        owner = None if caller.role in {Role.STAFF, Role.SERVICE} else caller.id
-        with _reading(db) as connection:
-            view = use_cases.read_order(connection, str(order_id), owner)
-        return _json(order_json(view))
+        with reading(db) as connection:
+            view = use_cases.read_order(connection, str(order_id), owner())
+        return answer(bodies.order_json(view))
 
     @bp.post("/orders/<uuid:order_id>/cancellation")
-    @auth.requires(Role.GUEST, Role.CUSTOMER)
+    @auth.requires(*SHOPPERS)
     def cancel_order(order_id: UUID) -> Response:
         with db.transaction() as tx:
             view = use_cases.cancel_order(tx, str(order_id), auth.caller().id, datetime.now(UTC))
-        return _json(order_json(view), 202)
+        return answer(bodies.order_json(view), 202)
 
     return bp
 
 
+def _place(db: Database, placement: Placement, key: str, print_: str) -> Answer:
+    """The stored answer; or, if its key is forgotten, the order that the key placed, as it is."""
+    try:
+        return _claim_and_place(db, placement, key, print_)
+    except IntegrityError as error:
+        if KEY_TAKEN not in str(error.orig):
+            raise
+    with reading(db) as connection:
+        view = use_cases.placed_before(connection, placement.customer_id, key)
+    return Answer(202, f"/orders/{view.order.id}", orjson.dumps(bodies.order_json(view)).decode())
+
+
+def _claim_and_place(db: Database, placement: Placement, key: str, print_: str) -> Answer:
+    with db.transaction() as tx:
+        stored = idempotency.claim(tx, placement.customer_id, key, print_)
+        if stored is None:
+            view = use_cases.place_order(tx, placement, datetime.now(UTC))
+            shown = orjson.dumps(bodies.order_json(view)).decode()
+            stored = Answer(202, f"/orders/{view.order.id}", shown)
+            idempotency.store(tx, placement.customer_id, key, stored)
+    return stored
+
+
+def owner() -> str | None:
+    """Whose orders the caller may see; None for everybody's."""
+    caller = auth.caller()
+    return None if caller.role in {Role.STAFF, Role.SERVICE} else caller.id
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
 @contextmanager
-def _reading(db: Database) -> Iterator[Connection]:
+def reading(db: Database) -> Iterator[Connection]:
     """For exactly one statement, which needs no transaction: one round trip instead of three.
 
     The driver's own switch: SQLAlchemy's isolation level "AUTOCOMMIT" costs a SET to undo.
@@ -120,75 +156,25 @@ def _reading(db: Database) -> Iterator[Connection]:
                 driver.autocommit = False
 
 
-def _parse(data: bytes) -> PlaceOrderIn:
-    """Raises CardNumberRefused before anything of the body could reach a log or a table."""
-    if any(domain.holds_card_number(text) for text in _texts(data)):
-        raise CardNumberRefused("send the payment provider's token instead")
-    return PlaceOrderIn.model_validate_json(data)
-
-
-def _texts(data: bytes) -> Iterator[str]:
-    """The body as it came, and without its JSON escapes, which could hide digits."""
-    yield data.decode(errors="replace")
-    try:
-        yield orjson.dumps(orjson.loads(data)).decode()
-    except orjson.JSONDecodeError:
-        return  # What is no JSON is refused as malformed, and was looked at as it came.
-
-
-def _price(body: PlaceOrderIn, customer_id: str, catalog: Catalog, time_scale: float) -> Placement:
-    """The one remote call, before any transaction. Raises CatalogUnavailable, UnknownSku, …"""
-    quantities = domain.merged((line.sku, line.quantity) for line in body.lines)
-    currency, prices = catalog.quote(list(quantities))
-    lines = domain.priced(quantities, prices)
+def _price(
+    body: PlaceOrderIn, customer_id: str, key: str, catalog: Catalog, time_scale: float
+) -> Placement:
+    """Raises CatalogUnavailable, UnknownSku, PriceChanged."""
+    currency, lines = _quoted(body.lines, catalog)
     domain.check_total(lines, body.expected_total_minor)
-    return Placement(customer_id, body.email, currency, body.payment_method, lines, time_scale)
+    return Placement(customer_id, body.email, currency, body.payment_method, lines, key, time_scale)
 
 
-def order_json(view: OrderView) -> dict[str, Any]:
-    return _summary(view.order) | {
-        "lines": [
-            {
-                "sku": line.sku,
-                "name": line.name,
-                "quantity": line.quantity,
-                "unit_price_minor": line.unit_price_minor,
-            }
-            for line in view.lines
-        ],
-        "history": [
-            {
-                "version": entry.version,
-                "status": entry.status,
-                "event": entry.event,
-                "at": entry.at,
-            }
-            for entry in view.history
-        ],
-    }
+def _quoted(lines: Sequence[LineIn], catalog: Catalog) -> tuple[str, tuple[OrderLine, ...]]:
+    """The one remote call, before any transaction. Raises CatalogUnavailable, UnknownSku."""
+    quantities = domain.merged((line.sku, line.quantity) for line in lines)
+    currency, prices = catalog.quote(list(quantities))
+    return currency, domain.priced(quantities, prices)
 
 
-def _summary(order: Order) -> dict[str, Any]:
-    return {
-        "id": order.id,
-        "status": order.status,
-        "cancel_reason": order.cancel_reason,
-        "currency": order.currency,
-        "total_minor": order.total_minor,
-        "placed_at": order.placed_at,
-        "updated_at": order.updated_at,
-        "version": order.version,
-        "settled": order.settled,
-    }
-
-
-def _json(body: dict[str, Any], status: int = 200) -> Response:
-    return Response(orjson.dumps(body), status, content_type="application/json")
-
-
-def _render(answer: Answer) -> Response:
-    response = Response(answer.body, answer.status, content_type="application/json")
-    if answer.location:
-        response.headers["Location"] = answer.location
+def render(stored: Answer) -> Response:
+    response = Response(stored.body, stored.status, content_type="application/json")
+    if stored.location:
+        response.headers["Location"] = stored.location
         response.autocorrect_location_header = False
     return response

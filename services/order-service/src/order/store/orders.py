@@ -1,4 +1,4 @@
-"""Orders in PostgreSQL. Knows SQL and `domain`; decides nothing."""
+"""Orders, their lines and their history. Knows SQL and `domain`; decides nothing."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,18 +7,13 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    Boolean,
     Column,
     ColumnElement,
     Connection,
-    DateTime,
     Insert,
     Integer,
-    MetaData,
     Row,
     ScalarSelect,
-    SmallInteger,
-    Table,
     Text,
     bindparam,
     cast,
@@ -38,51 +33,10 @@ from order.domain import (
     OrderLine,
     OrderStatus,
     OrderView,
+    Totals,
+    Wanted,
 )
-
-metadata = MetaData()
-
-orders = Table(
-    "orders",
-    metadata,
-    Column("id", UUID(as_uuid=False), primary_key=True),
-    Column("customer_id", Text, nullable=False),
-    Column("email", Text, nullable=False),
-    Column("currency", Text, nullable=False),
-    Column("total_minor", BigInteger, nullable=False),
-    Column("payment_method", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("cancel_reason", Text),
-    Column("cancellation_requested", Text),
-    Column("stock_settled", Boolean, nullable=False),
-    Column("payment_settled", Boolean, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("placed_at", DateTime(timezone=True), nullable=False),
-    Column("updated_at", DateTime(timezone=True), nullable=False),
-    Column("deadline_at", DateTime(timezone=True), nullable=False),
-    Column("next_nudge_at", DateTime(timezone=True)),
-    Column("nudges", Integer, nullable=False),
-    Column("traceparent", Text),
-)
-order_lines = Table(
-    "order_lines",
-    metadata,
-    Column("order_id", UUID(as_uuid=False), primary_key=True),
-    Column("position", SmallInteger, primary_key=True),
-    Column("sku", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("quantity", Integer, nullable=False),
-    Column("unit_price_minor", BigInteger, nullable=False),
-)
-order_history = Table(
-    "order_history",
-    metadata,
-    Column("order_id", UUID(as_uuid=False), primary_key=True),
-    Column("version", Integer, primary_key=True),
-    Column("status", Text, nullable=False),
-    Column("event", Text, nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-)
+from order.store.tables import order_history, order_lines, orders
 
 
 def add(
@@ -99,8 +53,13 @@ def add(
         customer_id=order.customer_id,
         email=order.email,
         currency=order.currency,
+        subtotal_minor=order.totals.subtotal_minor,
+        shipping_minor=order.totals.shipping_minor,
+        tax_minor=order.totals.tax_minor,
         total_minor=order.total_minor,
+        refunded_minor=0,
         payment_method=order.payment_method,
+        client_token=order.client_token,
         status=order.status,
         version=order.version,
         stock_settled=False,
@@ -148,6 +107,8 @@ def save(tx: Connection, order: Order, event: str) -> None:
         "cancellation_requested": order.cancellation_requested,
         "stock_settled": order.stock_settled,
         "payment_settled": order.payment_settled,
+        "refunded_minor": order.refunded_minor,
+        "action_url": order.action_url,
         "version": order.version,
         "updated_at": order.updated_at,
     }
@@ -161,6 +122,11 @@ def get(tx: Connection, order_id: str) -> Order | None:
     """The order, its row locked until the transaction ends."""
     row = tx.execute(select(orders).where(orders.c.id == order_id).with_for_update()).one_or_none()
     return _order(row) if row else None
+
+
+def find(tx: Connection, order_id: str) -> Order:
+    """An order that is known to be there, to look at only."""
+    return _order(tx.execute(select(orders).where(orders.c.id == order_id)).one())
 
 
 def view(tx: Connection, order_id: str) -> OrderView | None:
@@ -191,9 +157,27 @@ def lines_of(tx: Connection, order_id: str) -> tuple[OrderLine, ...]:
     return tuple(OrderLine(*row) for row in tx.execute(statement))
 
 
-def page(tx: Connection, customer_id: str, before: str | None, limit: int) -> list[Order]:
-    """The customer's orders, newest first (ids sort by time), from the one after *before* on."""
-    statement = select(orders).where(orders.c.customer_id == customer_id)
+def placed_by(tx: Connection, customer_id: str, client_token: str) -> str:
+    """The id of the order that this key of the customer's is known to have placed."""
+    found: str = tx.execute(
+        select(orders.c.id).where(
+            orders.c.customer_id == customer_id, orders.c.client_token == client_token
+        )
+    ).scalar_one()
+    return found
+
+
+def page(tx: Connection, wanted: Wanted, before: str | None, limit: int) -> list[Order]:
+    """Orders, newest first (ids sort by time), from the one after *before* on."""
+    statement = select(orders)
+    if wanted.customer_id:
+        statement = statement.where(orders.c.customer_id == wanted.customer_id)
+    if wanted.status:
+        statement = statement.where(orders.c.status == wanted.status)
+    if wanted.placed_after:
+        statement = statement.where(orders.c.placed_at >= wanted.placed_after)
+    if wanted.placed_before:
+        statement = statement.where(orders.c.placed_at < wanted.placed_before)
     if before:
         statement = statement.where(orders.c.id < before)
     return [_order(row) for row in tx.execute(statement.order_by(orders.c.id.desc()).limit(limit))]
@@ -267,7 +251,10 @@ def _order(row: Row[Any]) -> Order:
         customer_id=row.customer_id,
         email=row.email,
         currency=row.currency,
-        total_minor=row.total_minor,
+        totals=Totals(row.subtotal_minor, row.shipping_minor, row.tax_minor),
+        refunded_minor=row.refunded_minor,
+        action_url=row.action_url,
+        client_token=row.client_token,
         payment_method=row.payment_method,
         status=OrderStatus(row.status),
         placed_at=row.placed_at,

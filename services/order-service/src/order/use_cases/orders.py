@@ -1,4 +1,4 @@
-"""What the order service does: one function per use case, in the caller's transaction.
+"""Placing, reading, cancelling and moving on an order, in the caller's transaction.
 
 None commits; the edge does. The order row's lock decides between confirm and cancel.
 """
@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from common import tracing
+from common import metrics, tracing
 from common.errors import IllegalTransition
 from common.events import Event, publish
 from common.ids import new_id
 from sqlalchemy import Connection
 
-from order import domain, saga, store
+from order import domain, saga
 from order.domain import (
     CancelReason,
     HistoryEntry,
@@ -24,7 +24,9 @@ from order.domain import (
     OrderNotFound,
     OrderStatus,
     OrderView,
+    Wanted,
 )
+from order.store import orders as store
 
 # A shopper waits minutes, not hours; a provider's webhook may take some of them.
 DEADLINE = timedelta(minutes=15)
@@ -33,6 +35,11 @@ NUDGE_AFTER = timedelta(seconds=30)
 NUDGE_AFTER_MAX = timedelta(minutes=5)
 # More would only make the number large: four lead to NUDGE_AFTER_MAX already.
 NUDGE_DOUBLINGS_MAX = 8
+
+FINAL = frozenset({"order.confirmed", "order.cancelled"})
+
+finals = metrics.meter.create_counter("app.orders.final", "{order}", "By status and reason.")
+durations = metrics.meter.create_histogram("app.order.duration", "s", "From placed to final.")
 
 log = structlog.get_logger()
 
@@ -46,6 +53,7 @@ class Placement:
     currency: str
     payment_method: str
     lines: tuple[OrderLine, ...]
+    client_token: str | None = None
     time_scale: float = 1.0
 
 
@@ -56,12 +64,13 @@ def place_order(tx: Connection, placement: Placement, now: datetime) -> OrderVie
         customer_id=placement.customer_id,
         email=placement.email,
         currency=placement.currency,
-        total_minor=domain.total(placement.lines),
+        totals=domain.total(placement.lines),
         payment_method=placement.payment_method,
         status=OrderStatus.PENDING,
         placed_at=now,
         updated_at=now,
         traceparent=tracing.current_traceparent(),
+        client_token=placement.client_token,
     )
     store.add(
         tx,
@@ -83,11 +92,17 @@ def read_order(tx: Connection, order_id: str, customer_id: str | None) -> OrderV
     return view
 
 
+def placed_before(tx: Connection, customer_id: str, client_token: str) -> OrderView:
+    """The order that this key placed, though its stored answer is forgotten (after 72 h)."""
+    order_id = store.placed_by(tx, customer_id, client_token)
+    return read_order(tx, order_id, customer_id)
+
+
 def list_orders(
-    tx: Connection, customer_id: str, before: str | None, limit: int
+    tx: Connection, wanted: Wanted, before: str | None, limit: int
 ) -> tuple[list[Order], str | None]:
-    """A page of the customer's orders, newest first, and where the next one starts, if any."""
-    found = store.page(tx, customer_id, before, limit + 1)
+    """A page of orders, newest first, and where the next one starts, if any."""
+    found = store.page(tx, wanted, before, limit + 1)
     page = found[:limit]
     return page, page[-1].id if len(found) > limit else None
 
@@ -110,10 +125,47 @@ def advance(tx: Connection, order_id: str, event_type: str, now: datetime) -> No
 
     Publishes order.confirmed or order.cancelled when the answer decides.
     """
+    order = known(tx, order_id, event_type)
+    step = saga.after(order, event_type)
+    _apply(tx, order, step, event_type, now)
+    if step.publishes in FINAL:
+        _count(step.order, now)
+
+
+def ask_customer(tx: Connection, order_id: str, action_url: str, now: datetime) -> None:
+    """The customer's bank wants to hear from them. Publishes order.action_required, once.
+
+    Raises IllegalTransition.
+    """
+    order = known(tx, order_id, "payment.action_required")
+    step = saga.after(order, "payment.action_required")
+    if not step.noted or order.action_url == action_url:
+        return  # The order is decided already, or the customer was told.
+    asked = replace(step, order=replace(step.order, action_url=action_url))
+    _apply(tx, order, asked, "payment.action_required", now)
+
+
+def known(tx: Connection, order_id: str, event_type: str) -> Order:
+    """The order, locked. Raises IllegalTransition if nobody ever placed it."""
     order = store.get(tx, order_id)
     if order is None:
         raise IllegalTransition(f"{event_type} for order {order_id}, which does not exist")
-    _apply(tx, order, saga.after(order, event_type), event_type, now)
+    return order
+
+
+def note_refund(tx: Connection, before: Order, amount_minor: int, now: datetime) -> Order:
+    """Money went back for *before*. Raises IllegalTransition. The event is the caller's."""
+    step = saga.after(before, "payment.refunded")
+    refunded = before.refunded_minor + amount_minor
+    paid_back = replace(step, order=replace(step.order, refunded_minor=refunded), publishes=None)
+    _apply(tx, before, paid_back, "payment.refunded", now)
+    return paid_back.order
+
+
+def _count(order: Order, now: datetime) -> None:
+    reason = order.cancel_reason or "none"
+    finals.add(1, {"app.order.status": order.status, "app.order.cancel_reason": reason})
+    durations.record((now - order.placed_at).total_seconds(), {"app.order.status": order.status})
 
 
 def nudge_waiting_orders(
@@ -146,6 +198,7 @@ def _next_nudge(order: Order, deadline_at: datetime, now: datetime, time_scale: 
 def _apply(tx: Connection, before: Order, step: saga.Step, event: str, now: datetime) -> None:
     """Save what *step* changed, with its line of history, and publish what follows."""
     if step.order == before and not step.noted:
+        _publish(tx, before, step.publishes)  # A question that is asked again.
         return
     after = replace(step.order, version=before.version + 1, updated_at=now)
     store.save(tx, after, event)
@@ -168,33 +221,49 @@ def _event(event_type: str, order: Order, lines: Sequence[OrderLine]) -> Event:
             data |= {
                 "customer_id": order.customer_id,
                 "amount_minor": order.total_minor,
+                **_parts(order),
                 "currency": order.currency,
                 "payment_method": order.payment_method,
                 "lines": [{"sku": line.sku, "quantity": line.quantity} for line in lines],
             }
         case "order.confirmed":
-            data |= _addressee(order) | {
-                "lines": [
-                    {
-                        "sku": line.sku,
-                        "name": line.name,
-                        "quantity": line.quantity,
-                        "unit_price_minor": line.unit_price_minor,
-                    }
-                    for line in lines
-                ],
-            }
+            data |= (
+                addressee(order)
+                | _parts(order)
+                | {
+                    "lines": [
+                        {
+                            "sku": line.sku,
+                            "name": line.name,
+                            "quantity": line.quantity,
+                            "unit_price_minor": line.unit_price_minor,
+                        }
+                        for line in lines
+                    ],
+                }
+            )
         case "order.cancellation_requested":
             data |= {"reason": order.cancellation_requested}
         case "order.cancelled":
-            data |= _addressee(order) | {"reason": order.cancel_reason}
+            data |= addressee(order) | {"reason": order.cancel_reason}
+        case "order.action_required":
+            data |= addressee(order) | {"action_url": order.action_url}
     return Event(event_type, order.id, data)
 
 
-def _addressee(order: Order) -> dict[str, Any]:
+def addressee(order: Order) -> dict[str, Any]:
+    """Whom a mail about the order goes to: only orders know (ADR-0013)."""
     return {
         "customer_id": order.customer_id,
         "email": order.email,
         "total_minor": order.total_minor,
         "currency": order.currency,
+    }
+
+
+def _parts(order: Order) -> dict[str, int]:
+    return {
+        "subtotal_minor": order.totals.subtotal_minor,
+        "shipping_minor": order.totals.shipping_minor,
+        "tax_minor": order.totals.tax_minor,
     }

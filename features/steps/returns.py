@@ -1,0 +1,61 @@
+"""Steps about goods that come back, and the money for them."""
+
+import uuid
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from harness.client import Line, ShopRefused
+from harness.eventually import eventually
+from harness.stage import Stage
+from pytest_bdd import parsers, then, when
+
+from steps.order import Checkout
+
+PAID_BACK_WITHIN_S = 20.0
+
+
+@when(
+    parsers.re(r"she wants to return (?P<quantity>\d+) of it"),
+    converters={"quantity": int},
+    target_fixture="returned",
+)
+def wants_to_return(checkout: Checkout, sku: str, quantity: int) -> dict[str, Any]:
+    lines = [Line(sku, quantity)]
+    return checkout.shopper.take_back(
+        checkout.order_id, lines, reason="unwanted", key=str(uuid.uuid4())
+    )
+
+
+@when("staff take the goods in")
+def take_in(stage: Stage, checkout: Checkout, returned: dict[str, Any]) -> None:
+    stage.take_in(checkout.order_id, returned["id"])
+
+
+@then(parsers.re(r"(?P<amount>[\d.]+) are paid back to her"), converters={"amount": Decimal})
+def are_paid_back(
+    stage: Stage, checkout: Checkout, returned: dict[str, Any], amount: Decimal
+) -> None:
+    def settled() -> bool:
+        [found] = checkout.shopper.returns(checkout.order_id)
+        return bool(found["status"] == "refunded" and found["restocked"])
+
+    eventually(settled, PAID_BACK_WITHIN_S, "the return to be settled")
+
+    [payment] = stage.payments(checkout.order_id)
+    assert payment["refunded_minor"] == int(amount * 100) == returned["amount_minor"]
+
+
+@then(parsers.re(r"she cannot return (?P<quantity>\d+) more of it"), converters={"quantity": int})
+def cannot_return(checkout: Checkout, sku: str, quantity: int) -> None:
+    with pytest.raises(ShopRefused):
+        wants_to_return(checkout, sku, quantity)
+
+
+@then("nothing is paid back yet")
+def nothing_is_paid_back(stage: Stage, checkout: Checkout) -> None:
+    [returned] = checkout.shopper.returns(checkout.order_id)
+    [payment] = stage.payments(checkout.order_id)
+
+    assert returned["status"] == "requested"
+    assert payment["refunded_minor"] == 0

@@ -1,0 +1,168 @@
+"""What clients send and are shown: shapes, limits and JSON. Decides nothing."""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import orjson
+from common import bodies
+from common.card_numbers import CardNumberRefused, holds_card_number
+from flask import request
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    EmailStr,
+    Field,
+    StringConstraints,
+)
+
+from order import domain
+from order.domain import Order, OrderStatus, OrderView, Return
+
+# Real baskets have up to 161 lines.
+LINES_MAX = 200
+QUANTITY_MAX = 100
+# 200 lines of the longest SKUs, generously indented.
+BODY_BYTES_MAX = 64 * 1024
+# RFC 5321 §4.5.3.1.3, less its brackets.
+EMAIL_CHARS_MAX = 254
+# A hundred thousand dollars, twenty times over: the sum of the dearest basket.
+AMOUNT_MINOR_MAX = 2**53 - 1
+RETURN_REASONS = ("damaged", "wrong_item", "not_as_described", "unwanted", "other")
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class LineIn(Body):
+    sku: Annotated[str, StringConstraints(pattern=domain.SKU_PATTERN)]
+    quantity: Annotated[int, Field(ge=1, le=QUANTITY_MAX)]
+
+
+Lines = Annotated[list[LineIn], Field(min_length=1, max_length=LINES_MAX)]
+
+
+class QuoteIn(Body):
+    lines: Lines
+
+
+class PlaceOrderIn(QuoteIn):
+    email: Annotated[EmailStr, StringConstraints(max_length=EMAIL_CHARS_MAX)]
+    payment_method: Annotated[str, StringConstraints(pattern="^pm_[A-Za-z0-9_]{1,64}$")]
+    expected_total_minor: Annotated[int, Field(ge=0, le=AMOUNT_MINOR_MAX)] | None = None
+
+
+class ReturnIn(QuoteIn):
+    reason: Annotated[str, StringConstraints(pattern=f"^({'|'.join(RETURN_REASONS)})$")]
+
+
+class ReceiptIn(Body):
+    """Nothing to say: which return stands in the address, and it is taken in whole."""
+
+
+def _rfc3339(text: str) -> str:
+    """pydantic would also take seconds since 1970, which the contract does not promise."""
+    if not _DATE_TIME.match(text):
+        raise ValueError("a moment as in RFC 3339 is needed")
+    return text
+
+
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:", re.ASCII)
+Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339)]
+
+
+class FilterIn(BaseModel):
+    """Of a list. customer_id: for staff."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    status: OrderStatus | None = None
+    placed_after: Moment | None = None
+    placed_before: Moment | None = None
+    customer_id: Annotated[str, StringConstraints(pattern="^[A-Za-z0-9._@-]{1,128}$")] | None = None
+    cursor: str | None = None
+    limit: str | None = None
+
+
+def read_order_in() -> PlaceOrderIn:
+    """Raises CardNumberRefused before anything of the body could reach a log or a table."""
+    request.max_content_length = BODY_BYTES_MAX
+    refuse_card_numbers(request.get_data())
+    return bodies.read(PlaceOrderIn)
+
+
+def refuse_card_numbers(data: bytes) -> None:
+    if any(holds_card_number(text) for text in _texts(data)):
+        raise CardNumberRefused("send the payment provider's token instead")
+
+
+def _texts(data: bytes) -> Iterator[str]:
+    """The body as it came, and without its JSON escapes, which could hide digits."""
+    yield data.decode(errors="replace")
+    try:
+        yield orjson.dumps(orjson.loads(data)).decode()
+    except orjson.JSONDecodeError:
+        return  # What is no JSON is refused as malformed, and was looked at as it came.
+
+
+def order_json(view: OrderView) -> dict[str, Any]:
+    return summary(view.order) | {
+        "lines": [
+            {
+                "sku": line.sku,
+                "name": line.name,
+                "quantity": line.quantity,
+                "unit_price_minor": line.unit_price_minor,
+            }
+            for line in view.lines
+        ],
+        "history": [
+            {
+                "version": entry.version,
+                "status": entry.status,
+                "event": entry.event,
+                "at": entry.at,
+            }
+            for entry in view.history
+        ],
+    }
+
+
+def summary(order: Order) -> dict[str, Any]:
+    return {
+        "id": order.id,
+        "status": order.status,
+        "cancel_reason": order.cancel_reason,
+        "currency": order.currency,
+        **totals_json(order.totals),
+        "refunded_minor": order.refunded_minor,
+        "next_action": {"type": "redirect", "url": order.action_url} if order.action_url else None,
+        "placed_at": order.placed_at,
+        "updated_at": order.updated_at,
+        "version": order.version,
+        "settled": order.settled,
+    }
+
+
+def totals_json(totals: domain.Totals) -> dict[str, int]:
+    return {
+        "subtotal_minor": totals.subtotal_minor,
+        "shipping_minor": totals.shipping_minor,
+        "tax_minor": totals.tax_minor,
+        "total_minor": totals.total_minor,
+    }
+
+
+def return_json(one: Return) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "status": one.status,
+        "reason": one.reason,
+        "amount_minor": one.amount_minor,
+        "restocked": one.restocked,
+        "requested_at": one.requested_at,
+        "lines": [{"sku": sku, "quantity": quantity} for sku, quantity in one.quantities.items()],
+    }

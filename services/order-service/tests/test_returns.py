@@ -1,0 +1,176 @@
+"""Returns over HTTP and by message: each piece once, each cent once."""
+
+import threading
+from typing import Any
+
+import pytest
+from common.auth import Role
+from common.db import Database
+from common.events import Event
+from common.ids import new_id
+from common.testing import bearer, deliver, published
+from flask.testing import FlaskClient
+from order.worker import HANDLERS, nudge
+from order_fixtures import Ana
+
+
+@pytest.fixture
+def order_id(db: Database, ana: Ana) -> str:
+    """Two mugs, confirmed and paid."""
+    placed: str = ana.place().json["id"]
+    tell(db, "payment.authorized", placed)
+    tell(db, "payment.captured", placed)
+    return placed
+
+
+def tell(db: Database, event_type: str, order_id: str, **data: Any) -> None:
+    outcome = deliver(db, HANDLERS, Event(event_type, order_id, {"order_id": order_id} | data))
+    assert outcome.dead == []
+
+
+def events(db: Database, event_type: str) -> list[dict[str, Any]]:
+    return [event.data for event in published(db) if event.type == event_type]
+
+
+def test_a_return_waits_for_the_goods(db: Database, ana: Ana, order_id: str) -> None:
+    response = ana.take_back(order_id, 1)
+
+    assert response.status_code == 201
+    assert (response.json["status"], response.json["amount_minor"]) == ("requested", 270)
+    assert ana.returns(order_id).json["items"] == [response.json]
+    assert events(db, "order.returned") == []
+
+
+def test_when_staff_have_the_goods_money_and_shelf_are_told_once(
+    db: Database, ana: Ana, order_id: str
+) -> None:
+    return_id = ana.take_back(order_id, 1).json["id"]
+
+    answers = [ana.hand_in(order_id, return_id).json["status"] for _ in range(2)]
+
+    assert answers == ["received", "received"]
+    assert events(db, "order.returned") == [
+        {
+            "order_id": order_id, "return_id": return_id, "customer_id": "ana",
+            "amount_minor": 270, "currency": "USD", "lines": [{"sku": "MUG-1", "quantity": 1}],
+        }
+    ]  # fmt: skip
+
+
+def test_a_return_is_settled_by_money_and_shelf_in_any_order_told_twice(
+    db: Database, ana: Ana, order_id: str
+) -> None:
+    return_id = ana.take_back(order_id, 1).json["id"]
+    ana.hand_in(order_id, return_id)
+
+    for _ in range(2):
+        tell(db, "stock.returned", order_id, return_id=return_id)
+        tell(
+            db, "payment.refunded", order_id,
+            refund_id="re_1", return_id=return_id, amount_minor=270,
+        )  # fmt: skip
+
+    [settled] = ana.returns(order_id).json["items"]
+    assert (settled["status"], settled["restocked"]) == ("refunded", True)
+    assert ana.read(order_id).json["refunded_minor"] == 270
+    [told] = events(db, "order.refunded")
+    assert (told["email"], told["amount_minor"]) == ("ana@shoppers.example", 270)
+
+
+def test_money_given_back_by_staff_is_noted_without_a_return(
+    db: Database, ana: Ana, order_id: str
+) -> None:
+    tell(db, "payment.refunded", order_id, refund_id="re_1", return_id=None, amount_minor=100)
+    tell(db, "payment.refunded", order_id, refund_id="re_2", amount_minor=50)
+
+    assert ana.read(order_id).json["refunded_minor"] == 150
+    assert len(events(db, "order.refunded")) == 2
+
+
+def test_the_watchdog_asks_again_until_both_have_answered(
+    db: Database, ana: Ana, order_id: str
+) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    tell(db, "stock.committed", order_id)
+    return_id = ana.take_back(order_id, 1).json["id"]
+    ana.hand_in(order_id, return_id)
+    later = datetime.now(UTC) + timedelta(minutes=10)
+
+    asked = [nudge(db, 1.0, later)]
+    tell(db, "stock.returned", order_id, return_id=return_id)
+    tell(db, "payment.refunded", order_id, refund_id="r", return_id=return_id, amount_minor=270)
+    asked.append(nudge(db, 1.0, later + timedelta(hours=1)))
+
+    assert asked == [1, 0]
+    assert len(events(db, "order.returned")) == 2
+
+
+def test_the_same_key_makes_one_return(db: Database, ana: Ana, order_id: str) -> None:
+    first, second = (ana.take_back(order_id, 1) for _ in range(2))
+
+    assert first.data == second.data
+    assert len(ana.returns(order_id).json["items"]) == 1
+    assert ana.take_back(order_id, 2).status_code == 422  # The key, for something else.
+
+
+def test_two_returns_race_for_the_last_piece_and_one_wins(ana: Ana, order_id: str) -> None:
+    barrier, answers = threading.Barrier(8), []
+
+    def bring_back(number: int) -> None:
+        barrier.wait()
+        answers.append(ana.take_back(order_id, 2, key=f"r-{number}").status_code)
+
+    threads = [threading.Thread(target=bring_back, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(answers) == [201] + [422] * 7
+
+
+def test_what_is_not_paid_cannot_be_returned(ana: Ana) -> None:
+    placed = ana.place().json["id"]
+
+    assert ana.take_back(placed, 1).json["type"] == "/problems/not-returnable"
+
+
+def test_what_was_refunded_whole_is_not_paid_back_again(
+    db: Database, ana: Ana, order_id: str
+) -> None:
+    tell(db, "payment.refunded", order_id, refund_id="re_1", amount_minor=1139)
+
+    assert ana.take_back(order_id, 1).json["type"] == "/problems/not-returnable"
+
+
+def test_returns_are_their_customers_and_receipts_staffs(
+    client: FlaskClient, ana: Ana, order_id: str
+) -> None:
+    url = f"/orders/{order_id}/returns"
+    return_id = ana.take_back(order_id, 1).json["id"]
+    eve = bearer(Role.CUSTOMER, "eve")
+    body = {"lines": [{"sku": "MUG-1", "quantity": 1}], "reason": "other"}
+
+    foreign = client.post(url, json=body, headers=eve | {"Idempotency-Key": "k"})
+
+    assert (foreign.status_code, client.get(url, headers=eve).status_code) == (404, 404)
+    receipt = f"{url}/{return_id}/receipt"
+    assert client.post(receipt, json={}, headers=ana.headers).status_code == 403
+    assert ana.hand_in(order_id, new_id()).status_code == 404
+    assert client.get(url, headers=bearer(Role.STAFF, "sam")).status_code == 200
+
+
+def test_a_refund_for_a_return_that_nobody_took_in_is_illegal(
+    db: Database, ana: Ana, order_id: str
+) -> None:
+    return_id = ana.take_back(order_id, 1).json["id"]
+    data = {"order_id": order_id, "return_id": return_id, "refund_id": "r", "amount_minor": 270}
+
+    outcomes = [
+        deliver(db, HANDLERS, Event(event_type, order_id, data))
+        for event_type in ("payment.refunded", "stock.returned")
+    ]
+
+    assert [len(outcome.dead) for outcome in outcomes] == [1, 1]
+    assert ana.read(order_id).json["refunded_minor"] == 0
