@@ -12,7 +12,6 @@ from auth.routes import bodies
 from common import errors, problems
 from common.db import Database
 from common.testing import published
-from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import BaseModel
 
@@ -43,24 +42,6 @@ def bounds(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
             name: bounds(member, root) for name, member in schema["properties"].items()
         }
     return kept
-
-
-def test_the_paths_promised_are_the_paths_served(app: Flask) -> None:
-    served = {
-        (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
-        for rule in app.url_map.iter_rules()
-        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if rule.endpoint != "static" and not rule.rule.startswith(("/docs", "/openapi."))
-    }
-
-    promised = {
-        (path, method)
-        for path, operations in CONTRACT["paths"].items()
-        for method in operations
-        if method != "parameters"
-    }
-
-    assert promised == served
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,9 @@ def test_while_a_secret_is_replaced_both_hold(client: FlaskClient) -> None:
         ("cart", ""), ("cart", SECRET + "x"), ("cart", SECRET[:-1]), ("order", SECRET),
         ("", SECRET), ("payment", SECRET), ("cart", ENTRY.partition(":")[2]), ("' OR true --", "x"),
     ],
+    ids=[
+        "none", "longer", "shorter", "another's", "nobody", "unknown", "the digest", "SQL",
+    ],
 )  # fmt: skip
 def test_nobody_else_gets_one(client: FlaskClient, name: str, secret: str) -> None:
     response = ask(client, name=name, secret=secret)

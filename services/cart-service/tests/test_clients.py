@@ -196,6 +196,20 @@ class TestCopies:
         cache.put(NEW)
         assert cache.get("ana") == NEW
 
+    def test_a_slow_writer_does_not_put_an_old_cart_over_anothers_hold(
+        self, cache: CartCache
+    ) -> None:
+        """Two threads: the first commits 1 and is slow, the second is already at 3."""
+        cache.hold(["ana"])
+        with ThreadPoolExecutor(1) as second:
+            second.submit(cache.hold, ["ana"]).result()
+            second.submit(cache.put, Cart("ana", (MUG,), 2)).result()
+            second.submit(cache.hold, ["ana"]).result()
+
+        cache.put(Cart("ana", (MUG,), 1))
+
+        assert cache.get("ana") is None
+
     def test_after_a_hold_a_cart_may_begin_anew(self, cache: CartCache) -> None:
         cache.put(Cart("guest-1", (MUG,), version=57))
 

@@ -57,6 +57,7 @@ def payments(db: Database) -> Blueprint:
     @bp.get("/payments")
     @auth.requires(Role.STAFF)
     def list_payments() -> Response:
+        _only("attention", "limit", "cursor")
         attention = _flag("attention")
         limit, before = paging.read_limit(request.args.get("limit")), _before()
         with db.transaction() as tx:
@@ -96,6 +97,7 @@ def payments(db: Database) -> Blueprint:
     @bp.get("/reconciliation")
     @auth.requires(Role.STAFF)
     def read_reconciliation() -> Response:
+        _only("limit", "cursor")
         limit, after = paging.read_limit(request.args.get("limit")), _after()
         with db.transaction() as tx:
             run = reconciling.last_run(tx)
@@ -132,6 +134,13 @@ def _owner() -> str | None:
     """Whose the payment has to be; None for those who may see all."""
     caller = auth.caller()
     return None if caller.role in {Role.STAFF, Role.SERVICE} else caller.id
+
+
+def _only(*names: str) -> None:
+    """Raises MalformedFilter: a filter we do not know would be one that silently does nothing."""
+    unknown = set(request.args) - set(names)
+    if unknown:
+        raise MalformedFilter(f"known are {', '.join(names)}")
 
 
 def _flag(name: str) -> bool:

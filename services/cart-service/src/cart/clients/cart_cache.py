@@ -15,6 +15,7 @@ from typing import Final, cast
 import orjson
 import redis
 import structlog
+from common.ids import new_id
 from common.metrics import meter
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -37,11 +38,13 @@ OWED_MAX: Final = 100_000
 SETTLE_BATCH: Final = 500
 HELD: Final = "held"
 
-# KEYS[1]: the entry. ARGV: version, copy, seconds it lives, whether a writer puts it.
+# KEYS[1]: the entry. ARGV: version, copy, seconds it lives, the hold of the writer that puts it.
+# Only the latest hold's writer replaces it: one that was slow to put an old version would else put
+# it over the hold of the writer after the next, whose predecessor was answered long ago.
 PUT: Final = """
 local present = redis.call('GET', KEYS[1])
-if present == 'held' then
-  if ARGV[4] == '0' then return 0 end
+if present and string.sub(present, 1, 4) == 'held' then
+  if present ~= 'held:' .. ARGV[4] then return 0 end
 elseif present and tonumber(string.match(present, '^%d+')) >= tonumber(ARGV[1]) then
   return 0
 end
@@ -72,6 +75,7 @@ class CartCache:
         # Carts that changed while Redis could not be told, and until when it matters.
         self._owed: dict[str, float] = {}
         self._lock = threading.Lock()
+        self._mine = threading.local()  # What this thread has held: customer id -> hold
 
     def get(self, customer_id: str) -> Cart | None:
         """The copy; None if there is none, or it may not be right."""
@@ -84,7 +88,7 @@ class CartCache:
             self._failed(error)
             reads.add(1, {"outcome": "down"})
             return None
-        found = None if entry is None or entry == HELD else _cart(customer_id, entry)
+        found = None if entry is None or entry.startswith(HELD) else _cart(customer_id, entry)
         reads.add(1, {"outcome": "hit" if found else "miss"})
         return found
 
@@ -126,13 +130,21 @@ class CartCache:
             return not self._owed
 
     def _tell(self, customer_ids: Sequence[str]) -> None:
+        hold = new_id()
+        self._remember(customer_ids, hold)
         if len(customer_ids) == 1:  # Nearly always, and a pipeline costs half as much again.
-            self._redis.set(_key(customer_ids[0]), HELD, ex=HOLD_S)
+            self._redis.set(_key(customer_ids[0]), f"{HELD}:{hold}", ex=HOLD_S)
             return
         with self._redis.pipeline(transaction=False) as pipe:
             for customer_id in customer_ids:
-                pipe.set(_key(customer_id), HELD, ex=HOLD_S)
+                pipe.set(_key(customer_id), f"{HELD}:{hold}", ex=HOLD_S)
             pipe.execute()
+
+    def _remember(self, customer_ids: Sequence[str], hold: str) -> None:
+        held: dict[str, str] = getattr(self._mine, "held", {})
+        if len(held) > SETTLE_BATCH:  # Of writes that were refused, and put nothing.
+            held = {}
+        self._mine.held = held | dict.fromkeys(customer_ids, hold)
 
     def _store(self, cart: Cart, *, by_writer: bool) -> None:
         if not self.settle():
@@ -141,8 +153,9 @@ class CartCache:
                 self._owe([cart.customer_id])
             return
         copy = orjson.dumps([[line.sku, line.quantity] for line in cart.lines]).decode()
+        hold = getattr(self._mine, "held", {}).pop(cart.customer_id, "") if by_writer else ""
         try:
-            self._put([_key(cart.customer_id)], [cart.version, copy, COPY_LIVES_S, int(by_writer)])
+            self._put([_key(cart.customer_id)], [cart.version, copy, COPY_LIVES_S, hold])
         except redis.RedisError as error:
             self._failed(error)
             if by_writer:

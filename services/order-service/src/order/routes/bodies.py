@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
@@ -9,6 +10,7 @@ from common import bodies
 from common.card_numbers import CardNumberRefused, holds_card_number
 from flask import request
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -70,8 +72,16 @@ def _rfc3339(text: str) -> str:
     return text
 
 
+def _utc(moment: datetime) -> datetime:
+    """PostgreSQL knows no offset of 16 hours or more, which RFC 3339 lets people write."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # At either end of the calendar, where no order is.
+        return moment.replace(tzinfo=UTC)
+
+
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:", re.ASCII)
-Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_utc)]
 
 
 class FilterIn(BaseModel):
