@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from common import migrations
 from common.db import Database
 from common.events import Event, outbox, parse
+from common.testing.contracts import hold_to_contract
 
 REPOSITORY = Path(__file__).resolve().parents[5]
 
@@ -104,7 +105,10 @@ def clean_database(url: str) -> Iterator[Database]:
 
 
 def published(db: Database) -> list[Event]:
-    """What the service has written to its outbox, oldest first."""
+    """What the service has written to its outbox, oldest first; each as its schema promises."""
     with db.transaction() as tx:
         rows = tx.execute(sa.select(outbox.c.body).order_by(outbox.c.position))
-        return [parse(row.body) for row in rows]
+        events = [parse(row.body) for row in rows]
+    for event in events:
+        hold_to_contract(event)
+    return events
