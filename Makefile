@@ -11,10 +11,10 @@ RUN_TIME ?= 1m
 LOAD := .venv-load
 STOREFRONT := frontend/.next/standalone/server.js
 # Only Python: these checks and tests cover every package of the workspace.
-SOURCES := libs services simulators features loadtests infra/emulator
+SOURCES := libs services simulators features conformance loadtests infra/emulator
 
 .DEFAULT_GOAL := help
-.PHONY: help setup simulate test check audit contracts unit acceptance up down status format clean load demo
+.PHONY: help setup simulate test check audit contracts unit acceptance mutants conformance containers up down status format clean load demo
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,20 +36,34 @@ setup: $(READY) ## Make .venv with everything pinned
 simulate: $(READY) ## Start the shop, replay real baskets, prove every checkout right
 	@$(BIN)/cartwright simulate $(ARGS)
 
-test: unit acceptance ## Every test: units and stores, then the acceptance scenarios
+test: unit acceptance conformance ## Every test: units and stores, scenarios, what stands in for AWS
 
 unit: $(READY) ## Unit, store and component tests of every package
 	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --inexact --extra journey
 	@$(BIN)/pytest -q -n 2 libs services simulators loadtests $(ARGS)
 
-acceptance: $(READY) ## The Gherkin scenarios on the embedded provider, proven by trace
+acceptance: $(READY) ## The Gherkin scenarios, proven by trace; ARGS=--provider=… says on what
 	@$(BIN)/pytest -q features $(ARGS)
 
+containers: $(READY) ## The same scenarios on PostgreSQL, Redis, LocalStack and Jaeger in containers
+	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --inexact --group containers
+	@$(BIN)/pytest -q features --ignore features/security --provider containers $(ARGS)
+
+mutants: $(READY) ## Plant each bug of mutants/ alone: who notices? Writes docs/mutants.md; half an hour
+	@$(BIN)/python -m harness.mutants --write $(ARGS)
+
+# What has no engine is skipped, one reason a test: told in full only where somebody asks (-ra).
+conformance: $(READY) ## One suite over the emulators and what they stand for
+	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --inexact --group containers
+	@$(BIN)/pytest -q -r fE conformance $(ARGS)
+
 check: $(READY) contracts audit ## Format, lint, types, import and service contracts, secrets, advisories
+	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --inexact --group containers
 	@$(BIN)/ruff format --check --quiet $(SOURCES) || { echo "run: make format"; exit 1; }
 	@$(BIN)/ruff check --quiet $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m harness.gherkin_lint && echo "scenarios readable"
 	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline \
 	  && echo "no secrets"
 

@@ -1,37 +1,78 @@
 """One shop for the session, one stage for its scenarios, and a failure report with the trace."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import stack
 from harness.endpoints import Endpoints
+from harness.report import plugin as report
 from harness.stage import Stage
 from harness.tracing import trace_to
+from one_shop import OneShop, choice
+from steps.accounts import *
+from steps.cart import *
 from steps.challenge import *
+from steps.counting import *
 from steps.flow import *
 from steps.identity import *
+from steps.limits import *
+from steps.mails import *
 from steps.money import *
 from steps.order import *
+from steps.orders import *
+from steps.refunds import *
 from steps.returns import *
+from steps.shopping import *
 from steps.stock import *
 from steps.token_modes import *
 
 # Longer than anything a scenario does by itself: a shop that hangs fails, it does not stall CI.
 STOP_AFTER_S = 5.0
+SHOP = pytest.StashKey[OneShop]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--provider",
+        default=None,
+        metavar="NAME",
+        help="what the shop stands on: embedded (default), containers, external or auto",
+    )
+    parser.addoption(
+        "--write-authorization",
+        action="store_true",
+        help="write docs/authorization.md as the shop answers now",
+    )
+    parser.addoption(
+        "--write-flows",
+        action="store_true",
+        help="write features/flows/*.txt as the shop's flows are now",
+    )
+    report.add_option(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "exclusive: has the shop for itself, whoever else runs")
+    if config.getoption("dist", "no") == "load":  # What `-n 2` means; it knows no groups.
+        config.option.dist = "loadgroup"
+    config.stash[SHOP] = OneShop(config)
+    config.pluginmanager.register(config.stash[SHOP])
+    if config.getoption("--report"):
+        config.pluginmanager.register(report.Report(config, str(choice(config))))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return str(choice(config))
 
 
 @pytest.fixture(scope="session")
-def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
-    home: Path = tmp_path_factory.mktemp("shop")
-    with stack.running(home) as running:
-        yield running
+def endpoints(request: pytest.FixtureRequest) -> Endpoints:
+    return request.config.stash[SHOP].endpoints()
 
 
 @pytest.fixture(scope="session")
 def stage(endpoints: Endpoints) -> Iterator[Stage]:
-    trace_to(endpoints.otlp_url, service_name="shopper")
+    trace_to(endpoints.otlp_url, "shopper", endpoints.span_ledger_dir)
     with Stage(endpoints) as stage:
         yield stage
 

@@ -1,4 +1,5 @@
 Feature: A declined payment leaves nothing behind
+  The bank says no: the goods go back on the shelf, and nobody is charged.
 
   Background:
     Given the shop sells a "chair" for 49.00 and has 3 of it

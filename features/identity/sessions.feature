@@ -4,6 +4,9 @@ Feature: A session lives by refresh tokens that are used once
   Background:
     Given Nora has an account and is signed in
 
+  Scenario: Nora is welcomed, once
+    Then she gets one mail, a welcome
+
   Scenario: Nora's session goes on
     When her session is refreshed
     Then she is still Nora

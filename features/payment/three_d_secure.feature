@@ -10,7 +10,9 @@ Feature: Some banks want to hear from the customer first
     And her bank asks and she approves
     Then her order is confirmed
     And the payment provider has captured 86.40
-    And she gets one mail, a confirmation
+    And she gets these mails, and no other
+      | the bank's question |
+      | confirmation        |
 
   Scenario: The whole flow is one trace, the bank's answer included
     When she orders with a card that asks her bank
@@ -46,3 +48,6 @@ Feature: Some banks want to hear from the customer first
     And she cancels at once
     Then her order is cancelled, because she asked for it
     And the payment provider has captured nothing, and holds nothing
+    And she gets these mails, and no other
+      | the bank's question |
+      | cancellation        |

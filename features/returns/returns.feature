@@ -12,6 +12,9 @@ Feature: What was bought may be brought back
     And staff take the goods in
     Then 21.60 are paid back to her
     And 4 of it are left, and none is reserved
+    And she gets these mails, and no other
+      | confirmation |
+      | refund       |
 
   Scenario: Everything comes back: the goods and their tax
     When she wants to return 3 of it

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from harness.client import Shopper, ShopRefused
+from harness.eventually import eventually
 from harness.stage import Stage
 from pytest_bdd import given, parsers, then, when
 
 PASSWORD = "a horse that nobody else rides"  # noqa: S105  Of an invented person.
+WELCOMED_WITHIN_S = 10.0
 
 
 @dataclass
@@ -19,6 +21,7 @@ class SignedIn:
 
     shopper: Shopper
     name: str
+    email: str
     tokens: list[str] = field(default_factory=list)
     answers: list[dict[str, Any]] = field(default_factory=list)
 
@@ -33,7 +36,7 @@ def is_signed_in(stage: Stage, name: str) -> SignedIn:
     email = f"{name.lower()}-{uuid.uuid4().hex}@shoppers.example"
     shopper.register(email, PASSWORD)
     shopper.log_in(email, PASSWORD)
-    return SignedIn(shopper, name, [shopper.refresh_token])
+    return SignedIn(shopper, name, email, [shopper.refresh_token])
 
 
 @when("her session is refreshed")
@@ -58,6 +61,13 @@ def is_refreshed_twice(person: SignedIn) -> None:
 @when("she signs out")
 def signs_out(person: SignedIn) -> None:
     person.shopper.log_out()
+
+
+@then("she gets one mail, a welcome")
+def is_welcomed(stage: Stage, person: SignedIn) -> None:
+    mails = eventually(lambda: stage.mails_to(person.email), WELCOMED_WITHIN_S, "a welcome")
+
+    assert [mail["kind"] for mail in mails] == ["welcome"]
 
 
 @then(parsers.re(r"she is still (?P<name>\w+)"))

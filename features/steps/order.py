@@ -16,9 +16,18 @@ CARDS = {
     "expired": "pm_expired_card",
     "short of money": "pm_insufficient_funds",
     "slow": "pm_slow",
+    "lost": "pm_lost_card",
+    "stolen": "pm_stolen_card",
+    "fraudulent": "pm_fraudulent",
 }
 GOOD_CARD = "pm_ok"
 MAIL_WITHIN_S = 10.0
+MAILS = {
+    "confirmation": "order_confirmation",
+    "cancellation": "order_cancellation",
+    "the bank's question": "action_required",
+    "refund": "refund",
+}
 
 
 @dataclass
@@ -144,9 +153,20 @@ def another_order_is_refused(checkout: Checkout) -> None:
 
 @then(parsers.re(r"(she|he) gets one mail, a (?P<kind>confirmation|cancellation)"))
 def gets_one_mail(stage: Stage, checkout: Checkout, kind: str) -> None:
-    mails = eventually(lambda: stage.mails(checkout.order_id), MAIL_WITHIN_S, "a mail")
+    gets_these_mails(stage, checkout, [[kind]])
 
-    assert [mail["kind"] for mail in mails] == [f"order_{kind}"]
+
+@then(parsers.re(r"(she|he) gets these mails, and no other"))
+def gets_these_mails(stage: Stage, checkout: Checkout, datatable: list[list[str]]) -> None:
+    expected = [MAILS[row[0]] for row in datatable]
+    stage.settled(checkout.shopper, checkout.order_id)  # Nothing that is still to come is written.
+    mails = eventually(
+        lambda: found if len(found := stage.mails(checkout.order_id)) >= len(expected) else None,
+        MAIL_WITHIN_S,
+        f"{len(expected)} mails",
+    )
+
+    assert [mail["kind"] for mail in mails or []] == expected
 
 
 @then("her cart is empty")

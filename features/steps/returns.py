@@ -32,13 +32,17 @@ def take_in(stage: Stage, checkout: Checkout, returned: dict[str, Any]) -> None:
     stage.take_in(checkout.order_id, returned["id"])
 
 
-@then(parsers.re(r"(?P<amount>[\d.]+) are paid back to her"), converters={"amount": Decimal})
+@then(
+    parsers.re(r"(?P<amount>[\d.]+) are paid back to her(, for that return alone)?"),
+    converters={"amount": Decimal},
+)
 def are_paid_back(
     stage: Stage, checkout: Checkout, returned: dict[str, Any], amount: Decimal
 ) -> None:
     def settled() -> bool:
-        [found] = checkout.shopper.returns(checkout.order_id)
-        return bool(found["status"] == "refunded" and found["restocked"])
+        found = {one["id"]: one for one in checkout.shopper.returns(checkout.order_id)}
+        ours = found[returned["id"]]
+        return bool(ours["status"] == "refunded" and ours["restocked"])
 
     eventually(settled, PAID_BACK_WITHIN_S, "the return to be settled")
 
@@ -48,8 +52,10 @@ def are_paid_back(
 
 @then(parsers.re(r"she cannot return (?P<quantity>\d+) more of it"), converters={"quantity": int})
 def cannot_return(checkout: Checkout, sku: str, quantity: int) -> None:
-    with pytest.raises(ShopRefused):
+    with pytest.raises(ShopRefused) as refused:
         wants_to_return(checkout, sku, quantity)
+
+    assert refused.value.type == "return-too-large"
 
 
 @then("nothing is paid back yet")

@@ -20,5 +20,5 @@ def require() -> None:
         "Recreate its environment:  uv sync --project infra/emulator --frozen\n"
         "To move to another version: change it in infra/emulator/pyproject.toml and in"
         " pinned_version.py, run `uv lock --project infra/emulator`,\n"
-        "then libs/harness/tests/test_emulator_conformance.py until it is green."
+        "then `pytest conformance -k emulator` until it is green."
     )

@@ -15,11 +15,13 @@ import durability
 import parent_watch
 import sns_delivery
 import sns_limits
+import sns_refusals
 import sqs_arrivals
 import sqs_delete
 import sqs_limits
 import sqs_receive
 import sqs_redrive
+import sqs_refusals
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
@@ -41,9 +43,11 @@ def run() -> None:
         sqs_receive,
         sqs_delete,
         sqs_limits,
+        sqs_refusals,
         sqs_redrive,
         sns_delivery,
         sns_limits,
+        sns_refusals,
     ):
         replacement.install()
     port = int(os.environ.get("GATEWAY_PORT", "4566"))

@@ -1,7 +1,8 @@
 """ReceiveMessage: long polls that wake at once, and a cost that does not grow with the backlog.
 
 Three things MiniStack does otherwise:
-- it looks every 100 ms (see `sqs_arrivals`) and takes any WaitTimeSeconds; AWS allows 0 to 20
+- it looks every 100 ms (see `sqs_arrivals`) and takes any WaitTimeSeconds and VisibilityTimeout;
+  AWS allows 0 to 20 and 0 to 43,200
   (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html);
 - it walks and copies the whole queue three times for each look: retention, dead letters, visible
   ones;
@@ -22,6 +23,7 @@ import sqs_receipts
 from ministack.services import sqs
 
 LONGEST_WAIT_S = 20
+LONGEST_VISIBILITY_S = 43_200
 # A message can become visible between two looks of the clock; never spin on the difference.
 SHORTEST_NAP_S = 0.002
 
@@ -56,6 +58,7 @@ async def receive(request: dict, url: str) -> dict:
     listens.
     """
     queue = sqs._get_q(request.get("QueueUrl", url))
+    _check("VisibilityTimeout", request.get("VisibilityTimeout") or 0, LONGEST_VISIBILITY_S)
     deadline = time.time() + _wait_s(request, queue)
     arrived = sqs_arrivals.of(queue)
     while True:
@@ -78,13 +81,17 @@ def _wait_s(request: dict, queue: dict) -> int:
     wait_s = request.get("WaitTimeSeconds")
     if wait_s is None:
         wait_s = queue["attributes"].get("ReceiveMessageWaitTimeSeconds", "0")
-    if not 0 <= int(wait_s) <= LONGEST_WAIT_S:
+    _check("WaitTimeSeconds", wait_s, LONGEST_WAIT_S)
+    return int(wait_s)
+
+
+def _check(name: str, value: int | str, most: int) -> None:
+    if not 0 <= int(value) <= most:
         raise sqs._Err(
             "InvalidParameterValue",
-            f"Value {wait_s} for parameter WaitTimeSeconds is invalid. "
-            f"Reason: Must be >= 0 and <= {LONGEST_WAIT_S}, if provided.",
+            f"Value {value} for parameter {name} is invalid. "
+            f"Reason: Must be >= 0 and <= {most}, if provided.",
         )
-    return int(wait_s)
 
 
 def collect(queue: dict, limit: int, visibility_s: int) -> list[dict]:

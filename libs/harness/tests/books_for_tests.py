@@ -47,7 +47,7 @@ def order(name: str, status: str, reason: str | None = None) -> dict[str, Any]:
         "customer_id": "ana", "email": "ana@shoppers.example", "currency": "USD",
         "subtotal_minor": 500, "shipping_minor": 599, "tax_minor": 40, "total_minor": 1139,
         "refunded_minor": 0, "status": status, "cancel_reason": reason, "stock_settled": True,
-        "payment_settled": True, "version": 2, "key": f"k-{name}",
+        "payment_settled": True, "placed_at": 1.0, "version": 2, "key": f"k-{name}",
         "traceparent": f"00-{trace_id_of(name)}-1-01",
     }  # fmt: skip
 
@@ -91,7 +91,7 @@ GOOD_BOOKS = Books(
     orders={f"o-{name}": order(name, *kind) for name, kind in KINDS.items()},
     order_lines={f"o-{name}": LINES for name in KINDS},
     order_history={f"o-{name}": history(status) for name, (status, _) in KINDS.items()},
-    prices={"MUG-1": 250},
+    prices={"MUG-1": [{"price_minor": 250, "since": 0.0}]},
     stock={"MUG-1": {"on_hand": 8, "reserved": 0}},
     movements={"MUG-1": {"on_hand": 8, "reserved": 0}},
     reservations={

@@ -32,6 +32,10 @@ def checkout(order_id: str, /, **changes: Any) -> Plant:
     return plant
 
 
+def prices(*since: tuple[int, float]) -> list[dict[str, Any]]:
+    return [{"price_minor": minor, "since": at} for minor, at in since]
+
+
 def order(order_id: str, /, **changes: Any) -> Plant:
     return lambda books: replace(books, orders=change(books.orders, order_id, **changes))
 
@@ -50,6 +54,19 @@ PAYMENT = {
 }  # fmt: skip
 MAIL = {"kind": "order_confirmation", "to": ["ana@shoppers.example"]}
 EVENT = {"event_id": "e-9", "event_type": "order.confirmed", "subject": CONFIRMED}
+REFUNDED = replace(
+    GOOD_BOOKS,
+    orders=change(GOOD_BOOKS.orders, CONFIRMED, refunded_minor=100),
+    provider_payments={
+        **GOOD_BOOKS.provider_payments, CONFIRMED: [{**PAYMENT, "refunded_minor": 100}],
+    },
+    ledger=(
+        *GOOD_BOOKS.ledger,
+        {"order_id": CONFIRMED, "account": "refunds", "amount_minor": 100, "currency": "USD"},
+        {"order_id": CONFIRMED, "account": "provider_payable", "amount_minor": -100,
+         "currency": "USD"},
+    ),
+)  # fmt: skip
 
 PLANTED: list[tuple[str, str, Plant]] = [
     ("one_final_outcome", "an order is never decided", order(CONFIRMED, status="pending")),
@@ -85,7 +102,11 @@ PLANTED: list[tuple[str, str, Plant]] = [
     ("price_integrity", "a wrong total", order(BAD_CARD, total_minor=1)),
     ("price_integrity", "shipping is forgotten", order(BAD_CARD, shipping_minor=0)),
     ("price_integrity", "tax is rounded down", order(BAD_CARD, tax_minor=39)),
-    ("price_integrity", "not the catalog's price", field("prices", "MUG-1", 249)),
+    ("price_integrity", "not the catalog's price", field("prices", "MUG-1", prices((249, 0.0)))),
+    ("price_integrity", "a price of later", field("prices", "MUG-1", prices((249, 0), (250, 9)))),
+    ("price_integrity", "a price of long ago",
+     field("prices", "MUG-1", prices((250, -900.0), (249, -800.0)))),
+    ("price_integrity", "of a product that was never listed", lost("prices", "MUG-1")),
     (
         "stock_adds_up",
         "stock changed without a movement",
@@ -132,6 +153,10 @@ PLANTED: list[tuple[str, str, Plant]] = [
      field("provider_payments", "o-ghost", [PAYMENT])),
     ("money_matches", "half a ledger transaction", lambda b: replace(b, ledger=b.ledger[:1])),
     ("money_matches", "no ledger entry", lambda b: replace(b, ledger=())),
+    ("money_matches", "a refund that no book of ours shows",
+     lambda _: replace(REFUNDED, ledger=GOOD_BOOKS.ledger)),
+    ("money_matches", "a refund in the ledger only",
+     lambda b: replace(b, ledger=REFUNDED.ledger)),
     ("one_mail_an_order", "two mails", field("mails", CONFIRMED, [MAIL, MAIL])),
     ("one_mail_an_order", "no mail", lost("mails", CONFIRMED)),
     ("one_mail_an_order", "the wrong mail", field("mails", BAD_CARD, [MAIL])),
@@ -173,6 +198,24 @@ def test_a_violation_names_its_order_and_its_trace() -> None:
     violations = [v for finding in findings for v in finding.violations]
     assert {v.order_id for v in violations} == {CONFIRMED}
     assert {v.trace_id for v in violations} == {"t_confirmed"}
+
+
+def test_what_was_refunded_everywhere_is_in_order() -> None:
+    assert broken_by(REFUNDED) == set()
+
+
+def test_a_price_that_changed_later_was_right_when_it_was_asked() -> None:
+    raised = field("prices", "MUG-1", prices((250, 0.0), (300, 99.0)))(GOOD_BOOKS)
+    while_ordering = field("prices", "MUG-1", prices((250, 0.0), (300, 0.5)))(GOOD_BOOKS)
+
+    assert broken_by(raised) == broken_by(while_ordering) == set()
+
+
+def test_two_shoppers_may_choose_the_same_key() -> None:
+    twin = {**GOOD_BOOKS.orders[CONFIRMED], "customer_id": "eve"}
+    books = replace(GOOD_BOOKS, orders={**GOOD_BOOKS.orders, "o-twin": twin})
+
+    assert "one_final_outcome" not in broken_by(books)
 
 
 def test_an_unknown_outcome_may_have_happened_or_not() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from harness import stack, topology
+from harness import images, stack, topology
 
 ROOT = stack.repository()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -34,6 +34,12 @@ def instructions(name: str) -> list[str]:
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_image_is_pinned(service: str) -> None:
     assert PINNED.fullmatch(SERVICES[service]["image"])
+
+
+def test_the_images_are_those_that_the_containers_provider_starts() -> None:
+    pinned = images.load(ROOT).by_part()
+
+    assert {name: service["image"] for name, service in SERVICES.items()} == pinned
 
 
 @pytest.mark.parametrize("service", SERVICES)

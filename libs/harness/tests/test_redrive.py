@@ -57,6 +57,33 @@ def test_looking_shows_each_letter_with_its_reason_and_leaves_it(
     assert sorted(first, key=repr) == sorted(second, key=repr)
 
 
+def test_looking_at_letters_that_are_visible_again_by_then_is_harmless(
+    endpoint_url: str, queues: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead, _ = queues
+    bury(messaging.sqs(endpoint_url), dead, 1)
+    monkeypatch.setattr(redrive, "HIDDEN_S", 0)  # As after a look that took longer.
+
+    seen = redrive.look(endpoint_url, dead)
+
+    assert [letter.event_id for letter in seen] == ["id-1"]
+
+
+def test_a_letter_that_comes_back_meanwhile_is_not_moved_again(
+    endpoint_url: str, queues: tuple[str, str]
+) -> None:
+    dead, live = queues
+    bury(messaging.sqs(endpoint_url), dead, 1)
+
+    moved = []
+    for letter in redrive.redrive(endpoint_url, dead, live):
+        moved.append(letter)
+        bury(messaging.sqs(endpoint_url), dead, 1)  # As its consumer does.
+
+    assert len(moved) == 1
+    assert [letter.event_id for letter in redrive.look(endpoint_url, dead)] == ["id-1"]
+
+
 def test_a_letter_comes_back_with_its_attributes_and_without_its_reason(
     endpoint_url: str, queues: tuple[str, str]
 ) -> None:

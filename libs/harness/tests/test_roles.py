@@ -57,6 +57,31 @@ def test_a_service_neither_sees_its_neighbours_nor_changes_tables(
         run(server, service_role("order"), statement)
 
 
+def test_a_right_that_was_taken_away_stays_away_when_the_stack_starts_again(server: str) -> None:
+    run(server, MIGRATOR, "CREATE TABLE payment.book (entry int)")
+    run(server, MIGRATOR, "REVOKE UPDATE, DELETE ON payment.book FROM payment_service")
+
+    roles.bootstrap(server, SERVICES, PASSWORDS)
+
+    run(server, service_role("payment"), "INSERT INTO book VALUES (1)")
+    for change in ("UPDATE book SET entry = 2", "DELETE FROM book"):
+        with pytest.raises(errors.InsufficientPrivilege):
+            run(server, service_role("payment"), change)
+
+
+def test_a_table_without_rights_is_given_them_when_the_stack_starts(server: str) -> None:
+    run(server, MIGRATOR, "CREATE TABLE payment.older (entry int)")
+    run(server, MIGRATOR, "REVOKE ALL ON payment.older FROM payment_service")
+
+    roles.bootstrap(server, SERVICES, PASSWORDS)
+
+    run(server, service_role("payment"), "DELETE FROM older")
+
+
+def test_the_database_has_the_encoding_that_search_needs(server: str) -> None:
+    assert run(server, AUDITOR, "SHOW server_encoding") == [("UTF8",)]
+
+
 def test_the_auditor_reads_every_schema(server: str) -> None:
     for service in SERVICES:
         query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(service, "things"))

@@ -443,6 +443,7 @@ def test_a_card_number_is_found_in_any_dress(text: str) -> None:
         "1790000000000000005",  # a time in nanoseconds
         "abcd4242-4242-4242-4242-abcdef012345",  # a UUID
         "00-4bf92f3577b34dac4242424242424242-00f067aa0ba902b7-01",  # a traceparent
+        "evt_4242424242424242abcdef01",  # an id of the payment provider's
         "order 4242 of 4242",
         "",
     ],

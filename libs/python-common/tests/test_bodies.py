@@ -116,3 +116,20 @@ def test_an_answer_carries_its_status_and_headers() -> None:
 
     assert answer.status_code == 201
     assert answer.headers["Location"] == "/carts/1"
+
+
+class Asked(BaseModel):
+    limit: int = 20
+
+
+def test_a_query_is_read() -> None:
+    with Flask("probe").test_request_context("/?limit=5"):
+        assert bodies.read_query(Asked) == Asked(limit=5)
+
+
+def test_a_parameter_given_twice_is_named_and_refused() -> None:
+    context = Flask("probe").test_request_context("/?limit=5&limit=6&other=7")
+    with context, pytest.raises(ValidationError) as refused:
+        bodies.read_query(Asked)
+
+    assert [fault["loc"] for fault in refused.value.errors()] == [("limit",)]

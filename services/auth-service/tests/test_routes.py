@@ -192,7 +192,9 @@ class TestRegister:
             log_in(client, password=secret + "!").text,
         ]
 
-        assert "swordfish" not in "".join(answers) + "".join(capsys.readouterr())
+        logged = "".join(capsys.readouterr())
+        assert logged.count('"event":"request"') == len(answers)
+        assert "swordfish" not in "".join(answers) + logged
 
 
 class TestLogin:

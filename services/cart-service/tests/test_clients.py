@@ -10,9 +10,9 @@ import httpx
 import pytest
 import redis
 from cart.clients import CartCache, Catalog, Inventory, Pricing, StockUnknown, cart_cache
-from cart.clients.neighbours import ATTEMPTS_MAX, RETRIES_SAVED_MAX
 from cart.domain import Cart, CatalogUnavailable, Line, Price
 from common.auth import service_token
+from common.retries import ATTEMPTS_MAX, RETRIES_SAVED_MAX
 
 MUG = Line("MUG-1", 2)
 OLD, NEW = Cart("ana", (), version=1), Cart("ana", (MUG,), version=2)
@@ -207,6 +207,34 @@ class TestCopies:
             second.submit(cache.hold, ["ana"]).result()
 
         cache.put(Cart("ana", (MUG,), 1))
+
+        assert cache.get("ana") is None
+
+    def test_who_holds_last_but_commits_first_does_not_bring_the_old_cart_back(
+        self, cache: CartCache
+    ) -> None:
+        """Two threads: this one holds first, waits for the row, and commits 2 after 1."""
+        cache.hold(["ana"])
+        with ThreadPoolExecutor(1) as second:
+            second.submit(cache.hold, ["ana"]).result()
+            cache.put(NEW)
+            assert cache.get("ana") is None
+
+            second.submit(cache.put, OLD).result()
+
+        assert cache.get("ana") == NEW
+
+    def test_who_tells_of_anothers_change_does_not_bring_its_own_old_cart_back(
+        self, cache: CartCache
+    ) -> None:
+        """Three threads: this one commits 1 and is slow, the next is done with 2, one begins."""
+        cache.hold(["ana"])
+        with ThreadPoolExecutor(1) as second:
+            second.submit(cache.hold, ["ana"]).result()
+            second.submit(cache.put, NEW).result()
+        cache._owe(["ana"])  # As `hold` begins: whoever comes to Redis next tells it.
+
+        cache.put(OLD)
 
         assert cache.get("ana") is None
 

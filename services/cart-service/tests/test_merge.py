@@ -204,4 +204,6 @@ class TestWhoMayMerge:
 
         assert (refused.status_code, malformed.status_code) == (422, 400)
         told = refused.get_data(as_text=True) + malformed.get_data(as_text=True)
-        assert "canary" not in told + "".join(capsys.readouterr())
+        logged = "".join(capsys.readouterr())
+        assert logged.count('"event":"request"') == 2
+        assert "canary" not in told + logged

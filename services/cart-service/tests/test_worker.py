@@ -97,7 +97,7 @@ def test_the_cart_of_somebody_else_stays_as_it_is(db: Database) -> None:
 
 
 def test_lines_of_one_product_add_up(db: Database) -> None:
-    mug = {"sku": "MUG-1", "quantity": 1}
+    mug = {"sku": "MUG-1", "name": "Mug", "quantity": 1, "unit_price_minor": 100}
 
     deliver(db, HANDLERS, order_confirmed(lines=[mug, mug]))
 

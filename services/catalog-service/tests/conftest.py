@@ -2,10 +2,18 @@ from collections.abc import Iterator
 
 import pytest
 from catalog.app import create_app
+from catalog.clients import ProductCache
 from catalog.settings import Settings
 from common.auth import Role
 from common.db import Database
-from common.testing import JWT_SECRET, bearer, clean_database, migrated_database
+from common.testing import (
+    JWT_SECRET,
+    bearer,
+    clean_database,
+    clean_valkey,
+    migrated_database,
+    valkey,
+)
 from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
@@ -24,15 +32,46 @@ def db(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def app(database_url: str) -> Flask:
-    return create_app(
-        Settings(database_url=SecretStr(database_url), jwt_secret=SecretStr(JWT_SECRET))
-    )
+def valkey_url() -> Iterator[str]:
+    with valkey() as url:
+        yield url
 
 
 @pytest.fixture
-def client(app: Flask, db: Database) -> FlaskClient:
+def redis_url(valkey_url: str) -> Iterator[str]:
+    with clean_valkey(valkey_url) as url:
+        yield url
+
+
+@pytest.fixture
+def cache(redis_url: str) -> ProductCache:
+    return ProductCache(redis_url)
+
+
+@pytest.fixture(scope="session")
+def settings(database_url: str, valkey_url: str) -> Settings:
+    return Settings(
+        database_url=SecretStr(database_url),
+        jwt_secret=SecretStr(JWT_SECRET),
+        redis_url=valkey_url,
+    )
+
+
+@pytest.fixture(scope="session")
+def app(settings: Settings) -> Flask:
+    return create_app(settings)
+
+
+@pytest.fixture
+def client(app: Flask, db: Database, redis_url: str) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def without_redis(settings: Settings, db: Database) -> FlaskClient:
+    """The same service, with nobody behind REDIS_URL."""
+    nowhere = settings.model_copy(update={"redis_url": "unix:///nowhere/socket"})
+    return create_app(nowhere).test_client()
 
 
 @pytest.fixture

@@ -2,28 +2,36 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from catalog import store
-from catalog.domain import Availability, Change, Listing, ProductNotFound, Search
+from catalog.domain.products import Availability, Listing, ProductNotFound
+from catalog.domain.search import Bucket, Facets, Filters, Place, Search, Sort
+from catalog.store import products as store
+from catalog.store import search as search_store
+from catalog.store import tables
 from common.db import Database
-from sqlalchemy import insert, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import NullPool, create_engine, delete, insert, select, text, update
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-MUG = Listing("MUG-1", "Blue mug", "KITCHEN", "CUPS", 950)
+MUG = Listing("MUG-1", "Blue mug", "KITCHEN", "CUPS", 950, brand="Hearth", size="12 oz")
 JAR = Listing("JAR-1", "Jam jar 100%", "KITCHEN", "JARS", 400)
 TENT = Listing("TENT-1", "Tent for two, CAFÉ edition", "OUTDOOR", "TENTS", 19_900)
-ALL = Search(words=(), department=None, after="", limit=10)
+SOCK = Listing("SOCK-1", "Носок синий", "WEAR", "SOCKS", 300)
+ALL = Search("", Filters(), Sort.SKU, None, 10)
 NOON = datetime(2017, 1, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def three_products(db: Database) -> None:
+def four_products(db: Database) -> None:
     with db.transaction() as tx:
-        store.put_many(tx, [TENT, MUG, JAR])
+        store.put_many(tx, [TENT, MUG, JAR, SOCK])
 
 
 def names(db: Database, search: Search) -> list[str]:
     with db.transaction() as tx:
-        return [product.listing.sku for product in store.find(tx, search)]
+        return [product.listing.sku for product, _ in search_store.find(tx, search)]
+
+
+def words(text_: str) -> Search:
+    return replace(ALL, text=text_, sort=Sort.RELEVANCE)
 
 
 def availability(db: Database) -> Availability:
@@ -36,7 +44,7 @@ def test_what_was_put_is_read_back(db: Database) -> None:
         product = store.get(tx, "MUG-1")
 
     assert product.listing == MUG
-    assert product.version == 1
+    assert (product.version, product.revision) == (1, 1)
     assert product.availability is Availability.IN_STOCK
     assert product.updated_at.tzinfo is not None
 
@@ -46,67 +54,226 @@ def test_an_unknown_product_is_not_found(db: Database) -> None:
         store.get(tx, "NO-1")
 
 
-def test_a_change_counts_the_version_and_no_change_does_not(db: Database) -> None:
-    dearer = replace(MUG, price_minor=990)
+def test_a_change_counts_version_and_revision(db: Database) -> None:
+    with db.transaction() as tx:
+        changed = store.change(tx, replace(MUG, price_minor=990))
+
+    assert (changed.version, changed.revision, changed.listing.price_minor) == (2, 2, 990)
+
+
+def test_an_import_tells_what_it_changed_and_keeps_what_it_does_not_say(db: Database) -> None:
+    bare = replace(MUG, brand=None, size=None)
 
     with db.transaction() as tx:
-        changed = store.put(tx, dearer)
-        again = store.put(tx, dearer)
+        written = store.put_many(tx, [bare, replace(JAR, name="Jar"), replace(MUG, sku="MUG-2")])
+        mug = store.get(tx, "MUG-1")
 
-    assert changed is not None
-    assert (changed.version, changed.listing.price_minor) == (2, 990)
-    assert again is None
+    assert sorted((one.sku, one.version) for one in written) == [("JAR-1", 2), ("MUG-2", 1)]
+    assert mug.listing == MUG
 
 
-def test_an_import_counts_what_it_did_to_each(db: Database) -> None:
+def test_what_was_discontinued_is_sold_again_by_an_import(db: Database) -> None:
     with db.transaction() as tx:
-        counts = store.put_many(tx, [MUG, replace(JAR, name="Jar"), replace(MUG, sku="MUG-2")])
+        gone = store.discontinue(tx, "MUG-1")
+        store.put_many(tx, [MUG])
+        back = store.get(tx, "MUG-1")
 
-    assert counts == {Change.CREATED: 1, Change.CHANGED: 1, Change.UNCHANGED: 1}
+    assert gone.availability is Availability.DISCONTINUED
+    assert (back.availability, back.version) == (Availability.IN_STOCK, 3)
 
 
-def test_products_come_by_sku_from_after_the_last_one_seen(db: Database) -> None:
-    assert names(db, ALL) == ["JAR-1", "MUG-1", "TENT-1"]
-    assert names(db, replace(ALL, after="JAR-1", limit=1)) == ["MUG-1"]
-    assert names(db, replace(ALL, after="TENT-1")) == []
+def test_somebody_elses_new_product_is_not_overwritten(db: Database) -> None:
+    with db.transaction() as tx:
+        assert store.add(tx, replace(MUG, price_minor=1)) is None
+        assert store.get(tx, "MUG-1").listing == MUG
 
 
 @pytest.mark.parametrize(
-    ("words", "found"),
+    ("text_", "found"),
     [
-        (("MUG",), ["MUG-1"]),
-        (("blue", "mug"), ["MUG-1"]),
-        (("mug", "jar"), []),
-        (("café",), ["TENT-1"]),
-        (("100%",), ["JAR-1"]),
-        (("%",), ["JAR-1"]),
-        (("_",), []),
-        (("\\",), []),
-        (("'; DROP TABLE products; --",), []),
+        ("MUG", ["MUG-1"]),
+        ("mugs", ["MUG-1"]),
+        ("blue mug", ["MUG-1"]),
+        ("mug jar", []),
+        ("mug or jar", ["MUG-1", "JAR-1"]),
+        ("kitchen -mug", ["JAR-1"]),
+        ('"blue mug"', ["MUG-1"]),
+        ('"mug blue"', []),
+        ("café", ["TENT-1"]),
+        ("CAFE", ["TENT-1"]),
+        ("синий", ["SOCK-1"]),
+        ("СИНИЙ", ["SOCK-1"]),
+        ("hearth", ["MUG-1"]),
+        ("mug-1", ["MUG-1"]),
+        ("100%", ["JAR-1"]),
+        ("%", []),
+        ("_", []),
+        ("\\", []),
+        ("the", []),
+        ("🫖", []),
+        ("\u202e\u200f", []),
+        ("'; DROP TABLE products; --", []),
+        ("a & | ! <-> :* (", []),
     ],
 )
-def test_every_word_must_occur_and_means_only_itself(
-    db: Database, words: tuple[str, ...], found: list[str]
+def test_words_find_what_web_search_engines_would(
+    db: Database, text_: str, found: list[str]
 ) -> None:
-    assert names(db, replace(ALL, words=words)) == found
+    assert sorted(names(db, words(text_))) == sorted(found)
 
 
-def test_a_department_narrows_the_list(db: Database) -> None:
-    assert names(db, replace(ALL, department="OUTDOOR")) == ["TENT-1"]
-
-
-def test_departments_count_their_products(db: Database) -> None:
+def test_a_word_in_the_name_counts_more_than_one_in_the_category(db: Database) -> None:
     with db.transaction() as tx:
-        counted = [(d.name, d.products) for d in store.departments(tx)]
+        named, beside = (
+            Listing("CUP-1", "Cups", "D", "C", 1),
+            Listing("X", "Saucer", "D", "CUPS", 1),
+        )
+        store.put_many(tx, [named, beside])
 
-    assert counted == [("KITCHEN", 2), ("OUTDOOR", 1)]
+    assert names(db, words("cups"))[0] == "CUP-1"
 
 
-def test_prices_are_those_of_known_products(db: Database) -> None:
+@pytest.mark.parametrize(
+    ("sort", "found"),
+    [
+        (Sort.SKU, ["JAR-1", "MUG-1", "SOCK-1", "TENT-1"]),
+        (Sort.RELEVANCE, ["JAR-1", "MUG-1", "SOCK-1", "TENT-1"]),
+        (Sort.PRICE_ASC, ["SOCK-1", "JAR-1", "MUG-1", "TENT-1"]),
+        (Sort.PRICE_DESC, ["TENT-1", "MUG-1", "JAR-1", "SOCK-1"]),
+        (Sort.NAME, ["MUG-1", "JAR-1", "TENT-1", "SOCK-1"]),
+        (Sort.NEWEST, ["TENT-1", "SOCK-1", "MUG-1", "JAR-1"]),
+    ],
+)
+def test_pages_of_every_order_join_without_gap_or_overlap(
+    db: Database, sort: Sort, found: list[str]
+) -> None:
+    seen: list[str] = []
+    after: Place | None = None
     with db.transaction() as tx:
-        prices = store.prices(tx, ["MUG-1", "NO-1", "' OR true --"])
+        for _ in range(5):
+            page = search_store.find(tx, replace(ALL, sort=sort, after=after, limit=1))
+            seen += [product.listing.sku for product, _ in page]
+            after = page[-1][1] if page else after
 
-    assert {sku: price.unit_price_minor for sku, price in prices.items()} == {"MUG-1": 950}
+    assert seen == found
+
+
+def test_pages_by_relevance_join_where_ranks_are_equal(db: Database) -> None:
+    with db.transaction() as tx:
+        store.put_many(tx, [replace(MUG, sku=f"CUP-{n}", name="Cup") for n in range(7)])
+    seen: list[str] = []
+    after: Place | None = None
+
+    with db.transaction() as tx:
+        while page := search_store.find(tx, replace(words("cup"), after=after, limit=2)):
+            seen += [product.listing.sku for product, _ in page]
+            after = page[-1][1]
+
+    assert len(seen) == len(set(seen)) == 8  # the mug too is among the CUPS
+    assert seen[-1] == "MUG-1"
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        (Filters(department="OUTDOOR"), ["TENT-1"]),
+        (Filters(category="JARS"), ["JAR-1"]),
+        (Filters(brand="Hearth"), ["MUG-1"]),
+        (Filters(price_from_minor=400, price_to_minor=950), ["JAR-1", "MUG-1"]),
+        (Filters(price_from_minor=951, price_to_minor=950), []),
+        (Filters(department="KITCHEN", price_to_minor=400), ["JAR-1"]),
+        (Filters(availability=Availability.OUT_OF_STOCK), ["SOCK-1"]),
+        (Filters(product_group_id="none"), []),
+    ],
+)
+def test_filters_narrow_the_list(db: Database, filters: Filters, found: list[str]) -> None:
+    with db.transaction() as tx:
+        store.set_availability(tx, "SOCK-1", Availability.OUT_OF_STOCK, at=NOON)
+
+    assert names(db, replace(ALL, filters=filters)) == found
+
+
+def test_facets_count_without_their_own_filter_and_within_all_others(db: Database) -> None:
+    filters = Filters(department="KITCHEN", price_to_minor=500)
+
+    with db.transaction() as tx:
+        facets = search_store.facets(tx, "", filters)
+
+    assert facets == Facets(
+        total=1,
+        departments=[Bucket("KITCHEN", 1), Bucket("WEAR", 1)],
+        categories=[Bucket("JARS", 1)],
+        price_bands=[Bucket(1, 1), Bucket(2, 1)],
+        availabilities=[Bucket("InStock", 1)],
+    )
+
+
+def test_facets_of_nothing_are_empty(db: Database) -> None:
+    with db.transaction() as tx:
+        assert search_store.facets(tx, "spaceship", Filters()) == Facets(0, [], [], [], [])
+
+
+def test_what_is_discontinued_is_found_by_nobody(db: Database) -> None:
+    with db.transaction() as tx:
+        store.discontinue(tx, "MUG-1")
+        facets = search_store.facets(tx, "mug", Filters())
+        tree = store.departments(tx)
+
+    assert names(db, words("mug")) == []
+    assert facets.total == 0
+    assert ("KITCHEN", "CUPS", None, 1) not in tree
+
+
+def test_words_are_known_with_their_number_and_forgotten_with_the_last(db: Database) -> None:
+    with db.transaction() as tx:
+        search_store.note_words(tx, ["MUG-1", "JAR-1"])
+        noted = search_store.known_words(tx, ["kitchn"])
+        search_store.count_words(tx)
+        counted = search_store.known_words(tx, ["kitchn"])
+        tx.execute(delete(tables.products).where(tables.products.c.department == "KITCHEN"))
+        search_store.count_words(tx)
+        forgotten = search_store.known_words(tx, ["kitchn"])
+
+    assert [known.word for known in noted["kitchn"]] == ["kitchen"]
+    assert [(known.word, known.products) for known in counted["kitchn"]] == [("kitchen", 2)]
+    assert forgotten == {"kitchn": []}
+
+
+def test_every_price_ever_is_kept_whoever_changed_it(db: Database) -> None:
+    with db.transaction() as tx:
+        store.change(tx, replace(MUG, price_minor=990))
+        store.change(tx, replace(MUG, price_minor=990, name="Mug"))
+        tx.execute(
+            update(tables.products).where(tables.products.c.sku == "MUG-1").values(price_minor=10)
+        )
+        store.put_many(tx, [replace(MUG, price_minor=20)])
+        history = store.price_history(tx, "MUG-1", None, 10)
+        older = store.price_history(tx, "MUG-1", history[1].position, 10)
+
+    assert [change.price_minor for change in history] == [20, 10, 990, 950]
+    assert [change.price_minor for change in older] == [990, 950]
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE product_prices SET price_minor = 1", "DELETE FROM product_prices"]
+)
+def test_the_history_of_prices_cannot_be_rewritten(db: Database, statement: str) -> None:
+    with pytest.raises(ProgrammingError, match="permission denied"), db.transaction() as tx:
+        tx.execute(text(statement))
+
+
+def test_the_variants_of_a_group_come_cheapest_first(db: Database) -> None:
+    group = [
+        replace(MUG, sku=f"MUG-{n}", price_minor=n, product_group_id="mugs") for n in (4, 3, 2)
+    ]
+
+    with db.transaction() as tx:
+        store.put_many(tx, group)
+        store.discontinue(tx, "MUG-4")
+        first = store.variants(tx, "mugs", None, 1)
+        rest = store.variants(tx, "mugs", Place(2, "MUG-2"), 9)
+
+    assert [product.listing.sku for product in (*first, *rest)] == ["MUG-2", "MUG-3"]
 
 
 def test_the_later_of_two_availabilities_stays_whatever_comes_first(db: Database) -> None:
@@ -120,12 +287,12 @@ def test_the_later_of_two_availabilities_stays_whatever_comes_first(db: Database
     assert availability(db) is Availability.OUT_OF_STOCK
 
 
-def test_availability_is_no_change_of_the_listing(db: Database) -> None:
+def test_availability_is_a_revision_and_no_version(db: Database) -> None:
     with db.transaction() as tx:
         store.set_availability(tx, "MUG-1", Availability.LIMITED, at=NOON)
         product = store.get(tx, "MUG-1")
 
-    assert product.version == 1
+    assert (product.version, product.revision) == (1, 2)
 
 
 @pytest.mark.parametrize(
@@ -151,18 +318,53 @@ def test_the_database_itself_refuses_what_no_product_can_be(
     }  # fmt: skip
 
     with pytest.raises(IntegrityError), db.transaction() as tx:
-        tx.execute(insert(store.products).values(row | wrong))
+        tx.execute(insert(tables.products).values(row | wrong))
 
 
-def test_pages_follow_the_primary_key(db: Database) -> None:
+@pytest.mark.parametrize(
+    ("order", "index"),
+    [
+        ("sku", "products_pkey"),
+        ("price_minor, sku", "products_by_price"),
+        ("price_minor DESC, sku DESC", "products_by_price"),
+        ("name_key, sku", "products_by_name"),
+        ("created_at DESC, sku DESC", "products_by_age"),
+        ("department, price_minor, sku", "products_by_department_price"),
+    ],
+)
+def test_pages_without_words_follow_an_index(db: Database, order: str, index: str) -> None:
     """Of the statement's shape, not of its time: no sort, so page 1,000 costs as page 1."""
     with db.transaction() as tx:
         tx.execute(text("SET LOCAL enable_seqscan = off"))
-        plan = "\n".join(
-            tx.execute(
-                text("EXPLAIN SELECT sku FROM products WHERE sku > 'A' ORDER BY sku LIMIT 20")
-            ).scalars()
+        tx.execute(text("SET LOCAL enable_sort = off"))
+        statement = (
+            f"SELECT sku FROM products WHERE discontinued_at IS NULL ORDER BY {order} LIMIT 20"
         )
+        plan = "\n".join(tx.execute(text(f"EXPLAIN {statement}")).scalars())
 
-    assert "products_pkey" in plan
+    assert index in plan
     assert "Sort" not in plan
+
+
+def test_words_are_looked_up_in_their_index(db: Database) -> None:
+    """Among so many, counted, that reading all is dearer."""
+    many = [
+        {
+            "sku": f"THING-{number}", "name": "Thing", "department": "D", "category": "C",
+            "price_minor": 1, "currency": "USD",
+        }
+        for number in range(1_000)
+    ]  # fmt: skip
+    with db.transaction() as tx:
+        tx.execute(insert(tables.products), many)
+    owner = create_engine(db.engine.url.set(username="postgres"), poolclass=NullPool)
+    with owner.begin() as connection:
+        connection.execute(text("ANALYZE catalog.products"))
+    with db.transaction() as tx:
+        statement = select(tables.products.c.sku).where(
+            text("search @@ websearch_to_tsquery('mug')"),
+            tables.products.c.discontinued_at.is_(None),
+        )
+        plan = "\n".join(tx.execute(text(f"EXPLAIN {statement}")).scalars())
+
+    assert "products_by_words" in plan

@@ -1,6 +1,6 @@
 import pytest
-from catalog import store
-from catalog.domain import Availability, Listing
+from catalog.domain.products import Availability, Listing
+from catalog.store import products as store
 from catalog.worker import HANDLERS
 from common.consumer import RECEIVES_MAX
 from common.db import Database
@@ -13,7 +13,7 @@ EARLY, LATE = "2017-01-01T12:00:00+00:00", "2017-01-01T12:00:01Z"
 @pytest.fixture(autouse=True)
 def mug(db: Database) -> None:
     with db.transaction() as tx:
-        store.put(tx, Listing("MUG-1", "Mug", "KITCHEN", "CUPS", 950))
+        store.add(tx, Listing("MUG-1", "Mug", "KITCHEN", "CUPS", 950))
 
 
 def stock_low(available: int, time: str = EARLY, sku: str = "MUG-1") -> Event:

@@ -21,7 +21,7 @@ from common.consumer import Handler, Queue
 from common.db import Database
 from common.events import Event
 from common.ids import new_id
-from common.testing import FakeSqs, clean_database, published
+from common.testing import FakeSqs, clean_database, promised, published
 from inventory import store, use_cases
 from inventory.domain import Change, Line, Payable, Reason, Stock
 from inventory.worker import HANDLERS, prepare
@@ -94,11 +94,11 @@ def _placed(order_id: str, *lines: tuple[str, int]) -> Event:
         "payment_method": "pm_visa",
         "lines": [{"sku": sku, "quantity": quantity} for sku, quantity in lines],
     }
-    return Event("order.placed", order_id, data)
+    return promised("order.placed", order_id, data)
 
 
 def _settled(event_type: str, order_id: str) -> Event:
-    return Event(event_type, order_id, {"order_id": order_id})
+    return promised(event_type, order_id, {"order_id": order_id})
 
 
 def _receive(db: Database, skus: Sequence[str], pieces: int) -> None:

@@ -159,7 +159,7 @@ def test_a_reservation_shows_its_lines(client: FlaskClient, db: Database) -> Non
     _receive(client, ("MUG-1", 10))
     order_id = _reserve(db, Line("MUG-1", 3))
 
-    answer = client.get(f"/reservations/{order_id}", headers=bearer(Role.SERVICE, "order"))
+    answer = client.get(f"/reservations/{order_id}", headers=STAFF)
 
     assert answer.json
     created_at = datetime.fromisoformat(answer.json["created_at"])

@@ -11,7 +11,7 @@ from common.consumer import Handler
 from common.db import Database
 from common.events import Event
 from common.ids import new_id
-from common.testing import deliver, published
+from common.testing import deliver, promised, published
 from inventory import use_cases
 from inventory.domain import Change, Line, Payable, Reason, Stock
 from inventory.worker import HANDLERS, LINES_MAX, ask_about_expired
@@ -39,12 +39,12 @@ def _placed(order_id: str, *lines: tuple[str, int]) -> Event:
 
 
 def _confirmed(order_id: str) -> Event:
-    return Event("order.confirmed", order_id, {"order_id": order_id})
+    return promised("order.confirmed", order_id, {"order_id": order_id})
 
 
 def _cancelled(order_id: str) -> Event:
     data = {"order_id": order_id, "reason": "payment_declined"}
-    return Event("order.cancelled", order_id, data)
+    return promised("order.cancelled", order_id, data)
 
 
 def _returned(order_id: str, return_id: str, *lines: tuple[str, int]) -> Event:
@@ -56,7 +56,7 @@ def _returned(order_id: str, return_id: str, *lines: tuple[str, int]) -> Event:
         "currency": "USD",
         "lines": [{"sku": sku, "quantity": quantity} for sku, quantity in lines],
     }
-    return Event("order.returned", order_id, data)
+    return promised("order.returned", order_id, data)
 
 
 def _sold(db: Database, *lines: tuple[str, int]) -> str:

@@ -3,19 +3,33 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default as default_policy
 from socket import create_server
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from common.db import Database
-from common.testing import clean_database, migrated_database
+from common.events import Event
+from common.ids import new_id
+from common.testing import JWT_SECRET, clean_database, deliver, migrated_database
+from flask import Flask
+from flask.testing import FlaskClient
+from notification.app import create_app
 from notification.clients import Mailer
+from notification.domain.messages import Message, Wanted
+from notification.settings import Settings
+from notification.store import messages as store
+from notification.worker import HANDLERS
+from pydantic import SecretStr
+
+ADA = "ada@customer.example"
 
 
 class FakeMailServer:
     """Takes mails by SMTP and keeps them, or answers as it is told.
 
     replies: what it says to the next mails instead of taking them.
+    refusal: what it says to RCPT for *refused_recipients*.
     on_mail: called while a mail is being delivered.
     """
 
@@ -23,6 +37,7 @@ class FakeMailServer:
         self.mails: list[EmailMessage] = []
         self.replies: list[str] = []
         self.refused_recipients: set[str] = set()
+        self.refusal = "550 5.1.1 No such user"
         self.connections = 0
         self.on_mail: Callable[[], object] = lambda: None
         with create_server(("127.0.0.1", 0)) as probe:
@@ -51,7 +66,7 @@ class FakeMailServer:
         self, _: SMTP, __: Session, envelope: Envelope, address: str, ___: list[str]
     ) -> str:
         if address in self.refused_recipients:
-            return "550 5.1.1 No such user"
+            return self.refusal
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -69,6 +84,61 @@ class FakeMailServer:
         return "250 OK"
 
 
+class News:
+    """The events that we hear, as their producers write them; *changes* to their data."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def heard(self, *events: Event) -> None:
+        deliver(self._db, HANDLERS, *events)
+
+    def heard_unpromised(self, *events: Event) -> None:
+        """What no producer of ours tells, and some version of one might."""
+        deliver(self._db, HANDLERS, *(event.to_json("test") for event in events))
+
+    def messages(self) -> list[Message]:
+        """All there are, oldest first."""
+        with self._db.transaction() as tx:
+            listed = store.page(tx, Wanted(), None, 1000)
+            found = [store.find(tx, message.id) for message in reversed(listed)]
+        return [message for message in found if message]
+
+    def message(self) -> Message:
+        (only,) = self.messages()
+        return only
+
+    def registered(self, **changes: Any) -> Event:
+        data = {"customer_id": new_id(), "email": ADA, "name": "Ada"} | changes
+        return Event("customer.registered", data["customer_id"], data)
+
+    def confirmed(self, order_id: str | None = None, **changes: Any) -> Event:
+        lines = [
+            {"sku": "MUG-1", "name": "Mug", "quantity": 2, "unit_price_minor": 700},
+            {"sku": "TEA-2", "name": "Tea", "quantity": 1, "unit_price_minor": 599},
+        ]
+        return self._of_order(
+            "order.confirmed", order_id, {"total_minor": 1999, "lines": lines} | changes
+        )
+
+    def cancelled(self, order_id: str | None = None, **changes: Any) -> Event:
+        data = {"total_minor": 1999, "reason": "out_of_stock"} | changes
+        return self._of_order("order.cancelled", order_id, data)
+
+    def action_required(self, order_id: str | None = None, **changes: Any) -> Event:
+        data = {"total_minor": 1999, "action_url": "https://bank.example/3ds?id=1&key=s"} | changes
+        return self._of_order("order.action_required", order_id, data)
+
+    def refunded(self, order_id: str | None = None, **changes: Any) -> Event:
+        data = {"amount_minor": 500, "refund_id": "re_1", "return_id": None} | changes
+        return self._of_order("order.refunded", order_id, data)
+
+    def _of_order(self, type_: str, order_id: str | None, data: dict[str, Any]) -> Event:
+        order_id = order_id or new_id()
+        who = {"order_id": order_id, "customer_id": "customer-1", "email": ADA, "currency": "USD"}
+        return Event(type_, order_id, who | data)
+
+
 @pytest.fixture(scope="session")
 def database_url() -> Iterator[str]:
     with migrated_database("notification") as url:
@@ -79,6 +149,22 @@ def database_url() -> Iterator[str]:
 def db(database_url: str) -> Iterator[Database]:
     with clean_database(database_url) as database:
         yield database
+
+
+@pytest.fixture
+def news(db: Database) -> News:
+    return News(db)
+
+
+@pytest.fixture(scope="session")
+def app(database_url: str) -> Flask:
+    settings = Settings(database_url=SecretStr(database_url), jwt_secret=SecretStr(JWT_SECRET))
+    return create_app(settings)
+
+
+@pytest.fixture
+def client(app: Flask, db: Database) -> FlaskClient:
+    return app.test_client()
 
 
 @pytest.fixture

@@ -4,16 +4,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 from common.ids import new_id
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from notification.clients import Mailer
-from notification.domain import Kind, Message, Refused, Sent, Unanswered
+from notification.domain.delivery import Refused, Sent, Unanswered, is_address
+from notification.domain.messages import Kind, Message
+from notification.domain.preferences import Language
 
 if TYPE_CHECKING:
     from conftest import FakeMailServer
 
 MESSAGE = Message(
     id=new_id(),
-    order_id="0192f0c1-0000-7000-8000-000000000001",
     kind=Kind.ORDER_CONFIRMATION,
+    fact="0192f0c1-0000-7000-8000-000000000001",
+    order_id="0192f0c1-0000-7000-8000-000000000001",
     recipient="ada@customer.example",
     subject="Your order is confirmed",
     text="Thank you, Ädä.\n",
@@ -36,6 +41,7 @@ def test_a_mail_arrives_with_its_headers(mail_server: "FakeMailServer", mailer: 
             "<0192f0c1-0000-7000-8000-000000000001.order_confirmation@cartwright.example>"
         ),
         "Auto-Submitted": "auto-generated",
+        "Content-Language": "en",
         "X-Order-Id": "0192f0c1-0000-7000-8000-000000000001",
         "X-Message-Kind": "order_confirmation",
         "MIME-Version": "1.0",
@@ -80,7 +86,7 @@ def test_a_refused_recipient_is_told_with_the_servers_words(
 ) -> None:
     mail_server.refused_recipients.add("ada@customer.example")
 
-    assert mailer.send(MESSAGE) == Refused(550, "5.1.1 No such user")
+    assert mailer.send(MESSAGE) == Refused(550, "5.1.1 No such user", at_recipient=True)
 
 
 def test_a_refusal_does_not_trouble_the_next_mail(
@@ -93,6 +99,51 @@ def test_a_refusal_does_not_trouble_the_next_mail(
 
     assert isinstance(outcome, Sent)
     assert mail_server.connections == 1
+
+
+def test_a_mail_that_the_server_does_not_like_is_no_fault_of_the_recipient(
+    mail_server: "FakeMailServer", mailer: Mailer
+) -> None:
+    mail_server.replies = ["550 5.7.1 Spam"]
+
+    assert mailer.send(MESSAGE) == Refused(550, "5.7.1 Spam", at_recipient=False)
+
+
+def test_a_welcome_is_about_no_order(mail_server: "FakeMailServer", mailer: Mailer) -> None:
+    mailer.send(replace(MESSAGE, kind=Kind.WELCOME, order_id=None, language=Language.ES))
+
+    (mail,) = mail_server.mails
+    assert mail["X-Order-Id"] is None
+    assert (mail["X-Message-Kind"], mail["Content-Language"]) == ("welcome", "es")
+
+
+def test_the_longest_message_id_is_not_folded(
+    mail_server: "FakeMailServer", mailer: Mailer
+) -> None:
+    longest = replace(MESSAGE, fact=f"{MESSAGE.order_id}.{'r' * 64}", kind=Kind.REFUND)
+
+    mailer.send(longest)
+
+    (mail,) = mail_server.mails
+    assert mail["Message-ID"] == longest.message_id
+
+
+@given(st.from_regex(r"[a.=?'+-]{1,8}@[a.-]{1,8}", fullmatch=True).filter(is_address))
+@settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),  # One server for all examples is what is meant.
+)
+def test_whatever_passes_for_an_address_can_be_written_to(
+    mail_server: "FakeMailServer", mailer: Mailer, address: str
+) -> None:
+    """Else its mail would come back to the head of the queue for ever."""
+    outcome = mailer.send(replace(MESSAGE, recipient=address))
+
+    assert isinstance(outcome, Sent)
+    assert mail_server.mails[-1]["To"] == address
 
 
 def test_a_deferred_mail_is_told_with_its_code(

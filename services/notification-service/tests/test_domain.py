@@ -1,93 +1,161 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import pytest
 from common.money import Money
-from notification import domain
-from notification.domain import BoughtLine, Kind, Message, Refused, State, Unanswered
+from notification.domain import formats, news
+from notification.domain.messages import (
+    Kind,
+    Message,
+)
+from notification.domain.news import Addressee, BoughtLine
+from notification.domain.preferences import (
+    NEVER_CHOSEN,
+    Choice,
+    Language,
+    Preferences,
+    language_of,
+)
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+ADA = Addressee("ada@customer.example", "customer-1")
+DOLLAR = Money(100, "USD")
 
 
-def _message(attempts: int = 0) -> Message:
+def _message(attempts: int = 0, refusals: int = 0) -> Message:
     return Message(
         id="message-1",
-        order_id="order-1",
         kind=Kind.ORDER_CONFIRMATION,
+        fact="order-1",
+        order_id="order-1",
         recipient="ada@customer.example",
         subject="Hello",
         text="Hello",
         html="<p>Hello</p>",
         created_at=NOW,
         attempts=attempts,
+        refusals=refusals,
     )
 
 
-def test_the_message_id_is_made_of_the_order_and_the_kind() -> None:
+# --- Facts
+
+
+def test_the_message_id_is_made_of_the_fact_and_the_kind() -> None:
     assert _message().message_id == "<order-1.order_confirmation@cartwright.example>"
+
+
+def test_an_order_has_one_confirmation_and_one_cancellation() -> None:
+    cancelled = [news.cancellation(ADA, "order-1", DOLLAR, r) for r in ("out_of_stock", "other")]
+
+    assert {each.fact for each in cancelled} == {"order-1"}
+
+
+def test_two_refunds_of_an_order_are_two_facts() -> None:
+    facts = [
+        news.refund(ADA, "order-1", refund_id, DOLLAR, is_return=False).fact
+        for refund_id in ("re_1", "re_2", "re_1")
+    ]
+
+    assert facts == ["order-1.re_1", "order-1.re_2", "order-1.re_1"]
+
+
+def test_a_bank_that_asks_again_elsewhere_is_another_fact() -> None:
+    facts = [
+        news.challenge(ADA, "order-1", DOLLAR, f"https://bank.example/{page}").fact
+        for page in (1, 2, 1)
+    ]
+
+    assert facts[0] == facts[2] != facts[1]
+
+
+@pytest.mark.parametrize("name", ["Ada", "Ada Lovelace", "O'Neil", "Jean-Luc", "Müßig", "李明"])
+def test_a_name_is_greeted(name: str) -> None:
+    assert news.greeted(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["win.example", "Go to http://evil.example", "Ada\nBcc", "a" * 51, "50% off", "A  B", "-"],
+)
+def test_what_could_be_a_link_or_an_advertisement_is_no_name(name: str) -> None:
+    assert news.greeted(name) is None
+
+
+@pytest.mark.parametrize(
+    "url", ["https://bank.example/3ds?id=1&k=a%20b", "http://127.0.0.1:8090/3ds/1?key=s"]
+)
+def test_a_link_leads_to_the_web(url: str) -> None:
+    assert news.is_web_link(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "data:text/html,hello",
+        "ftp://bank.example/",
+        "//bank.example/",
+        "https:///3ds",
+        "https://bank.example@evil.example/",
+        "https://bank.example/a b",
+        "https://bank.example/\nhttps://evil.example/",
+        "https://bänk.example/",
+        "https://[bank/",
+        "https://bank.example/" + "x" * 2048,
+        "",
+    ],
+)
+def test_anything_else_is_no_link(url: str) -> None:
+    assert not news.is_web_link(url)
 
 
 def test_a_line_costs_its_quantity_times_its_price() -> None:
     assert BoughtLine("Mug", 3, Money(500, "USD")).total == Money(1500, "USD")
 
 
-@pytest.mark.parametrize(
-    "address", ["ada@customer.example", "a.b+c@x", "o'neil@mail.customer-1.example"]
-)
-def test_an_address_is_what_browsers_take(address: str) -> None:
-    assert domain.is_address(address)
+# --- Languages and choices
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("amount", "english", "spanish"),
     [
-        "",
-        "ada",
-        "ada@",
-        "@customer.example",
-        "ada@customer.example, eve@evil.example",
-        "ada@customer.example\r\nBcc: eve@evil.example",
-        "ada@customer.example\n",
-        "a b@customer.example",
-        "ädä@customer.example",
-        "a@" + "x" * 64 + ".example",
-        "a@" + ".".join(["x" * 60] * 5),
+        (0, "0.00 USD", "0,00 USD"),
+        (5, "0.05 USD", "0,05 USD"),
+        (123456, "1,234.56 USD", "1234,56 USD"),
+        (1234567, "12,345.67 USD", "12.345,67 USD"),
+        (123456789012, "1,234,567,890.12 USD", "1.234.567.890,12 USD"),
     ],
 )
-def test_anything_else_is_no_address(text: str) -> None:
-    assert not domain.is_address(text)
+def test_money_is_written_as_the_language_has_it(amount: int, english: str, spanish: str) -> None:
+    assert formats.money(Money(amount, "USD"), Language.EN) == english
+    assert formats.money(Money(amount, "USD"), Language.ES) == spanish
 
 
-def test_a_refused_message_is_tried_again_later() -> None:
-    verdict = domain.judge(_message(), Refused(550, "no such user"), NOW)
-
-    assert verdict.state is State.QUEUED
-    assert verdict.attempts == 1
-    assert verdict.last_error == "550 no such user"
-    assert verdict.next_attempt_at == NOW + timedelta(seconds=1)
+def test_a_day_is_written_as_the_language_has_it() -> None:
+    assert formats.day(date(2026, 12, 1), Language.EN) == "December 1, 2026"
+    assert formats.day(date(2026, 12, 1), Language.ES) == "1 de diciembre de 2026"
 
 
-def test_the_fifth_refusal_is_final() -> None:
-    assert domain.judge(_message(3), Refused(550, "no"), NOW).state is State.QUEUED
-    assert domain.judge(_message(4), Refused(550, "no"), NOW).state is State.FAILED
+@pytest.mark.parametrize(
+    ("version", "told", "language"),
+    [(1, "en", "es"), (1, None, "es"), (0, "es", "es"), (0, "fr", "en"), (0, None, "en")],
+)
+def test_the_own_choice_goes_before_the_event_and_the_event_before_english(
+    version: int, told: str | None, language: str
+) -> None:
+    chosen = Preferences(Choice(Language.ES), version) if version else NEVER_CHOSEN
+
+    assert language_of(chosen, told) == language
 
 
-def test_a_message_may_be_deferred_oftener_than_refused() -> None:
-    assert domain.judge(_message(18), Refused(451, "later"), NOW).state is State.QUEUED
-    assert domain.judge(_message(19), Refused(451, "later"), NOW).state is State.FAILED
+@pytest.mark.parametrize(
+    ("reason", "is_wanted"),
+    [("customer_cancelled", False), ("out_of_stock", True), ("payment_declined", True)],
+)
+def test_only_a_cancellation_that_one_asked_for_can_be_turned_off(
+    reason: str, *, is_wanted: bool
+) -> None:
+    choice = Choice(requested_cancellations=False)
 
-
-def test_no_answer_counts_as_no_attempt() -> None:
-    verdict = domain.judge(_message(4), Unanswered("ConnectionRefusedError"), NOW)
-
-    assert (verdict.state, verdict.attempts) == (State.QUEUED, 4)
-    assert verdict.next_attempt_at > NOW
-
-
-def test_pauses_double_up_to_five_minutes() -> None:
-    pauses = [domain.retry_after(attempts).total_seconds() for attempts in (1, 2, 3, 9, 10, 20)]
-
-    assert pauses == [1, 2, 4, 256, 300, 300]
-
-
-def test_a_reason_of_tomorrow_has_a_sentence_today() -> None:
-    assert domain.cancellation_sentence("meteorite") == "We could not complete it."
+    assert news.cancellation(ADA, "order-1", DOLLAR, reason).is_wanted(choice) is is_wanted
+    assert news.cancellation(ADA, "order-1", DOLLAR, reason).is_wanted(Choice())

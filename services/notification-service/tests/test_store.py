@@ -1,145 +1,202 @@
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from common.db import Database
 from common.ids import new_id
-from notification import store
-from notification.domain import Kind, Message, State, Verdict
+from notification.domain.messages import Kind, Message, Reason, State, Suppression, Wanted
+from notification.domain.preferences import NEVER_CHOSEN, Choice, Language, Preferences
+from notification.store import messages, preferences, suppressions
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=25)
+TRACEPARENT = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
 
 
-def _message(order_id: str | None = None) -> Message:
+def _message(order_id: str | None = None, recipient: str = "ada@customer.example") -> Message:
+    order_id = order_id or new_id()
     return Message(
         id=new_id(),
-        order_id=order_id or new_id(),
         kind=Kind.ORDER_CONFIRMATION,
-        recipient="ada@customer.example",
+        fact=order_id,
+        order_id=order_id,
+        customer_id="customer-1",
+        recipient=recipient,
         subject="Hello",
         text="Hello",
         html="<p>Hello</p>",
         created_at=NOW,
-        traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01",
+        traceparent=TRACEPARENT,
     )
 
 
-def _added(db: Database, *messages: Message) -> None:
+def _added(db: Database, *added: Message) -> None:
     with db.transaction() as tx:
-        for message in messages:
-            store.add(tx, message)
+        for message in added:
+            assert messages.add(tx, message)
 
 
-def _claimed(db: Database, now: datetime, limit: int = 10) -> list[Message]:
+def _found(db: Database, message: Message) -> Message:
     with db.transaction() as tx:
-        return store.claim(tx, now=now, until=now + timedelta(seconds=25), limit=limit)
+        found = messages.find(tx, message.id)
+    assert found
+    return found
+
+
+# --- One message a fact
 
 
 def test_a_message_is_read_as_it_was_written(db: Database) -> None:
-    message = _message()
+    message = replace(_message(), language=Language.ES)
 
     _added(db, message)
 
-    with db.transaction() as tx:
-        assert store.of_order(tx, message.order_id) == [message]
+    assert _found(db, message) == message
 
 
-def test_an_order_has_one_message_of_a_kind(db: Database) -> None:
+def test_a_fact_has_one_message_of_a_kind(db: Database) -> None:
     first = _message()
-    second = _message(first.order_id)
+    second = replace(_message(), fact=first.fact)
 
     with db.transaction() as tx:
-        assert store.add(tx, first)
-        assert not store.add(tx, second)
-        assert store.of_order(tx, first.order_id) == [first]
+        assert messages.add(tx, first)
+        assert not messages.add(tx, second)
+        assert messages.of_order(tx, first.order_id or "") == [first]
 
 
-def test_a_claimed_message_is_nobody_elses_until_the_lease_ends(db: Database) -> None:
+def test_a_fact_has_one_message_however_many_hear_of_it_at_once(db: Database) -> None:
+    message, barrier = _message(), threading.Barrier(20)
+    wide, added = Database(db.engine.url.render_as_string(hide_password=False), pool_size=20), []
+
+    def add() -> None:
+        barrier.wait()
+        with wide.transaction() as tx:
+            added.append(messages.add(tx, replace(message, id=new_id())))
+
+    threads = [threading.Thread(target=add) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wide.engine.dispose()
+
+    assert sorted(added) == [False] * 19 + [True]
+
+
+def test_an_orders_messages_are_its_customers(db: Database) -> None:
     message = _message()
     _added(db, message)
 
-    assert _claimed(db, NOW) == [message]
-    assert _claimed(db, LATER - timedelta(seconds=1)) == []
-    assert _claimed(db, LATER) == [message]
+    with db.transaction() as tx:
+        assert messages.of_order(tx, message.fact, "customer-1") == [message]
+        assert messages.of_order(tx, message.fact, "customer-2") == []
 
 
-def test_two_workers_that_claim_at_once_share_the_messages(db: Database) -> None:
-    first, second = sorted([_message(), _message()], key=lambda message: message.id)
-    _added(db, first, second)
-
-    with db.transaction() as mine:
-        taken = store.claim(mine, now=NOW, until=LATER, limit=1)
-        others = _claimed(db, NOW)
-
-    assert sorted(message.id for message in taken + others) == [first.id, second.id]
-    assert len(taken) == 1
-
-
-def test_a_message_that_is_not_due_is_not_claimed(db: Database) -> None:
+@pytest.mark.parametrize(
+    ("column", "value", "constraint"),
+    [
+        ("state", "'sent'", "sent_at_some_time"),
+        ("state", "'failed'", "reason_of_its_state"),
+        ("reason", "'refused'", "reason_of_its_state"),
+        ("kind", "'welcome'", "only_a_welcome_is_about_no_order"),
+        ("text", "NULL", "both_bodies_or_none"),
+        ("refusals", "1", "refusals_are_attempts"),
+        ("language", "'fr'", "known_language"),
+    ],
+)
+def test_the_database_refuses_what_cannot_be(
+    db: Database, column: str, value: str, constraint: str
+) -> None:
     _added(db, _message())
 
-    assert _claimed(db, NOW - timedelta(seconds=1)) == []
+    with pytest.raises(IntegrityError, match=constraint), db.transaction() as tx:
+        tx.execute(text(f"UPDATE messages SET {column} = {value}"))
 
 
-@pytest.mark.parametrize("state", [State.SENT, State.FAILED])
-def test_what_is_done_with_is_not_claimed(db: Database, state: State) -> None:
-    _added(db, replace(_message(), state=state, sent_at=NOW if state is State.SENT else None))
-
-    assert _claimed(db, LATER) == []
+# --- Lists
 
 
-def test_a_message_is_marked_as_sent_once(db: Database) -> None:
-    message = _message()
-    _added(db, message)
+def test_a_list_goes_back_in_time_page_by_page_without_bodies(db: Database) -> None:
+    added = [_message() for _ in range(5)]
+    _added(db, *added)
 
     with db.transaction() as tx:
-        assert store.mark_sent(tx, [message.id], LATER) == {message.id}
-        assert store.mark_sent(tx, [message.id], LATER) == set()
-        (sent,) = store.of_order(tx, message.order_id)
+        first = messages.page(tx, Wanted(), None, 3)
+        rest = messages.page(tx, Wanted(), first[-1].id, 3)
 
-    assert sent == replace(message, state=State.SENT, attempts=1, sent_at=LATER)
-
-
-def test_a_postponed_message_is_due_when_it_says(db: Database) -> None:
-    message = _message()
-    _added(db, message)
-
-    with db.transaction() as tx:
-        store.postpone(tx, message.id, Verdict(State.QUEUED, 2, "451 later", LATER))
-
-    assert _claimed(db, LATER - timedelta(seconds=1)) == []
-    assert _claimed(db, LATER) == [replace(message, attempts=2, last_error="451 later")]
+    ids = sorted((message.id for message in added), reverse=True)
+    assert [message.id for message in first + rest] == ids
+    assert {(message.text, message.html) for message in first} == {(None, None)}
 
 
-def test_a_late_refusal_does_not_undo_that_it_was_sent(db: Database) -> None:
-    message = _message()
-    _added(db, message)
+def test_a_list_is_narrowed_by_everything_asked(db: Database) -> None:
+    ada, bob = _message(), _message(recipient="Bob@customer.example")
+    _added(db, ada, bob)
 
     with db.transaction() as tx:
-        store.mark_sent(tx, [message.id], NOW)
-        store.postpone(tx, message.id, Verdict(State.QUEUED, 2, "451 later", LATER))
-        store.give_back(tx, [message.id], NOW)
-        (found,) = store.of_order(tx, message.order_id)
+        of_bob = messages.page(tx, Wanted(recipient="bob@CUSTOMER.example"), None, 10)
+        queued = messages.page(tx, Wanted(State.QUEUED, Kind.ORDER_CONFIRMATION), None, 10)
+        refunds = messages.page(tx, Wanted(kind=Kind.REFUND), None, 10)
 
-    assert found.state is State.SENT
+    assert [message.id for message in of_bob] == [bob.id]
+    assert (len(queued), refunds) == (2, [])
 
 
-def test_what_is_given_back_is_due_at_once(db: Database) -> None:
-    message = _message()
-    _added(db, message)
-    _claimed(db, NOW)
+# --- Forgetting
+
+
+def test_bodies_are_forgotten_when_they_are_old_and_done_with(db: Database) -> None:
+    old = replace(_message(), state=State.FAILED, reason=Reason.REFUSED)
+    young = replace(old, id=new_id(), fact=new_id(), created_at=LATER)
+    queued = _message()
+    _added(db, old, young, queued)
 
     with db.transaction() as tx:
-        store.give_back(tx, [message.id], NOW)
+        assert messages.forget_bodies(tx, LATER, 10) == 1
+        assert messages.forget_bodies(tx, LATER, 10) == 0
 
-    assert _claimed(db, NOW) == [message]
+    assert _found(db, old) == replace(old, text=None, html=None)
+    assert [_found(db, young), _found(db, queued)] == [young, queued]
 
 
-def test_the_database_refuses_what_was_sent_at_no_time(db: Database) -> None:
-    _added(db, _message())
+def test_a_sweep_is_bounded(db: Database) -> None:
+    done = [replace(_message(), state=State.FAILED, reason=Reason.REFUSED) for _ in range(3)]
+    _added(db, *done)
 
-    with pytest.raises(IntegrityError, match="sent_at_some_time"), db.transaction() as tx:
-        tx.execute(text("UPDATE messages SET state = 'sent'"))
+    with db.transaction() as tx:
+        assert [messages.forget_bodies(tx, LATER, 2) for _ in range(3)] == [2, 1, 0]
+
+
+# --- Suppressions and preferences
+
+
+def test_an_address_is_suppressed_once_in_any_case_of_letters(db: Database) -> None:
+    first = Suppression(new_id(), "ada@customer.example", "550 no", new_id(), NOW)
+
+    with db.transaction() as tx:
+        assert suppressions.add(tx, first)
+        assert not suppressions.add(tx, replace(first, id=new_id()))
+        assert suppressions.among(tx, ["Ada@Customer.example", "bob@x"]) == {first.address}
+        assert suppressions.page(tx, "ADA@customer.example", None, 10) == [first]
+        assert suppressions.remove(tx, first.id)
+        assert not suppressions.remove(tx, first.id)
+        assert suppressions.among(tx, [first.address]) == set()
+
+
+def test_who_never_chose_has_what_holds_for_everybody(db: Database) -> None:
+    with db.transaction() as tx:
+        assert preferences.find(tx, "customer-1") == NEVER_CHOSEN
+        assert preferences.lock(tx, "customer-1") == NEVER_CHOSEN
+
+
+def test_preferences_are_read_as_they_were_saved(db: Database) -> None:
+    chosen = Preferences(Choice(Language.ES, requested_cancellations=False), 1)
+
+    with db.transaction() as tx:
+        preferences.lock(tx, "customer-1")
+        preferences.save(tx, "customer-1", chosen)
+        assert preferences.find(tx, "customer-1") == chosen
+        assert preferences.find(tx, "customer-2") == NEVER_CHOSEN

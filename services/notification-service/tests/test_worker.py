@@ -1,6 +1,3 @@
-import json
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,335 +5,139 @@ import pytest
 from common.db import Database
 from common.events import Event
 from common.ids import new_id
-from common.testing import deliver, published
-from notification import use_cases
+from common.testing import deliver
 from notification.clients import Mailer
-from notification.domain import Message, State
-from notification.worker import HANDLERS, MailServerUnavailable, send_due
-from sqlalchemy import text
+from notification.domain.messages import Kind, Message, Reason, State
+from notification.domain.preferences import Choice, Language
+from notification.use_cases import choosing, reading
+from notification.worker import HANDLERS, send_due
 
 if TYPE_CHECKING:
-    from conftest import FakeMailServer
+    from conftest import FakeMailServer, News
 
-EVENTS = Path(__file__).parents[1] / "contract" / "events"
-TRACEPARENT = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
-
-
-def _confirmed(order_id: str, **changes: Any) -> Event:
-    data = {
-        "order_id": order_id,
-        "customer_id": "customer-1",
-        "email": "ada@customer.example",
-        "total_minor": 1999,
-        "currency": "USD",
-        "lines": [
-            {"sku": "MUG-1", "name": "Mug", "quantity": 2, "unit_price_minor": 700},
-            {"sku": "TEA-2", "name": "Tea", "quantity": 1, "unit_price_minor": 599},
-        ],
-    }
-    return Event("order.confirmed", order_id, data | changes)
+ADA = "ada@customer.example"
 
 
-def _cancelled(order_id: str, reason: str = "out_of_stock") -> Event:
-    data = {
-        "order_id": order_id,
-        "customer_id": "customer-1",
-        "email": "ada@customer.example",
-        "reason": reason,
-        "total_minor": 1999,
-        "currency": "USD",
-    }
-    return Event("order.cancelled", order_id, data)
-
-
-def _after(seconds: float) -> Callable[[], datetime]:
-    """A clock that is ahead by so much."""
-    return lambda: datetime.now(UTC) + timedelta(seconds=seconds)
-
-
-def _message(db: Database, order_id: str) -> Message:
+def _message(db: Database, order_id: str, kind: Kind | None = None) -> Message:
     with db.transaction() as tx:
-        (message,) = use_cases.read_messages(tx, order_id)
-        return message
+        found = reading.read_messages(tx, order_id)
+    (message,) = [message for message in found if kind in {None, message.kind}]
+    return message
 
 
-def _bodies(mail: Any) -> tuple[str, str]:
-    plain, html = mail.iter_parts()
-    return plain.get_content(), html.get_content()
-
-
-# --- What is written
-
-
-def test_a_confirmation_lists_what_was_bought(
-    db: Database, mail_server: "FakeMailServer", mailer: Mailer
-) -> None:
-    order_id = new_id()
-
-    deliver(db, HANDLERS, _confirmed(order_id))
-    send_due(db, mailer)
-
-    (mail,) = mail_server.mails
-    assert mail["Subject"] == f"Your order {order_id} is confirmed"
-    for body in _bodies(mail):
-        for words in (order_id, "Mug", "14.00 USD", "Tea", "5.99 USD", "19.99 USD"):
-            assert words in body
-
-
-def test_a_cancellation_says_why(
-    db: Database, mail_server: "FakeMailServer", mailer: Mailer
-) -> None:
-    order_id = new_id()
-
-    deliver(db, HANDLERS, _cancelled(order_id, "payment_declined"))
-    send_due(db, mailer)
-
-    (mail,) = mail_server.mails
-    assert mail["Subject"] == f"Your order {order_id} is cancelled"
-    for body in _bodies(mail):
-        assert "Your payment was declined." in body
-        assert "19.99 USD are not charged" in body
-
-
-def test_a_products_name_is_text_in_html_too(db: Database) -> None:
-    order_id = new_id()
-    line = {"name": "<b>Mug</b> & Tea", "quantity": 1, "unit_price_minor": 1999}
-
-    deliver(db, HANDLERS, _confirmed(order_id, lines=[line]))
-
-    message = _message(db, order_id)
-    assert "&lt;b&gt;Mug&lt;/b&gt; &amp; Tea" in message.html
-    assert "<b>" not in message.html
-    assert "<b>Mug</b> & Tea" in message.text
-
-
-# --- Once
-
-
-def test_an_order_gets_one_mail_of_each_kind(
-    db: Database, mail_server: "FakeMailServer", mailer: Mailer
-) -> None:
-    order_id = new_id()
-    event = _confirmed(order_id)
-
-    deliver(db, HANDLERS, event, event, _confirmed(order_id))
-    send_due(db, mailer)
-    deliver(db, HANDLERS, event, _confirmed(order_id))
-    send_due(db, mailer)
-
-    assert len(mail_server.mails) == 1
-    assert [event.type for event in published(db)] == ["notification.sent"]
-
-
-def test_a_mail_that_was_sent_is_told_in_its_own_trace(
-    db: Database, mail_server: "FakeMailServer", mailer: Mailer
-) -> None:
-    order_id = new_id()
-    event = _confirmed(order_id)
-
-    deliver(db, HANDLERS, Event(event.type, order_id, event.data, traceparent=TRACEPARENT))
-    send_due(db, mailer)
-
-    (sent,) = published(db)
-    message_id = f"<{order_id}.order_confirmation@cartwright.example>"
-    assert sent.subject == order_id
-    assert sent.data == {
-        "order_id": order_id,
-        "kind": "order_confirmation",
-        "message_id": message_id,
-    }
-    assert sent.traceparent
-    assert sent.traceparent.split("-")[1] == TRACEPARENT.split("-")[1]
-    assert mail_server.mails[0]["Message-ID"] == message_id
-
-
-def test_a_crash_after_sending_sends_the_same_mail_again(
-    db: Database, mail_server: "FakeMailServer", mailer: Mailer
-) -> None:
-    order_id = new_id()
-    deliver(db, HANDLERS, _confirmed(order_id))
+def _choose(db: Database, choice: Choice, customer_id: str = "customer-1") -> None:
     with db.transaction() as tx:
-        (claimed,) = use_cases.claim_due(tx, datetime.now(UTC))
-    mailer.send(claimed)  # And here the worker dies.
-
-    assert send_due(db, mailer) == 0
-    assert send_due(db, mailer, _after(use_cases.LEASE.total_seconds())) == 1
-
-    first, second = mail_server.mails
-    assert first["Message-ID"] == second["Message-ID"]
-    assert first["Date"] == second["Date"]
-    assert len(published(db)) == 1
+        choosing.choose(tx, customer_id, choice, None)
 
 
-def test_a_slow_worker_whose_mail_another_sent_meanwhile_tells_it_no_second_time(
-    db: Database, mail_server: "FakeMailServer", mailer: Mailer
+# --- What is written, to whom
+
+
+def test_each_event_makes_its_mail(
+    db: Database, news: "News", mail_server: "FakeMailServer", mailer: Mailer
 ) -> None:
     order_id = new_id()
-    deliver(db, HANDLERS, _confirmed(order_id))
-    with db.transaction() as tx:
-        (claimed,) = use_cases.claim_due(tx, datetime.now(UTC))
-    outcome = mailer.send(claimed)
+    registered = news.registered()
 
-    send_due(db, mailer, _after(use_cases.LEASE.total_seconds()))
-    with db.transaction() as tx:
-        use_cases.record_outcomes(tx, [claimed], {claimed.id: outcome}, datetime.now(UTC))
-
-    assert len(published(db)) == 1
-    assert _message(db, order_id).attempts == 1
-
-
-# --- The mail server says no, or nothing
-
-
-def test_a_refused_recipient_fails_after_five_attempts(
-    db: Database, mail_server: "FakeMailServer", mailer: Mailer
-) -> None:
-    order_id = new_id()
-    mail_server.refused_recipients.add("ada@customer.example")
-    deliver(db, HANDLERS, _confirmed(order_id))
-
-    tried = [send_due(db, mailer, _after(60 * n)) for n in range(6)]
-
-    assert tried == [1, 1, 1, 1, 1, 0]
-    message = _message(db, order_id)
-    assert (message.state, message.attempts) == (State.FAILED, 5)
-    assert message.last_error == "550 5.1.1 No such user"
-    assert published(db) == []
-
-
-def test_a_refused_mail_does_not_hold_up_the_others(
-    db: Database, mail_server: "FakeMailServer", mailer: Mailer
-) -> None:
-    refused, taken = new_id(), new_id()
-    mail_server.refused_recipients.add("nobody@customer.example")
-
-    deliver(db, HANDLERS, _confirmed(refused, email="nobody@customer.example"))
-    deliver(db, HANDLERS, _confirmed(taken))
+    news.heard(
+        registered, news.action_required(), news.confirmed(order_id), news.refunded(order_id),
+        news.cancelled(),
+    )  # fmt: skip
     send_due(db, mailer)
 
-    assert _message(db, refused).state is State.QUEUED
-    assert _message(db, taken).state is State.SENT
+    mails = {mail["X-Message-Kind"]: mail for mail in mail_server.mails}
+    assert mails.keys() == set(Kind)
+    assert {str(mail["To"]) for mail in mail_server.mails} == {ADA}
+    assert mails["order_confirmation"]["X-Order-Id"] == order_id
+    assert mails["welcome"]["X-Order-Id"] is None
+    assert mails["welcome"]["Message-ID"] == f"<{registered.subject}.welcome@cartwright.example>"
 
 
-def test_a_mail_is_sent_when_the_server_is_up_again(
-    db: Database, mail_server: "FakeMailServer", mailer: Mailer
+def test_a_confirmation_lists_what_was_bought_and_what_the_total_is_made_of(
+    news: "News",
 ) -> None:
-    order_id = new_id()
-    deliver(db, HANDLERS, _confirmed(order_id))
-    mail_server.stop()
+    news.heard(news.confirmed(subtotal_minor=1999, shipping_minor=599, tax_minor=160))
 
-    for n in range(8):
-        with pytest.raises(MailServerUnavailable):
-            send_due(db, mailer, _after(60 * n))
-    mail_server.start()
-    send_due(db, mailer, _after(600))
-
-    message = _message(db, order_id)
-    assert (message.state, message.attempts) == (State.SENT, 1)
-    assert len(mail_server.mails) == 1
+    message = news.message()
+    for words in ("Mug", "14.00 USD", "Tea", "5.99 USD", "1.60 USD", "19.99 USD"):
+        assert words in (message.text or "")
+        assert words in (message.html or "")
 
 
-def test_a_server_that_is_down_is_asked_once_a_batch(
-    db: Database, mail_server: "FakeMailServer", mailer: Mailer
+def test_the_language_is_the_customers_own(db: Database, news: "News") -> None:
+    _choose(db, Choice(Language.ES))
+
+    news.heard(news.confirmed(language="en"), news.confirmed(customer_id="guest-1"))
+
+    own, guests = news.messages()
+    assert (own.language, own.subject.split()[0]) == (Language.ES, "Tu")
+    assert (guests.language, guests.subject.split()[0]) == (Language.EN, "Your")
+
+
+def test_the_language_is_the_events_for_whoever_never_chose(news: "News") -> None:
+    news.heard(news.registered(language="es"), news.registered(language="tlh"))
+
+    assert [message.language for message in news.messages()] == [Language.ES, Language.EN]
+
+
+def test_a_cancellation_that_one_asked_for_can_be_turned_off(
+    db: Database, news: "News", mail_server: "FakeMailServer", mailer: Mailer
 ) -> None:
-    orders = [new_id() for _ in range(3)]
-    deliver(db, HANDLERS, *(_confirmed(order_id) for order_id in orders))
-    mail_server.stop()
+    _choose(db, Choice(requested_cancellations=False))
 
-    with pytest.raises(MailServerUnavailable):
-        send_due(db, mailer)
-
-    errors = [_message(db, order_id).last_error for order_id in orders]
-    assert sorted(str(error) for error in errors) == ["ConnectionRefusedError", "None", "None"]
-
-
-def test_a_mail_that_breaks_the_connection_lets_the_others_pass(
-    db: Database, mail_server: "FakeMailServer", mailer: Mailer
-) -> None:
-    poison, other = new_id(), new_id()
-    deliver(db, HANDLERS, _confirmed(poison))
-    deliver(db, HANDLERS, _confirmed(other))
-    mail_server.replies = ["421 4.3.2 Goodbye"]
-
-    with pytest.raises(MailServerUnavailable):
-        send_due(db, mailer)
-    assert send_due(db, mailer) == 1
-
-    assert _message(db, poison).state is State.QUEUED
-    assert _message(db, other).state is State.SENT
-
-
-def test_a_slow_server_gets_no_new_mail_when_the_time_is_up(
-    db: Database, mail_server: "FakeMailServer", mailer: Mailer
-) -> None:
-    """Each look at the clock is four seconds later than the one before."""
-    deliver(db, HANDLERS, *(_confirmed(new_id()) for _ in range(4)))
-    start = datetime.now(UTC)
-    ticks = iter(range(0, 100, 4))
-
-    send_due(db, mailer, lambda: start + timedelta(seconds=next(ticks)))
-    in_time = len(mail_server.mails)
-    send_due(db, mailer, _after(60))
-
-    assert in_time == 2
-    assert len(mail_server.mails) == 4
-
-
-def test_what_is_no_address_fails_at_once_and_is_visible(
-    db: Database, mail_server: "FakeMailServer", mailer: Mailer
-) -> None:
-    order_id = new_id()
-
-    outcome = deliver(
-        db, HANDLERS, _confirmed(order_id, email="ada@customer.example, eve@evil.example")
+    news.heard(
+        news.cancelled(reason="customer_cancelled"), news.cancelled(reason="payment_declined")
     )
-
-    assert outcome.dead == []
-    assert send_due(db, mailer) == 0
-    assert _message(db, order_id).state is State.FAILED
-    assert mail_server.mails == []
-
-
-def test_no_transaction_is_open_while_the_mail_server_is_spoken_to(
-    database_url: str, db: Database, mail_server: "FakeMailServer", mailer: Mailer
-) -> None:
-    observer = Database(database_url, pool_size=1)
-
-    def open_transactions() -> int:
-        with observer.transaction() as tx:
-            count: int = tx.execute(
-                text(
-                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                    " AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
-                )
-            ).scalar_one()
-            return count
-
-    seen: list[int] = []
-    mail_server.on_mail = lambda: seen.append(open_transactions())
-    deliver(db, HANDLERS, _confirmed(new_id()), _confirmed(new_id()))
-
     send_due(db, mailer)
-    with db.transaction() as tx:
-        tx.execute(text("SELECT 1"))
-        seen_when_there_is_one = open_transactions()
-    observer.engine.dispose()
 
-    assert seen == [0, 0]
-    assert seen_when_there_is_one == 1
+    own, the_shops = news.messages()
+    assert (own.state, own.reason) == (State.SUPPRESSED, Reason.PREFERENCE)
+    assert the_shops.state is State.SENT
+    assert len(mail_server.mails) == 1
+
+
+def test_nobody_is_asked_to_confirm_what_is_decided(
+    db: Database, news: "News", mail_server: "FakeMailServer", mailer: Mailer
+) -> None:
+    early, late = new_id(), new_id()
+
+    news.heard(news.action_required(early))
+    news.heard(news.cancelled(early), news.confirmed(late))
+    news.heard(news.action_required(late))
+    send_due(db, mailer)
+
+    asked = [_message(db, order_id, Kind.ACTION_REQUIRED) for order_id in (early, late)]
+    assert {message.reason for message in asked} == {Reason.OVERTAKEN}
+    assert sorted(mail["X-Message-Kind"] for mail in mail_server.mails) == [
+        "order_cancellation", "order_confirmation",
+    ]  # fmt: skip
 
 
 # --- What is malformed, and the contract
 
 
 @pytest.mark.parametrize(
-    "fault",
-    [{"lines": []}, {"email": ""}, {"total_minor": "1999"}, {"order_id": "x"}, {"currency": "$"}],
+    ("kind", "fault"),
+    [
+        ("confirmed", {"lines": []}),
+        ("confirmed", {"email": ""}),
+        ("confirmed", {"total_minor": "1999"}),
+        ("confirmed", {"order_id": "x"}),
+        ("confirmed", {"currency": "$"}),
+        ("confirmed", {"customer_id": "two words"}),
+        ("action_required", {"action_url": "javascript:alert(1)"}),
+        ("action_required", {"action_url": "https://bank.example@evil.example/"}),
+        ("refunded", {"refund_id": "re_1>@evil.example"}),
+        ("refunded", {"refund_id": "re 1\r\nBcc: eve@evil.example"}),
+        ("refunded", {"return_id": "x"}),
+        ("registered", {"customer_id": "x"}),
+        ("registered", {"name": "Ada\x00"}),
+    ],
 )
 def test_a_malformed_event_is_dead_lettered_without_its_content(
-    db: Database, fault: dict[str, Any]
+    db: Database, news: "News", kind: str, fault: dict[str, Any]
 ) -> None:
-    event = _confirmed(new_id())
+    event: Event = getattr(news, kind)()
     event.data.update(fault)
 
     outcome = deliver(db, HANDLERS, event, receives=5)
@@ -344,16 +145,20 @@ def test_a_malformed_event_is_dead_lettered_without_its_content(
     ((_, reason),) = outcome.dead
     assert reason.startswith("MalformedEvent")
     assert "ada@" not in reason
+    assert "evil" not in reason
 
 
-def test_what_is_published_is_what_the_contract_says(
-    db: Database, mail_server: "FakeMailServer", mailer: Mailer
-) -> None:
-    deliver(db, HANDLERS, _cancelled(new_id()))
-    send_due(db, mailer)
+def test_members_that_we_do_not_know_are_no_fault(db: Database, news: "News") -> None:
+    outcome = deliver(db, HANDLERS, news.confirmed(gift_wrap=True, language=None))
 
-    (sent,) = published(db)
-    schema = json.loads((EVENTS / f"{sent.type}.v1.json").read_text())
-    assert [path.name for path in EVENTS.iterdir()] == ["notification.sent.v1.json"]
-    assert sent.data.keys() == schema["properties"].keys() == set(schema["required"])
-    assert sent.data["kind"] in schema["properties"]["kind"]["enum"]
+    assert (outcome.dead, outcome.left) == ([], [])
+    assert news.message().state is State.QUEUED
+
+
+def test_what_is_published_has_a_schema(db: Database) -> None:
+    events = Path(__file__).parents[1] / "contract" / "events"
+
+    assert sorted(path.name for path in events.iterdir()) == [
+        "notification.failed.v1.json",
+        "notification.sent.v1.json",
+    ]

@@ -42,7 +42,7 @@ def app(db: Database, database_url: str, catalog: FakeCatalog) -> Flask:
         catalog_url="http://catalog",
     )
     http = httpx.Client(transport=httpx.MockTransport(catalog))
-    return create_app(settings, Catalog("http://catalog", client=http))
+    return create_app(settings, Catalog("http://catalog", client=http), db)
 
 
 @pytest.fixture

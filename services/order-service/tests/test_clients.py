@@ -74,3 +74,14 @@ def test_a_catalog_that_is_down_refuses_the_order_for_now(
     assert (response.status_code, response.json["type"]) == (503, "/problems/catalog-unavailable")
     assert response.headers["Retry-After"]
     assert published(db) == []
+
+
+def test_while_the_catalog_is_down_it_is_hardly_asked_more_than_shoppers_order(
+    ana: Ana, catalog: FakeCatalog
+) -> None:
+    catalog.answers = [no_answer] * 1_000
+
+    statuses = {ana.place(f"k-{number}").status_code for number in range(100)}
+
+    assert statuses == {503}
+    assert catalog.asked <= 120  # A tenth more, and the ten retries saved before.

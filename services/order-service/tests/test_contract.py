@@ -9,11 +9,11 @@ import pytest
 import yaml
 from common import errors, problems
 from common.db import Database
-from common.events import Event
-from common.testing import deliver, published
+from common.ids import new_id
+from common.testing import deliver, promised, published
 from common.testing.contracts import hold_to_contract
 from order import domain
-from order.routes import bodies
+from order.routes import bodies, streams
 from order.worker import HANDLERS
 from order_fixtures import Ana
 
@@ -53,18 +53,23 @@ def test_each_event_is_of_the_schema_promised(db: Database, ana: Ana) -> None:
     confirmed, cancelled, returned = (ana.place(key).json["id"] for key in ("k-1", "k-2", "k-3"))
     ana.cancel(cancelled)
     challenge = {"order_id": confirmed, "action_url": "https://bank.example/3ds"}
-    deliver(db, HANDLERS, Event("payment.action_required", confirmed, challenge))
+    deliver(db, HANDLERS, promised("payment.action_required", confirmed, challenge))
     for event_type, order_id in (
         ("payment.authorized", confirmed),
         ("payment.voided", cancelled),
         ("payment.authorized", returned),
         ("payment.captured", returned),
     ):
-        deliver(db, HANDLERS, Event(event_type, order_id, {"order_id": order_id}))
+        deliver(db, HANDLERS, promised(event_type, order_id, {"order_id": order_id}))
     return_id = ana.take_back(returned, 1).json["id"]
     ana.hand_in(returned, return_id)
-    refund = {"order_id": returned, "refund_id": "re_1", "return_id": return_id, "amount_minor": 9}
-    deliver(db, HANDLERS, Event("payment.refunded", returned, refund))
+    refund = {
+        "order_id": returned,
+        "refund_id": new_id(),
+        "return_id": return_id,
+        "amount_minor": 9,
+    }
+    deliver(db, HANDLERS, promised("payment.refunded", returned, refund))
 
     events = published(db)
 
@@ -82,7 +87,12 @@ def test_the_topology_agrees_about_who_says_what() -> None:
 
 @pytest.mark.parametrize(
     "refusal",
-    [kind for kind in vars(domain).values() if isinstance(kind, type) and "title" in vars(kind)],
+    [
+        kind
+        for module in (domain, streams)
+        for kind in vars(module).values()
+        if isinstance(kind, type) and "title" in vars(kind)
+    ],
 )
 def test_every_refusal_has_its_page(refusal: type[errors.Refusal]) -> None:
     status = next(code for base, code in problems.STATUS.items() if issubclass(refusal, base))

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from common.auth import Role
 from common.db import Database
-from common.events import Event
 from common.ids import new_id
-from common.testing import bearer, deliver, published
+from common.testing import bearer, deliver, promised, published
 from flask.testing import FlaskClient
 from order.worker import HANDLERS, nudge
 from order_fixtures import Ana
+
+REFUND_ID, ANOTHER_ID = new_id(), new_id()
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def order_id(db: Database, ana: Ana) -> str:
 
 
 def tell(db: Database, event_type: str, order_id: str, **data: Any) -> None:
-    outcome = deliver(db, HANDLERS, Event(event_type, order_id, {"order_id": order_id} | data))
+    outcome = deliver(db, HANDLERS, promised(event_type, order_id, {"order_id": order_id} | data))
     assert outcome.dead == []
 
 
@@ -67,24 +68,29 @@ def test_a_return_is_settled_by_money_and_shelf_in_any_order_told_twice(
         tell(db, "stock.returned", order_id, return_id=return_id)
         tell(
             db, "payment.refunded", order_id,
-            refund_id="re_1", return_id=return_id, amount_minor=270,
+            refund_id=REFUND_ID, return_id=return_id, amount_minor=270,
         )  # fmt: skip
 
     [settled] = ana.returns(order_id).json["items"]
     assert (settled["status"], settled["restocked"]) == ("refunded", True)
     assert ana.read(order_id).json["refunded_minor"] == 270
-    [told] = events(db, "order.refunded")
-    assert (told["email"], told["amount_minor"]) == ("ana@shoppers.example", 270)
+    assert events(db, "order.refunded") == [
+        {
+            "order_id": order_id, "customer_id": "ana", "email": "ana@shoppers.example",
+            "refund_id": REFUND_ID, "return_id": return_id, "amount_minor": 270, "currency": "USD",
+        }
+    ]  # fmt: skip
 
 
 def test_money_given_back_by_staff_is_noted_without_a_return(
     db: Database, ana: Ana, order_id: str
 ) -> None:
-    tell(db, "payment.refunded", order_id, refund_id="re_1", return_id=None, amount_minor=100)
-    tell(db, "payment.refunded", order_id, refund_id="re_2", amount_minor=50)
+    tell(db, "payment.refunded", order_id, refund_id=REFUND_ID, return_id=None, amount_minor=100)
+    tell(db, "payment.refunded", order_id, refund_id=ANOTHER_ID, return_id=None, amount_minor=50)
 
     assert ana.read(order_id).json["refunded_minor"] == 150
-    assert len(events(db, "order.refunded")) == 2
+    told = events(db, "order.refunded")
+    assert [(data["return_id"], data["amount_minor"]) for data in told] == [(None, 100), (None, 50)]
 
 
 def test_the_watchdog_asks_again_until_both_have_answered(
@@ -99,7 +105,9 @@ def test_the_watchdog_asks_again_until_both_have_answered(
 
     asked = [nudge(db, 1.0, later)]
     tell(db, "stock.returned", order_id, return_id=return_id)
-    tell(db, "payment.refunded", order_id, refund_id="r", return_id=return_id, amount_minor=270)
+    tell(
+        db, "payment.refunded", order_id, refund_id=REFUND_ID, return_id=return_id, amount_minor=270
+    )
     asked.append(nudge(db, 1.0, later + timedelta(hours=1)))
 
     assert asked == [1, 0]
@@ -139,7 +147,7 @@ def test_what_is_not_paid_cannot_be_returned(ana: Ana) -> None:
 def test_what_was_refunded_whole_is_not_paid_back_again(
     db: Database, ana: Ana, order_id: str
 ) -> None:
-    tell(db, "payment.refunded", order_id, refund_id="re_1", amount_minor=1139)
+    tell(db, "payment.refunded", order_id, return_id=None, amount_minor=1139)
 
     assert ana.take_back(order_id, 1).json["type"] == "/problems/not-returnable"
 
@@ -165,10 +173,15 @@ def test_a_refund_for_a_return_that_nobody_took_in_is_illegal(
     db: Database, ana: Ana, order_id: str
 ) -> None:
     return_id = ana.take_back(order_id, 1).json["id"]
-    data = {"order_id": order_id, "return_id": return_id, "refund_id": "r", "amount_minor": 270}
+    data = {
+        "order_id": order_id,
+        "return_id": return_id,
+        "refund_id": REFUND_ID,
+        "amount_minor": 270,
+    }
 
     outcomes = [
-        deliver(db, HANDLERS, Event(event_type, order_id, data))
+        deliver(db, HANDLERS, promised(event_type, order_id, data))
         for event_type in ("payment.refunded", "stock.returned")
     ]
 

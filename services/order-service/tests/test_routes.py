@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from common.auth import Role
 from common.db import Database
-from common.events import Event
 from common.ids import new_id
-from common.testing import bearer, deliver, published
+from common.testing import bearer, deliver, promised, published
 from flask.testing import FlaskClient
 from order.routes.bodies import BODY_BYTES_MAX
 from order.store.tables import orders
@@ -23,7 +22,7 @@ def count(db: Database) -> int:
 
 
 def confirm(db: Database, order_id: str) -> None:
-    deliver(db, HANDLERS, Event("payment.authorized", order_id, {"order_id": order_id}))
+    deliver(db, HANDLERS, promised("payment.authorized", order_id, {"order_id": order_id}))
 
 
 def test_an_order_is_accepted_with_what_it_costs(db: Database, ana: Ana) -> None:
@@ -62,14 +61,16 @@ def test_an_order_is_nobody_elses_to_see_or_cancel(client: FlaskClient, ana: Ana
     assert client.get(url).status_code == 401
 
 
-def test_a_lost_database_connection_is_the_callers_to_retry(db: Database, ana: Ana) -> None:
+def test_a_lost_database_connection_is_the_callers_to_retry(database_url: str, ana: Ana) -> None:
     placed = ana.place().json
-    with db.transaction() as tx:
+    other = Database(database_url, pool_size=1)
+    with other.transaction() as tx:
         tx.execute(text("SET LOCAL statement_timeout = '20s'"))  # It waits for each to be gone.
         others = "usename = current_user AND pid <> pg_backend_pid()"
         tx.execute(
             text(f"SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE {others}")
         )
+    other.engine.dispose()
 
     answers = [ana.read(placed["id"]), ana.read(placed["id"])]
 
@@ -185,7 +186,7 @@ def test_only_shoppers_order(db: Database, ana: Ana, role: Role) -> None:
     assert count(db) == 0
 
 
-def test_an_order_of_any_size_costs_seven_round_trips(ana: Ana, catalog: FakeCatalog) -> None:
+def test_an_order_of_any_size_costs_eight_round_trips(ana: Ana, catalog: FakeCatalog) -> None:
     catalog.prices = {f"SKU-{n}": ("Thing", 100) for n in range(200)}
     ana.place("warm", lines=[{"sku": "SKU-1", "quantity": 1}])
 
@@ -198,6 +199,7 @@ def test_an_order_of_any_size_costs_seven_round_trips(ana: Ana, catalog: FakeCat
         "SELECT idempotency_keys.subject, idempotency_keys.key,",
         "BEGIN",
         "INSERT INTO idempotency_keys",
+        "SELECT pg_advisory_xact_lock(%(lock)s, hashtext(%(customer_id)s));",  # how many of late
         "WITH placed AS",  # the order, its lines, its history
         "INSERT INTO outbox",
         "UPDATE idempotency_keys SET",

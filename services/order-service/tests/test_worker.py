@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 from common.db import Database
-from common.events import Event
-from common.testing import deliver, published
+from common.events import Event, parse
+from common.testing import deliver, promised, published
 from order.use_cases import orders as use_cases
 from order.worker import HANDLERS, nudge
-from order_fixtures import Ana
+from order_fixtures import Ana, FakeCatalog
 
 
 def answer(event_type: str, order_id: str) -> Event:
-    return Event(event_type, order_id, {"order_id": order_id})
+    return promised(event_type, order_id, {"order_id": order_id})
 
 
 def types(db: Database) -> list[str]:
@@ -38,6 +38,19 @@ def test_a_paid_order_is_confirmed_and_settled(db: Database, ana: Ana) -> None:
     assert [entry["version"] for entry in order["history"]] == [1, 2, 3, 4, 5]
     assert types(db) == ["order.placed", "order.confirmed"]
     assert published(db)[1].data["lines"] == order["lines"]
+
+
+def test_the_greatest_order_there_can_be_is_told_whole(
+    db: Database, ana: Ana, catalog: FakeCatalog
+) -> None:
+    skus = [f"{number:064}" for number in range(200)]
+    catalog.prices = dict.fromkeys(skus, ("🫖" * 200, 2**31 - 1))
+    placed = ana.place(lines=[{"sku": sku, "quantity": 100} for sku in skus])
+
+    deliver(db, HANDLERS, answer("payment.authorized", placed.json["id"]))
+
+    confirmed = published(db)[1]
+    assert parse(confirmed.to_json("order")).data["lines"] == placed.json["lines"]
 
 
 def test_the_same_answer_twice_confirms_once(db: Database, ana: Ana) -> None:

@@ -17,6 +17,7 @@ from common.testing import (
     clean_database,
     deliver,
     migrated_database,
+    promised,
     published,
 )
 from flask import Flask
@@ -227,11 +228,11 @@ class Checkout:
         return Event("stock.reserved", self.order_id, data | changes)
 
     def confirmed(self) -> Event:
-        return Event("order.confirmed", self.order_id, {"order_id": self.order_id})
+        return promised("order.confirmed", self.order_id, {"order_id": self.order_id})
 
     def cancellation(self) -> Event:
         data = {"order_id": self.order_id, "reason": "customer_cancelled"}
-        return Event("order.cancellation_requested", self.order_id, data)
+        return promised("order.cancellation_requested", self.order_id, data)
 
     def returned(self, asked_minor: int, return_id: str | None = None, **changes: Any) -> Event:
         data = {
@@ -368,7 +369,8 @@ def provider_client(provider: FakeProvider) -> Iterator[PaymentProvider]:
 
 
 @pytest.fixture
-def loop(db: Database, provider_client: PaymentProvider) -> Iterator[Operations]:
+def loop(app: Flask, db: Database, provider_client: PaymentProvider) -> Iterator[Operations]:
+    """After the application, because a logger keeps the configuration of its first use."""
     asking = Operations(db, lambda operation: operations.answer_to(provider_client, operation))
     yield asking
     asking.close()

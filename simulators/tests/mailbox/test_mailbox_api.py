@@ -99,6 +99,37 @@ def test_the_inbox_links_to_its_mails(client: FlaskClient, message_id: str) -> N
     assert '<meta name="color-scheme" content="light dark">' in page.text
 
 
+def test_the_inbox_shows_whose_mails_are_asked_for(
+    client: FlaskClient, book: Book, message_id: str
+) -> None:
+    came = Envelope("shop@cartwright.test", ("bob@customer.test",), "2026-01-01T00:00:00.000Z")
+    book.deliver(came, parse(b"Message-ID: <2@shop>\r\nSubject: To Bob\r\n\r\n"))
+
+    page = client.get("/?to=BOB@customer.test&kind=&order_id=")
+
+    assert "To Bob" in page.text
+    assert message_id not in page.text
+    assert "form-action 'self'" in page.headers["Content-Security-Policy"]
+
+
+def test_what_is_asked_for_is_shown_again_as_text(client: FlaskClient) -> None:
+    page = client.get('/?to="><script>steal()</script>')
+
+    assert "&#34;&gt;&lt;script&gt;" in page.text
+    assert "No such mail has come." in page.text
+
+
+def test_the_page_of_a_mail_lets_its_links_be_followed(client: FlaskClient, book: Book) -> None:
+    came = Envelope("shop@cartwright.test", ("ada@customer.test",), "2026-01-01T00:00:00.000Z")
+    book.deliver(came, parse(b"\r\nhttps://bank.test/3ds?id=1&key=s\r\njavascript:steal()\r\n"))
+    mail_id = client.get("/messages").get_json()["messages"][0]["id"]
+
+    page = client.get(f"/messages/{mail_id}/view")
+
+    assert '<a href="https://bank.test/3ds?id=1&amp;key=s" rel="noreferrer">' in page.text
+    assert 'href="javascript' not in page.text
+
+
 def test_an_empty_inbox_says_so(client: FlaskClient) -> None:
     assert "No mail has come yet." in client.get("/").text
 

@@ -81,3 +81,10 @@ def test_no_mail_is_too_odd_to_be_kept(raw: bytes) -> None:
     parsed = mail.parse(raw)
 
     json.dumps([parsed.headers, parsed.text, parsed.html], ensure_ascii=False).encode("utf-8")
+
+
+def test_links_are_found_once_each_without_the_end_of_their_sentence() -> None:
+    text = "See https://bank.test/a?b=1. Or (http://127.0.0.1:80/x), or https://bank.test/a?b=1!"
+
+    assert mail.links(text) == ["https://bank.test/a?b=1", "http://127.0.0.1:80/x"]
+    assert mail.links("javascript:x ftp://y") == mail.links(None) == []

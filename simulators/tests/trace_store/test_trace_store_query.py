@@ -8,6 +8,8 @@ import pytest
 from harness.spans import decode_spans
 from opentelemetry import trace as api
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -200,3 +202,49 @@ def test_a_trace_of_five_thousand_spans_comes_back_whole(running: Any, span: Mak
 
     assert {int(read["spanId"], 16) for read in spans} == set(range(1, 5_001))
     assert len(running.get("/api/traces/1").get_json()["data"][0]["spans"]) == 5_000
+
+
+# As Jaeger does it: conformance/ holds both to the same tests.
+
+
+@pytest.mark.parametrize(
+    ("resource", "name"),
+    [
+        ({}, "missing-service-name"),
+        ({"string_value": ""}, "empty-service-name"),
+        ({"int_value": 3}, "service-name-wrong-type"),
+    ],
+)
+def test_a_service_without_a_name_is_given_jaegers(
+    running: Any, span: MakeSpan, resource: dict[str, Any], name: str
+) -> None:
+    request = ExportTraceServiceRequest()
+    sent = request.resource_spans.add()
+    if resource:
+        sent.resource.attributes.add(key="service.name", value=AnyValue(**resource))
+    sent.scope_spans.add(spans=[span(1, 1)])
+    assert running.post(request.SerializeToString()).status_code == 200
+
+    for path in ("/api/v3/traces/1", "/api/traces/1"):
+        assert name in running.get(path).text
+
+
+def test_what_was_dropped_of_resource_and_scope_is_told(running: Any, span: MakeSpan) -> None:
+    request = ExportTraceServiceRequest()
+    sent = request.resource_spans.add()
+    sent.resource.dropped_attributes_count = 4
+    sent.scope_spans.add(spans=[span(1, 1)]).scope.dropped_attributes_count = 5
+    assert running.post(request.SerializeToString()).status_code == 200
+
+    [found] = running.get("/api/v3/traces/1").get_json()["result"]["resourceSpans"]
+
+    assert found["resource"]["droppedAttributesCount"] == 4
+    assert found["scopeSpans"][0]["scope"]["droppedAttributesCount"] == 5
+
+
+def test_what_a_span_has_not_is_left_out(running: Any, span: MakeSpan) -> None:
+    running.send(span(1, 1, name="", kind=Span.SPAN_KIND_UNSPECIFIED))
+
+    [found] = running.spans(1)
+
+    assert not {"name", "kind", "parentSpanId", "attributes", "events", "links"} & found.keys()

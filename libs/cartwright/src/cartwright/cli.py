@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 
 # The order of `cartwright --help`. A new subcommand is a module of this package and a word here.
-COMMANDS = ("up", "simulate", "status", "logs", "redrive", "down", "doctor")
+COMMANDS = ("up", "simulate", "status", "logs", "import-products", "redrive", "down", "doctor")
 
 
 def build(commands: Sequence[str] = COMMANDS) -> typer.Typer:
@@ -20,8 +20,8 @@ def build(commands: Sequence[str] = COMMANDS) -> typer.Typer:
     )
     app.callback()(_only_subcommands)
     for command in commands:
-        module = importlib.import_module(f"cartwright.{command}")
-        app.command(command)(getattr(module, command))
+        name = command.replace("-", "_")
+        app.command(command)(getattr(importlib.import_module(f"cartwright.{name}"), name))
     return app
 
 

@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 from harness import stack
 from harness.providers import unprivileged
-from harness.providers.embedded import EmbeddedProvider
+from harness.providers.choice import provider_of
 from rich.console import Console
 
 from cartwright import location
 
 # What a stack remembers. Kept: the emulator's environment and compiled Python, which hold no data.
-DATA = ("postgres", "redis", "emulator", "payment-provider", "mailbox", "logs")
+DATA = ("postgres", "redis", "emulator", "payment-provider", "mailbox", "logs", "spans")
 DATA_FILES = (
     *("secrets.json", "state.json", "ports.json", "launch.json", "messaging.json"),
     *("restarts.jsonl", "outline.json"),
@@ -33,7 +33,7 @@ def down(
     place = location.find(home)
     was_running = place.is_locked()
     with console.status("Stopping …"):
-        EmbeddedProvider(place, stack.repository()).stop()
+        provider_of(place)(place, stack.repository()).stop()
     console.print("Stopped." if was_running else "Nothing was running.")
     if wipe:
         _wipe(place.path)

@@ -3,6 +3,8 @@
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -10,9 +12,15 @@ from typing import Annotated
 
 import typer
 from harness import stack, topology
+from harness.endpoints import Endpoints
 from harness.home import Home
+from harness.providers.base import StackDidNotStart
+from harness.providers.choice import Choice, ProviderName
+from harness.providers.containers import ContainersUnavailable
+from harness.providers.external import NoEndpoints
 from harness.tracing import trace_to
 from rich.console import Console
+from rich.markup import escape
 from simulators.checkout import report
 from simulators.checkout.display import LiveDisplay, print_result
 from simulators.checkout.results import Plan
@@ -20,6 +28,8 @@ from simulators.checkout.run import run
 from simulators.checkout.seeding import SeedingFailed
 from simulators.journey.domain import Journey
 from simulators.journey.load import JourneyNotInstalled, load_full, load_sample
+
+from cartwright import location
 
 EXIT_HOLDS, EXIT_BROKEN, EXIT_COULD_NOT_RUN = 0, 1, 2
 # What two cores take without a queue at the door, and what a newcomer waits for.
@@ -50,6 +60,7 @@ def simulate(
         Path | None, typer.Option(help="Where the report goes. Default: reports/<time>.")
     ] = None,
     home: Annotated[Path | None, typer.Option(help="Where the shop keeps its data.")] = None,
+    provider: location.ProviderOption = None,
 ) -> None:
     """Replay real baskets, wait until every order has settled, audit the books.
 
@@ -71,9 +82,7 @@ def simulate(
     directory = report_dir or root / "reports" / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     directory.mkdir(parents=True, exist_ok=True)
     at = home or Home.default(root).path
-    if stack.endpoints(at) is None:
-        console.print("Starting the shop (it stops afterwards; `cartwright up` keeps it running) …")
-    with stack.running(at, ephemeral_ports=False) as endpoints:
+    with _shop(console, at, location.choose_provider(provider)) as endpoints:
         trace_to(endpoints.otlp_url, service_name="shopper")
         stop = _stop_on_interrupt(console)
         display = LiveDisplay(console)
@@ -94,6 +103,26 @@ def simulate(
     path = report.write(result, directory)
     print_result(console, result, str(path))
     raise typer.Exit(EXIT_HOLDS if result.holds else EXIT_BROKEN)
+
+
+@contextmanager
+def _shop(console: Console, home: Path, choice: Choice) -> Iterator[Endpoints]:
+    """The shop to send shoppers through; started, and stopped again, if none runs."""
+    is_external = choice.name is ProviderName.EXTERNAL
+    if not is_external and stack.endpoints(home) is None:
+        console.print(f"[dim]{choice}[/]")
+        console.print("Starting the shop (it stops afterwards; `cartwright up` keeps it running) …")
+    with ExitStack() as held:
+        try:
+            endpoints = held.enter_context(
+                stack.running(home, provider=choice.name, ephemeral_ports=False)
+            )
+        except (StackDidNotStart, ContainersUnavailable, NoEndpoints) as error:
+            console.print(
+                f"[red]There is no shop to send shoppers through:[/] {escape(str(error))}"
+            )
+            raise typer.Exit(EXIT_COULD_NOT_RUN) from error
+        yield endpoints
 
 
 def _load(journey: str, console: Console) -> Journey:

@@ -10,8 +10,10 @@ import typer
 from harness import stack
 from harness.home import Home
 from harness.providers.base import StackDidNotStart
-from harness.providers.embedded import EmbeddedProvider
+from harness.providers.choice import ProviderName, local_provider, provider_of
+from harness.providers.containers import ContainersUnavailable
 from harness.providers.emulator import EmulatorNotInstalled
+from harness.providers.local import LocalProvider
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -30,8 +32,12 @@ def up(
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Stay, and stop everything on Ctrl-C.")
     ] = False,
+    provider: location.ProviderOption = None,
     ephemeral_ports: Annotated[
         bool, typer.Option("--ephemeral-ports", help="Use none of the usual ports.")
+    ] = False,
+    provable: Annotated[
+        bool, typer.Option("--provable", help="Keep ledgers of spans: scenarios may prove flows.")
     ] = False,
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="SERVICE", help="Repeatable.")
@@ -42,19 +48,24 @@ def up(
     if stack.endpoints(place.path):
         console.print(f"[green]Already running[/] in {place.path}")
     else:
-        provider = EmbeddedProvider(
+        choice = location.choose_provider(provider)
+        console.print(f"[dim]{choice}[/]")
+        if choice.name is ProviderName.EXTERNAL:
+            raise typer.BadParameter("nothing to start: it runs already", param_hint="--provider")
+        ours = local_provider(choice.name)(
             place,
             stack.repository(),
             ephemeral_ports=ephemeral_ports,
             dies_with_us=foreground,
+            environment=stack.provable(place.path) if provable else {},
         )
-        _start(provider, only)
+        _start(ours, only)
     show(place.read_state() or {})
     if foreground:
         _stay(place)
 
 
-def _start(provider: EmbeddedProvider, only: list[str] | None) -> None:
+def _start(provider: LocalProvider, only: list[str] | None) -> None:
     started = time.monotonic()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -67,6 +78,9 @@ def _start(provider: EmbeddedProvider, only: list[str] | None) -> None:
         raise typer.Exit(130) from None
     except EmulatorNotInstalled as error:
         console.print(f"[red]The SNS and SQS emulator is missing.[/] {escape(str(error))}")
+        raise typer.Exit(1) from None
+    except ContainersUnavailable as error:
+        console.print(f"[red]No containers.[/] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from None
     except StackDidNotStart as error:
         _explain(error)
@@ -121,7 +135,7 @@ def _stay(home: Home) -> None:
             time.sleep(WATCH_EVERY_S)
     except KeyboardInterrupt:
         console.print("Stopping …")
-        EmbeddedProvider(home, stack.repository()).stop()
+        provider_of(home)(home, stack.repository()).stop()
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

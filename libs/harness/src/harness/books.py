@@ -26,7 +26,7 @@ READ_TIMEOUT_S = 10.0
 ORDERS = """
 SELECT id::text, customer_id, email, currency, subtotal_minor, shipping_minor, tax_minor,
        total_minor, refunded_minor, status, cancel_reason, stock_settled, payment_settled,
-       placed_at, version, traceparent, client_token AS key
+       extract(epoch FROM placed_at)::float8 AS placed_at, version, traceparent, client_token AS key
   FROM "order".orders
 """
 ORDER_LINES = """
@@ -37,7 +37,10 @@ SELECT order_id::text, version, status, event,
        extract(epoch FROM at)::float8 AS at FROM "order".order_history
  ORDER BY order_id, version
 """
-PRICES = "SELECT sku, price_minor FROM catalog.products"
+PRICES = """
+SELECT sku, price_minor, extract(epoch FROM valid_from)::float8 AS since
+  FROM catalog.product_prices ORDER BY sku, position
+"""
 STOCK = "SELECT sku, on_hand, reserved FROM inventory.stock"
 MOVEMENTS = """
 SELECT sku, sum(delta_on_hand)::bigint AS on_hand, sum(delta_reserved)::bigint AS reserved
@@ -111,7 +114,7 @@ class Books:
     orders: Mapping[str, Row] = field(default_factory=dict)
     order_lines: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     order_history: Mapping[str, Sequence[Row]] = field(default_factory=dict)
-    prices: Mapping[str, int] = field(default_factory=dict)
+    prices: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by SKU, oldest first
     stock: Mapping[str, Row] = field(default_factory=dict)
     movements: Mapping[str, Row] = field(default_factory=dict)
     reservations: Mapping[str, str] = field(default_factory=dict)  # order id -> state
@@ -140,7 +143,7 @@ class Tables:
     orders: Mapping[str, Row]
     order_lines: Mapping[str, Sequence[Row]]
     order_history: Mapping[str, Sequence[Row]]
-    prices: Mapping[str, int]
+    prices: Mapping[str, Sequence[Row]]
     stock: Mapping[str, Row]
     movements: Mapping[str, Row]
     reservations: Mapping[str, str]
@@ -166,7 +169,7 @@ def read_tables(auditor_dsn: str) -> Tables:
             orders={row["id"]: row for row in rows(ORDERS)},
             order_lines=_grouped(rows(ORDER_LINES), "order_id"),
             order_history=_grouped(rows(ORDER_HISTORY), "order_id"),
-            prices={row["sku"]: row["price_minor"] for row in rows(PRICES)},
+            prices=_grouped(rows(PRICES), "sku"),
             stock={row["sku"]: row for row in rows(STOCK)},
             movements={row["sku"]: row for row in rows(MOVEMENTS)},
             reservations={row["order_id"]: row["state"] for row in rows(RESERVATIONS)},

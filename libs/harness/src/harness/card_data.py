@@ -16,10 +16,12 @@ CARD_NUMBER = re.compile(
     r"|(?<!\d)[2-6]\d{3}([ -])(?:\d{4}\1\d{4}\1\d{4}|\d{6}\1\d{4,5})(?!\d)"
 )
 
-# Digits within these are chance, not a card: UUIDs, and hex ids of the usual lengths.
+# Digits within these are chance, not a card: UUIDs, hex ids of the usual lengths, and the payment
+# provider's, as evt_ and 24 of hex. All digits and no letter is no chance.
 IDENTIFIER = re.compile(
     r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
-    r"|\b(?=[0-9]*[a-f])(?:[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})\b",
+    r"|\b(?=[0-9]*[a-f])(?:[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})\b"
+    r"|\b[a-z]{2,4}_(?=[0-9]*[a-f])[0-9a-f]{24}\b",
     re.IGNORECASE,
 )
 

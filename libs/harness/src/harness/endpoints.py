@@ -14,6 +14,8 @@ class Endpoints:
     services: the base URL of each service that runs, without a slash at the end.
     queue_urls, dead_letter_queue_urls, topic_arns: by the names of the topology.
     jwt_secret: lets a test mint the tokens of staff; never leaves this machine.
+    span_ledger_dir: where its processes write down which spans they made; empty if they do not.
+    faults_url: of the desk where faults are ordered; empty if the shop was not started for them.
     pids: by process, as they were when this was read; processes that restart get new ones.
     """
 
@@ -36,6 +38,8 @@ class Endpoints:
     smtp_port: int
     jwt_secret: str
     pids: Mapping[str, int]
+    span_ledger_dir: str = ""
+    faults_url: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,6 +1,8 @@
 """Ask a starting process whether it is ready, without blocking the others. Decides nothing."""
 
 import asyncio
+import struct
+from collections.abc import Awaitable, Callable
 
 from harness.process_spec import Probe
 from harness.providers.ports import HOST
@@ -34,14 +36,35 @@ def valkey(port: int) -> Probe:
     return probe
 
 
+def postgres(port: int) -> Probe:
+    """Ready when a server asks who we are; one that is still starting says so, and that is no.
+
+    A bare connection would prove nothing: what publishes a container's port accepts it always.
+    """
+    names = b"user\0postgres\0database\0postgres\0\0"
+    # StartupMessage of protocol 3.0 (PostgreSQL, "Message Formats").
+    hello = struct.pack("!ii", 8 + len(names), 3 << 16) + names
+
+    async def probe(_pid: int) -> bool:
+        return await _answer(port, hello, lambda reader: reader.read(1)) == b"R"
+
+    return probe
+
+
 async def _first_line(port: int, request: str) -> bytes:
+    return await _answer(port, request.encode(), lambda reader: reader.readline())
+
+
+async def _answer(
+    port: int, request: bytes, read: Callable[[asyncio.StreamReader], Awaitable[bytes]]
+) -> bytes:
     """Empty if nobody answers."""
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):
             reader, writer = await asyncio.open_connection(HOST, port)
             try:
-                writer.write(request.encode())
-                return await reader.readline()
+                writer.write(request)
+                return await read(reader)
             finally:
                 writer.close()
     except (OSError, TimeoutError):

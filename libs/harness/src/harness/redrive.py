@@ -5,7 +5,8 @@ consumer's inbox refuses, and never loses one. SQS's own StartMessageMoveTask ke
 apart and not every emulator has it.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ BATCH_SIZE = 10
 HIDDEN_S = 5
 # A loop over a queue that grows as fast as it is emptied has to end.
 MESSAGES_MAX = 10_000
+MS_PER_S = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +48,25 @@ def look(endpoint_url: str | None, dead_letter_queue_url: str) -> list[DeadLette
             break
         found[message["MessageId"]] = _read(message)
         receipts.append(message["ReceiptHandle"])
-    for receipt in receipts:
-        sqs.change_message_visibility(
-            QueueUrl=dead_letter_queue_url, ReceiptHandle=receipt, VisibilityTimeout=0
-        )
+    _release(sqs, dead_letter_queue_url, receipts)
     return list(found.values())
 
 
 def redrive(
     endpoint_url: str | None, dead_letter_queue_url: str, queue_url: str
 ) -> Iterator[DeadLetter]:
-    """Move every message back, yielding each when it has arrived.
+    """Move every message back that lies there now, yielding each when it has arrived.
 
     The consumer gets it as a new message: with its attributes, without the reason, received
-    for the first time.
+    for the first time. One that comes back meanwhile, because it still cannot be handled, stays:
+    moved again and again it would keep both queues busy for nothing.
     """
-    sqs = messaging.sqs(endpoint_url)
+    sqs, began = messaging.sqs(endpoint_url), time.time()
+    late: list[str] = []
     for message in _receive(sqs, dead_letter_queue_url):
+        if _sent_at(message) > began:
+            late.append(message["ReceiptHandle"])
+            continue
         sqs.send_message(
             QueueUrl=queue_url,
             MessageBody=message["Body"],
@@ -70,6 +74,23 @@ def redrive(
         )
         sqs.delete_message(QueueUrl=dead_letter_queue_url, ReceiptHandle=message["ReceiptHandle"])
         yield _read(message)
+    _release(sqs, dead_letter_queue_url, late)
+
+
+def _release(sqs: "SQSClient", url: str, receipts: Sequence[str]) -> None:
+    """Let others see what was looked at.
+
+    Refused entries are fine: of many, the first are visible again by themselves when the last one
+    was looked at.
+    """
+    for start in range(0, len(receipts), BATCH_SIZE):
+        sqs.change_message_visibility_batch(
+            QueueUrl=url,
+            Entries=[
+                {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+                for number, receipt in enumerate(receipts[start : start + BATCH_SIZE])
+            ],
+        )
 
 
 def _receive(sqs: "SQSClient", url: str) -> "Iterator[MessageTypeDef]":
@@ -80,12 +101,18 @@ def _receive(sqs: "SQSClient", url: str) -> "Iterator[MessageTypeDef]":
             MaxNumberOfMessages=BATCH_SIZE,
             VisibilityTimeout=HIDDEN_S,
             MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["SentTimestamp"],
         )
         messages = answer.get("Messages", [])
         if not messages:
             return
         received += len(messages)
         yield from messages
+
+
+def _sent_at(message: "MessageTypeDef") -> float:
+    """When it came into the queue, in seconds since the epoch, by SQS's clock."""
+    return int(message["Attributes"]["SentTimestamp"]) / MS_PER_S
 
 
 def _kept(message: "MessageTypeDef") -> "dict[str, MessageAttributeValueTypeDef]":

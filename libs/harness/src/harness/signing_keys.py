@@ -10,7 +10,7 @@ from harness.endpoints import Endpoints
 from harness.home import Home
 from harness.providers import role_names
 
-COMMAND_WITHIN_S = 30.0
+COMMAND_WITHIN_S = 120.0
 
 
 class CommandFailed(Exception):

@@ -17,6 +17,9 @@ AttributeValue = str | bool | int | float | bytes | list[Any] | dict[str, Any] |
 Attributes = Mapping[str, AttributeValue]
 SpanKey = tuple[str, str]  # (trace id, span id): a span id is unique within its trace only
 
+# An attribute of ours: the span is known from a ledger alone, and went with this process.
+LOST_WITH = "ledger.lost_with"
+
 
 class Kind(StrEnum):
     """OTLP's span kinds, in the order of their numbers."""

@@ -1,5 +1,6 @@
 """A running stack for tests and simulators: found, or started and stopped again."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 from harness import processes
 from harness.endpoints import Endpoints
 from harness.home import Home
+from harness.ledger_writer import DIRECTORY_VARIABLE
+from harness.providers import external
 from harness.providers.base import Provider
-from harness.providers.embedded import EmbeddedProvider
+from harness.providers.choice import ProviderName, local_provider
 
-
-class UnknownProvider(ValueError):
-    pass
+# Folders that go before every path of the stacks started here, as a spoilt service does.
+PYTHON_PATH_VARIABLE = "CARTWRIGHT_PYTHON_PATH"
 
 
 def repository() -> Path:
@@ -37,36 +39,53 @@ def endpoints(home: Path) -> Endpoints | None:
     return Endpoints.from_json(state["endpoints"])
 
 
+def provable(home: Path) -> dict[str, str]:
+    """What to give `running` as environment, so that flows can be proven whole (ADR-0019)."""
+    # A flow is judged when its last span is stored: exporters that dawdle are most of the wait.
+    return {DIRECTORY_VARIABLE: str(home / "spans"), "OTEL_BSP_SCHEDULE_DELAY": "100"}
+
+
+def _put_first() -> list[Path]:
+    return [
+        Path(folder) for folder in os.environ.get(PYTHON_PATH_VARIABLE, "").split(":") if folder
+    ]
+
+
 @contextmanager
 def running(
     home: Path,
     *,
-    provider: str = "embedded",
+    provider: str = ProviderName.EMBEDDED,
     services: Sequence[str] | None = None,
     repo_root: Path | None = None,
     ephemeral_ports: bool = True,
     python_path: Sequence[Path] = (),
     environment: Mapping[str, str] | None = None,
+    faults: bool = False,
 ) -> Iterator[Endpoints]:
     """The stack of *home*, started if need be; stopped afterwards only if it was started here.
 
     A stack started here ends with this thread, however that ends. services: all, if None.
     environment: settings of every service, over those the stack gives them.
-    Raises `StackDidNotStart`, `UnknownProvider`.
+    faults: put proxies before what the shop stands on, see `harness.faults`.
+    An external shop is what it is, whatever the other arguments say.
+    Raises `StackDidNotStart`, `UnknownProvider`, and what the provider does not find.
     """
+    if provider == ProviderName.EXTERNAL:
+        yield external.endpoints()
+        return
     found = endpoints(home)
     if found:
         yield found
         return
-    if provider != "embedded":
-        raise UnknownProvider(f"{provider!r}: only 'embedded' is known")
-    ours: Provider = EmbeddedProvider(
+    ours: Provider = local_provider(provider)(
         Home(home.resolve()),
         repo_root or repository(),
         ephemeral_ports=ephemeral_ports,
-        python_path=python_path,
+        python_path=[*_put_first(), *python_path],
         dies_with_us=True,
         environment=environment or {},
+        faults=faults,
     )
     try:
         yield ours.start(services)

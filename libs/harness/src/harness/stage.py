@@ -4,20 +4,25 @@ Every scenario brings its own SKUs and shoppers, so that scenarios never meet.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
+
+import httpx
 
 from harness import stack, topology
 from harness.client import Shopper, Urls, new_http_client
 from harness.endpoints import Endpoints
 from harness.eventually import eventually
 from harness.history import History
+from harness.staff import Staff
 from harness.tokens import staff_token
 from harness.traces import TraceReader
+from harness.visitor import Visitor
 
 # From placed to the last message of a checkout; far above what it takes, for a busy machine.
 SETTLED_WITHIN_S = 30.0
+ANSWERED_WITHIN_S = 10.0
 
 
 @dataclass
@@ -29,6 +34,8 @@ class Stage:
 
     def __post_init__(self) -> None:
         self._http = new_http_client()
+        services = self.endpoints.services
+        self.staff = Staff(services, self._http, lambda: staff_token(self.endpoints.jwt_secret))
         self.traces = TraceReader(self.endpoints.trace_query_url)
         self.consumers = topology.load(stack.repository() / "infra" / "topology.yaml").consumers
 
@@ -60,10 +67,30 @@ class Stage:
         shopper.enter_as_guest()
         return shopper
 
+    def visitor(self, shopper: Shopper) -> Visitor:
+        """The same person, looking around; whoever they are signed in as."""
+        return self._visitor(lambda: shopper.access_token)
+
+    def with_token(self, token: str) -> Visitor:
+        """Whoever holds *token*; nobody in particular without one."""
+        return self._visitor(lambda: token)
+
+    def _visitor(self, token: Callable[[], str]) -> Visitor:
+        return Visitor(self.endpoints.services, self._http, token, self.history)
+
     def stock(self, sku: str) -> Mapping[str, int]:
         """``on_hand``, ``reserved`` and ``available`` of *sku*, as the inventory says."""
         url = f"{self.endpoints.services['inventory']}/stock/{sku}"
-        stock: dict[str, int] = self._http.get(url).raise_for_status().json()
+
+        def look() -> Mapping[str, int] | None:
+            answer = self._http.get(url)
+            if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+                return None  # It asks us to come again, as when its database was away.
+            stock: dict[str, int] = answer.raise_for_status().json()
+            return stock
+
+        stock = eventually(look, ANSWERED_WITHIN_S, f"the stock of {sku}")
+        assert stock is not None
         return stock
 
     def settled(self, shopper: Shopper, order_id: str) -> Mapping[str, Any]:
@@ -78,11 +105,24 @@ class Stage:
         return order
 
     def mails(self, order_id: str) -> Sequence[Mapping[str, Any]]:
-        """The mails about an order, as they lie in the mailbox."""
+        """The mails about an order, as they lie in the mailbox, oldest first."""
+        return self._mails({"order_id": order_id})
+
+    def mails_to(self, address: str) -> Sequence[Mapping[str, Any]]:
+        """The mails to *address*, as they lie in the mailbox, oldest first."""
+        return self._mails({"to": address})
+
+    def _mails(self, narrowed_by: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
         url = f"{self.endpoints.mailbox_url}/messages"
-        page = self._http.get(url, params={"order_id": order_id}).raise_for_status().json()
+        page = self._http.get(url, params=narrowed_by).raise_for_status().json()
         mails: list[Mapping[str, Any]] = page["messages"]
         return mails
+
+    def mail(self, id: str) -> Mapping[str, Any]:
+        """One mail with its words: ``text``, ``html``, ``headers``."""
+        url = f"{self.endpoints.mailbox_url}/messages/{id}"
+        mail: dict[str, Any] = self._http.get(url).raise_for_status().json()
+        return mail
 
     def payments(self, order_id: str) -> Sequence[Mapping[str, Any]]:
         """The payments for an order, as the payment provider's own book has them."""

@@ -26,7 +26,7 @@ from harness.processes import (
     start,
     stop,
 )
-from harness.providers.embedded import EXIT_IN_USE
+from harness.providers.local import EXIT_IN_USE
 from harness.supervision import Plan, Supervisor
 
 __all__ = ["kill", "restart", "start", "stop"]

@@ -67,7 +67,7 @@ def create_app(
     _add_security_headers(app)
     _add_request_log(app)
     FlaskInstrumentor().instrument_app(  # type: ignore[no-untyped-call]
-        app, excluded_urls=UNTRACED
+        app, excluded_urls=UNTRACED, response_hook=tracing.hide_query
     )
     return app
 

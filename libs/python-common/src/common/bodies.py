@@ -11,7 +11,8 @@ from typing import Any, Final, NoReturn, TypeVar
 
 import orjson
 from flask import Response, request
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from common.errors import Malformed, UnsupportedMediaType
 
@@ -45,6 +46,20 @@ def read(model: type[Model]) -> Model:
     body = request.get_data()
     check(body)
     return model.model_validate_json(body)
+
+
+def read_query(model: type[Model]) -> Model:
+    """The current request's query as *model*; a name that comes twice is as wrong as an unknown
+    one, because whoever stands before us may read the other.
+
+    Raises pydantic's ValidationError, which becomes a 400 with a pointer to each fault.
+    """
+    twice = [name for name, values in request.args.lists() if len(values) > 1]
+    if twice:
+        error = PydanticCustomError("repeated", "given more than once")
+        faults = [InitErrorDetails(type=error, loc=(name,), input=None) for name in twice]
+        raise ValidationError.from_exception_data(model.__name__, faults)
+    return model.model_validate(request.args.to_dict())
 
 
 def check(body: bytes) -> None:

@@ -34,6 +34,7 @@ class Database:
             url,
             pool_size=pool_size,
             max_overflow=0,
+            hide_parameters=True,  # Else every traceback of a statement tells somebody's data.
             pool_timeout=POOL_WAIT_S,
             pool_use_lifo=True,  # The busiest connections stay warm, the rest may idle out.
             connect_args={

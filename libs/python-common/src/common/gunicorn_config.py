@@ -54,5 +54,6 @@ def post_worker_init(worker: Any) -> None:
 
 
 def worker_exit(_server: Any, _worker: Any) -> None:
-    """Send the spans that are still buffered."""
+    """Give up what would go on for minutes, told or not (SIGINT), and send the buffered spans."""
+    drain.start_draining()
     tracing.flush()

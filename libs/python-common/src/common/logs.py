@@ -1,9 +1,10 @@
 """Structured logs: one JSON object a line on stdout, each with its trace id."""
 
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO, cast
 
 import orjson
 import structlog
@@ -12,6 +13,22 @@ from common import tracing
 
 # Never written, whoever passes them: what would let a reader of the log act as somebody else.
 SECRET_FIELDS = frozenset({"password", "token", "authorization", "secret", "card_number", "cvc"})
+
+# What exceptions quote: pydantic the input it refuses; PostgreSQL, in its DETAIL, the row.
+_QUOTED = re.compile(
+    r"(?<=input_value=).*?(?=, input_type=)|(?<=DETAIL: ).*?(?=\n\[SQL|\nCONTEXT:|\n\n|\Z)",
+    re.DOTALL,
+)
+
+
+class _Stdout:
+    """Whatever is stdout when a line is written, so that a test sees what is logged in it."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
 
 
 def _trace_id(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -24,6 +41,13 @@ def _trace_id(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMappi
 def _redact(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name in SECRET_FIELDS & fields.keys():
         fields[name] = "[redacted]"
+    return fields
+
+
+def _without_values(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A traceback says what went wrong and where, but not with whose data."""
+    if "exception" in fields:
+        fields["exception"] = _QUOTED.sub("[hidden]", fields["exception"])
     return fields
 
 
@@ -46,14 +70,16 @@ def install(role: str, level: int = logging.INFO) -> None:
         _trace_id,
         _redact,
         structlog.processors.format_exc_info,
+        _without_values,
     ]
+    stdout = cast("TextIO", _Stdout())
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(serializer=_json)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(file=stdout),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -32,6 +32,10 @@ STATUS: dict[type[errors.Refusal], int] = {
 # Long enough for a restarted database or a drained pool, short enough that a shopper waits.
 RETRY_AFTER_S = 1
 
+# Whoever mends these may ask again; a body of a megabyte could have a hundred thousand, and the
+# answer five times its size.
+FAULTS_MAX = 100
+
 log = structlog.get_logger()
 
 
@@ -61,7 +65,7 @@ def malformed(error: ValidationError) -> Response:
     faults = [
         {"pointer": "/" + "/".join(map(str, fault["loc"])), "detail": fault["msg"]}
         for fault in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
+    ][:FAULTS_MAX]
     return problem(400, "The request is malformed", "/problems/malformed", errors=faults)
 
 

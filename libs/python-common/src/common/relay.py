@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from common import tracing
 from common.db import Database
-from common.events import outbox
+from common.events import EVENT_BYTES_MAX, outbox
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -20,11 +20,26 @@ if TYPE_CHECKING:
 
 # PublishBatch takes ten entries.
 BATCH_SIZE = 10
-# PublishBatch takes 256 KiB in all, attributes included; what is over waits for the next batch.
-BATCH_BYTES_MAX = 240 * 1024
+# PublishBatch takes as much in all as one event may have; what is over waits for the next batch.
+BATCH_BYTES_MAX = EVENT_BYTES_MAX
 # A refused entry is tried again after this long, doubled each time, at most RETRY_S_MAX.
 RETRY_S = 0.5
 RETRY_S_MAX = 60.0
+# Asked for many times a second: made once, because to make it costs more than to ask.
+_DUE = (
+    select(
+        outbox.c.position,
+        outbox.c.event_id,
+        outbox.c.event_type,
+        outbox.c.body,
+        outbox.c.traceparent,
+        outbox.c.attempts,
+    )
+    .where(outbox.c.published_at.is_(None), outbox.c.next_try_at <= func.now())
+    .order_by(outbox.c.position)
+    .limit(BATCH_SIZE)
+    .with_for_update(skip_locked=True)
+)
 
 log = structlog.get_logger()
 
@@ -43,21 +58,7 @@ def run_once(db: Database, sns: "SNSClient", topic_arn: str) -> int:
 
 
 def _due(tx: Connection) -> list[Row[Any]]:
-    statement = (
-        select(
-            outbox.c.position,
-            outbox.c.event_id,
-            outbox.c.event_type,
-            outbox.c.body,
-            outbox.c.traceparent,
-            outbox.c.attempts,
-        )
-        .where(outbox.c.published_at.is_(None), outbox.c.next_try_at <= func.now())
-        .order_by(outbox.c.position)
-        .limit(BATCH_SIZE)
-        .with_for_update(skip_locked=True)
-    )
-    return _within_bytes(list(tx.execute(statement)))
+    return _within_bytes(list(tx.execute(_DUE)))
 
 
 def _within_bytes(rows: list[Row[Any]]) -> list[Row[Any]]:

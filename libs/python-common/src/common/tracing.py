@@ -5,6 +5,7 @@ propagate through SQS. Names follow the semantic conventions v1.44 (messaging: D
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -14,7 +15,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import (
     ALWAYS_ON,
@@ -28,11 +29,13 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import Attributes
 from sqlalchemy import Engine
 
-from common import metrics
+from common import metrics, span_ledger
 
 # The stable names of HTTP and database spans and metrics; without it the instrumentations write
 # those of before 2023.
 SEMANTIC_CONVENTIONS = "http,database"
+# What the parameters of our contracts are called; any other name may be a value gone astray.
+_PARAMETER = re.compile(r"[a-z_]{1,32}")
 
 _propagator = TraceContextTextMapPropagator()
 _tracer = trace.get_tracer("cartwright")
@@ -62,6 +65,9 @@ def install(role: str) -> None:
     metrics.install(resource)
     sampler = ParentBased(FlowsOnly())
     provider = TracerProvider(resource=resource, sampler=sampler, shutdown_on_exit=True)
+    ledger = span_ledger.from_environment(service_name(), role)
+    if ledger:
+        provider.add_span_processor(ledger)  # First: what is sent is written down already.
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     HTTPXClientInstrumentor().instrument()
@@ -74,6 +80,18 @@ def trace_database(engine: Engine) -> None:
     """
     if os.environ.get("TRACE_DATABASE"):
         SQLAlchemyInstrumentor().instrument(engine=engine)
+
+
+def hide_query(span: Span | None, _status: str = "", _headers: object = None) -> None:
+    """Keep the names of a request's parameters: people paste card numbers into search fields.
+
+    Called with the answer, because the instrumentation writes the request's attributes twice.
+    """
+    if isinstance(span, ReadableSpan) and span.attributes and span.attributes.get("url.query"):
+        query = str(span.attributes["url.query"])
+        names = (part.partition("=")[0] for part in query.split("&"))
+        told = sorted({name for name in names if _PARAMETER.fullmatch(name)})
+        span.set_attribute("url.query", "&".join(f"{name}=[hidden]" for name in told))
 
 
 class FlowsOnly(Sampler):

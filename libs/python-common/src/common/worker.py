@@ -20,6 +20,7 @@ FAILURE_PAUSE_S_MAX = 5.0
 # Longer than a handler may take (10 s), shorter than ECS's stopTimeout (40 s).
 STOP_WITHIN_S = 25.0
 
+RELAY = "relay"
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 
 log = structlog.get_logger()
@@ -82,14 +83,14 @@ def messaging_loops(
     prepare: called with the events of a batch before their handlers, in the same transaction.
 
     Each loop that does something wakes the others, so that an event handled is followed
-    at once by what it caused.
+    at once by what it caused; but for the relay, whose work is the end of it here.
     """
     loops = list(others)
     loops.append(Loop("retention", lambda: retention.run_once(db), every_s=retention.SWEEP_EVERY_S))
     if settings.topic_arn:
         metrics.observe_outbox(db.engine)
         sns, topic_arn = aws.sns(settings), settings.topic_arn
-        loops.append(Loop("relay", lambda: relay.run_once(db, sns, topic_arn)))
+        loops.append(Loop(RELAY, lambda: relay.run_once(db, sns, topic_arn)))
     if settings.queue_url and settings.dead_letter_queue_url:
         queue = Queue(
             aws.sqs(settings),
@@ -100,7 +101,7 @@ def messaging_loops(
         loops.append(
             Loop("consumer", lambda: consumer.run_once(queue, handlers, db, prepare), polls=False)
         )
-    for loop in loops:
+    for loop in (loop for loop in loops if loop.name != RELAY):
         loop.wakes = [
             other for other in loops if other is not loop and other.polls and other.every_s is None
         ]

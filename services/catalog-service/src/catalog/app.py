@@ -7,6 +7,7 @@ from common.db import Database
 from flask import Flask
 
 from catalog import routes
+from catalog.clients import ProductCache
 from catalog.settings import Settings
 
 CONTRACT = Path(__file__).parents[2] / "contract"
@@ -15,6 +16,12 @@ CONTRACT = Path(__file__).parents[2] / "contract"
 def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or Settings()
     db = Database(settings.database_url.get_secret_value())
-    blueprints = [routes.products(db), routes.listings(db)]
+    cache = ProductCache(settings.redis_url)
+    blueprints = [
+        routes.searching(db, cache),
+        routes.products(db, cache),
+        routes.listings(db, cache),
+        routes.imports(db, cache),
+    ]
     checks = {"database": db.ping}
     return common.app.create_app("catalog", settings, blueprints, checks, contract=CONTRACT)

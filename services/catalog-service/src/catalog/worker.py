@@ -1,18 +1,36 @@
-"""Queue entry: `python -m catalog.worker`. Event type -> the use case it starts."""
+"""Queue entry: `python -m catalog.worker`. Event type -> the use case it starts; and imports."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
+import structlog
 from common import worker
-from common.consumer import Handler
+from common.consumer import Handler, Prepare
 from common.db import Database
 from common.events import Event, MalformedEvent
+from common.metrics import meter
+from common.worker import Loop
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, IntegrityError
 
-from catalog import domain, use_cases
-from catalog.domain import Availability
+from catalog.clients import ProductCache
+from catalog.domain import products as domain
+from catalog.domain.products import Availability
+from catalog.routes import files
 from catalog.settings import Settings
+from catalog.use_cases import imports as import_use_cases
+from catalog.use_cases import products as use_cases
+from catalog.use_cases import search as search_use_cases
+
+# How often it is looked for imports to forget: an hour late is not late after 30 days.
+FORGET_EVERY_S: Final = 3600.0
+# How often words are counted: only which of two corrections is the likelier depends on it.
+COUNT_WORDS_EVERY_S: Final = 600.0
+
+log = structlog.get_logger()
+rows_imported = meter.create_counter("app.import.rows", unit="{row}")
 
 
 class StockLevel(BaseModel):
@@ -53,11 +71,72 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 
+def preparing(cache: ProductCache) -> Prepare:
+    """Before a batch: have nobody read copies of its products.
+
+    The only remote call in a transaction, of a millisecond or TIMEOUT_S: the consumer has no place
+    outside of it, and held entries go by themselves.
+    """
+
+    def prepare(_tx: Connection, events: Sequence[Event]) -> None:
+        named = {event.data.get("sku") for event in events}
+        cache.hold([sku for sku in named if isinstance(sku, str) and domain.is_sku(sku)])
+
+    return prepare
+
+
+def import_chunk(db: Database, cache: ProductCache) -> int:
+    """Write the next chunk of a file, in one transaction with its progress; how many rows it had.
+
+    Killed at any point, the chunk is either written and counted, or still to be written.
+    """
+    with db.transaction() as tx:
+        chunk = import_use_cases.next_chunk(tx)
+    if chunk is None:
+        return 0
+    listings, errors = files.check(chunk.rows)
+    skus = [listing.sku for listing in listings]
+    cache.hold(skus)
+    try:
+        with db.transaction() as tx:
+            revisions = import_use_cases.write_chunk(tx, chunk, listings, errors)
+    except (DataError, IntegrityError):
+        # The checks let through what the table refuses: our bug, and no retry mends it.
+        log.exception("import_failed", import_id=chunk.import_id, first_row=chunk.first_row)
+        with db.transaction() as tx:
+            import_use_cases.give_up(tx, chunk.import_id)
+        revisions = None
+    cache.outdate(skus, revisions or {})
+    if revisions is None:
+        return 0
+    rows_imported.add(len(listings), {"outcome": "written"})
+    rows_imported.add(len(chunk.rows) - len(listings), {"outcome": "rejected"})
+    return len(chunk.rows)
+
+
+def count_words(db: Database) -> int:
+    """Never busy: counted once is counted."""
+    with db.transaction() as tx:
+        search_use_cases.count_words(tx)
+    return 0
+
+
+def forget_imports(db: Database) -> int:
+    with db.transaction() as tx:
+        return import_use_cases.forget(tx)
+
+
 def main() -> None:
     worker.install()
     settings = Settings()
     db = Database(settings.database_url.get_secret_value())
-    worker.run(worker.messaging_loops(settings, db, HANDLERS))
+    cache = ProductCache(settings.redis_url)
+    others = [
+        Loop("imports", lambda: import_chunk(db, cache)),
+        Loop("words", lambda: count_words(db), every_s=COUNT_WORDS_EVERY_S),
+        Loop("forget-imports", lambda: forget_imports(db), every_s=FORGET_EVERY_S),
+    ]
+    worker.run(worker.messaging_loops(settings, db, HANDLERS, others, preparing(cache)))
 
 
 if __name__ == "__main__":

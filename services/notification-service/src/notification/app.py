@@ -15,5 +15,6 @@ CONTRACT = Path(__file__).parents[2] / "contract"
 def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or Settings()
     db = Database(settings.database_url.get_secret_value())
-    blueprints, checks = [routes.messages(db)], {"database": db.ping}
+    blueprints = [routes.messages(db), routes.suppressions(db), routes.preferences(db)]
+    checks = {"database": db.ping}
     return common.app.create_app("notification", settings, blueprints, checks, contract=CONTRACT)

@@ -10,7 +10,8 @@ from email.utils import format_datetime
 from common import tracing
 from opentelemetry.trace import StatusCode
 
-from notification.domain import MAIL_DOMAIN, Message, Outcome, Refused, Sent, Unanswered
+from notification.domain.delivery import Outcome, Refused, Sent, Unanswered, in_public
+from notification.domain.messages import MAIL_DOMAIN, Message
 
 # For each command. Our relay answers in milliseconds; one that takes longer is in trouble.
 TIMEOUT_S = 3.0
@@ -19,9 +20,10 @@ CLOSING_CODE = 421
 # Some servers answer with an essay.
 REASON_CHARS_MAX = 300
 SHOP_NAME = "Cartwright"
-# Longer than our Message-ID's line (90), which would be folded at the usual 78 (RFC 5322 §2.1.1
-# wants 78, and demands 998): some readers keep the fold's blank as part of the id.
-POLICY = SMTP_POLICY.clone(max_line_length=128)
+# Longer than our Message-ID's line (90, or 142 for a refund), which would be folded at the usual
+# 78 (RFC 5322 §2.1.1 wants 78, and demands 998): some readers keep the fold's blank as part of
+# the id.
+POLICY = SMTP_POLICY.clone(max_line_length=160)
 
 
 class Mailer:
@@ -35,13 +37,12 @@ class Mailer:
 
     def send(self, message: Message) -> Outcome:
         """What the server said. Never raises for what a server or a network may do."""
-        with tracing.resumed_span(
-            f"send {message.kind}", message.traceparent, **{"app.order.id": message.order_id}
-        ) as span:
+        about = {"app.order.id": message.order_id} if message.order_id else {}
+        with tracing.resumed_span(f"send {message.kind}", message.traceparent, **about) as span:
             outcome = self._attempt(message)
             if isinstance(outcome, Sent):
                 return Sent(tracing.traceparent_of(span))
-            span.set_status(StatusCode.ERROR, outcome.reason)
+            span.set_status(StatusCode.ERROR, in_public(outcome))
             return outcome
 
     def close(self) -> None:
@@ -50,12 +51,14 @@ class Mailer:
             self._connection = None
 
     def _attempt(self, message: Message) -> Outcome:
+        mail = self._mail(message)
         try:
-            self._connected().send_message(self._mail(message), self._sender, [message.recipient])
+            self._connected().send_message(mail, self._sender, [message.recipient])
         except (smtplib.SMTPConnectError, smtplib.SMTPHeloError) as error:
             return self._unanswered(error)
         except smtplib.SMTPRecipientsRefused as error:
-            return self._refused(*error.recipients[message.recipient])
+            code, reply = error.recipients[message.recipient]
+            return self._refused(code, reply, at_recipient=True)
         except smtplib.SMTPResponseException as error:
             return self._refused(error.smtp_code, error.smtp_error)
         except (smtplib.SMTPException, OSError) as error:
@@ -72,13 +75,13 @@ class Mailer:
             )
         return self._connection
 
-    def _refused(self, code: int, reply: bytes | str) -> Outcome:
+    def _refused(self, code: int, reply: bytes | str, *, at_recipient: bool = False) -> Outcome:
         text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
         text = " ".join(text.replace("\x00", "").split())[:REASON_CHARS_MAX]
         if code == CLOSING_CODE:
             self.close()
             return Unanswered(f"{code} {text}")
-        return Refused(code, text)
+        return Refused(code, text, at_recipient)
 
     def _unanswered(self, error: Exception) -> Unanswered:
         self.close()
@@ -92,10 +95,14 @@ class Mailer:
         mail["Date"] = format_datetime(message.created_at)  # Of the letter, not of the attempt.
         mail["Message-ID"] = message.message_id
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation replies, please.
-        mail["X-Order-Id"] = message.order_id
+        if message.order_id:
+            mail["X-Order-Id"] = message.order_id
         mail["X-Message-Kind"] = message.kind.value
-        mail.set_content(message.text)
-        mail.add_alternative(message.html, subtype="html")
+        # What is queued has its bodies (a constraint of the table).
+        mail.set_content(message.text or "")
+        mail.add_alternative(message.html or "", subtype="html")
+        # RFC 3282. Last: setting the content takes every header of that name prefix away.
+        mail["Content-Language"] = message.language.value
         return mail
 
 

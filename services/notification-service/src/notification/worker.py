@@ -1,33 +1,58 @@
 """Queue entry: `python -m notification.worker`. Queues mails for events, and sends them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 from uuid import UUID
 
+import structlog
 from common import worker
 from common.consumer import Handler
 from common.db import Database
-from common.events import Event, MalformedEvent
+from common.events import Event, MalformedEvent, faults_of
+from common.metrics import meter
 from common.money import Money
 from common.worker import Loop
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from sqlalchemy import Connection
-
-from notification import use_cases
-from notification.clients import Mailer
-from notification.domain import (
-    BoughtLine,
-    CancelledOrder,
-    ConfirmedOrder,
-    Outcome,
-    Unanswered,
+from opentelemetry.metrics import CallbackOptions, Observation
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
 )
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from notification.clients import Mailer
+from notification.domain import news
+from notification.domain.delivery import Outcome, Unanswered, Waiting, in_public
+from notification.domain.news import Addressee, BoughtLine, Sums
 from notification.settings import Settings
+from notification.use_cases import queueing, sending
+
+# Ninety days are not over at a second's notice.
+SWEEP_EVERY_S = 600.0
+
+log = structlog.get_logger()
+
+
+def _web_link(url: str) -> str:
+    """A mail with any other link would be ours, and not what we want to have written."""
+    if not news.is_web_link(url):
+        raise ValueError("a link to a web page is needed")
+    return url
+
 
 # PostgreSQL takes no NUL.
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
+CustomerId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")]
+# Becomes part of a Message-ID (RFC 5322 §3.6.4), on one line with an order's id.
+RefundId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Amount = Annotated[int, Field(strict=True, ge=0)]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+WebLink = Annotated[str, AfterValidator(_web_link)]
 
 
 class MailServerUnavailable(Exception):
@@ -39,65 +64,132 @@ class _Data(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
+    email: _Text
+    # Where the producer knows it; of no language that we write, it counts for nothing.
+    language: str | None = None
 
-class Line(_Data):
+
+class Line(BaseModel):
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
     name: _Text
     quantity: int = Field(strict=True, ge=1)
     unit_price_minor: Amount
 
 
-class OrderSettled(_Data):
+class CustomerRegistered(_Data):
+    """`data` of customer.registered."""
+
+    customer_id: UUID
+    name: _Text
+
+
+class OrderNews(_Data):
     order_id: UUID
-    email: _Text
-    total_minor: Amount
-    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    customer_id: CustomerId | None = None
+    currency: Currency
 
     @property
-    def total(self) -> Money:
-        return Money(self.total_minor, self.currency)
+    def addressee(self) -> Addressee:
+        return Addressee(self.email, self.customer_id, self.language)
+
+    def money(self, amount_minor: int) -> Money:
+        return Money(amount_minor, self.currency)
 
 
-class OrderConfirmed(OrderSettled):
+class OrderConfirmed(OrderNews):
     """`data` of order.confirmed."""
 
+    total_minor: Amount
+    subtotal_minor: Amount | None = None
+    shipping_minor: Amount | None = None
+    tax_minor: Amount | None = None
     lines: list[Line] = Field(min_length=1)
 
+    @property
+    def sums(self) -> Sums:
+        parts = (self.subtotal_minor, self.shipping_minor, self.tax_minor)
+        return Sums(
+            self.money(self.total_minor),
+            *(self.money(part) if part is not None else None for part in parts),
+        )
 
-class OrderCancelled(OrderSettled):
+
+class OrderCancelled(OrderNews):
     """`data` of order.cancelled."""
 
+    total_minor: Amount
     reason: _Text
+
+
+class OrderActionRequired(OrderNews):
+    """`data` of order.action_required."""
+
+    total_minor: Amount
+    action_url: WebLink
+
+
+class OrderRefunded(OrderNews):
+    """`data` of order.refunded."""
+
+    amount_minor: Amount
+    refund_id: RefundId
+    return_id: UUID | None = None
 
 
 D = TypeVar("D", bound=_Data)
 
 
+def on_customer_registered(tx: Connection, event: Event) -> None:
+    told = _read(CustomerRegistered, event)
+    customer_id = str(told.customer_id)
+    addressee = Addressee(told.email, customer_id, told.language)
+    queueing.tell(tx, news.welcome(addressee, customer_id, told.name), _now())
+
+
 def on_order_confirmed(tx: Connection, event: Event) -> None:
     told = _read(OrderConfirmed, event)
     lines = tuple(
-        BoughtLine(line.name, line.quantity, Money(line.unit_price_minor, told.currency))
+        BoughtLine(line.name, line.quantity, told.money(line.unit_price_minor))
         for line in told.lines
     )
-    order = ConfirmedOrder(str(told.order_id), told.email, told.total, lines)
-    use_cases.confirm_order(tx, order, _now())
+    order_id = str(told.order_id)
+    queueing.tell(tx, news.confirmation(told.addressee, order_id, lines, told.sums), _now())
 
 
 def on_order_cancelled(tx: Connection, event: Event) -> None:
     told = _read(OrderCancelled, event)
-    order = CancelledOrder(str(told.order_id), told.email, told.total, told.reason)
-    use_cases.cancel_order(tx, order, _now())
+    order_id, total = str(told.order_id), told.money(told.total_minor)
+    queueing.tell(tx, news.cancellation(told.addressee, order_id, total, told.reason), _now())
+
+
+def on_action_required(tx: Connection, event: Event) -> None:
+    told = _read(OrderActionRequired, event)
+    order_id, total = str(told.order_id), told.money(told.total_minor)
+    queueing.tell(tx, news.challenge(told.addressee, order_id, total, told.action_url), _now())
+
+
+def on_order_refunded(tx: Connection, event: Event) -> None:
+    told = _read(OrderRefunded, event)
+    order_id, amount = str(told.order_id), told.money(told.amount_minor)
+    is_return = told.return_id is not None
+    paid_back = news.refund(told.addressee, order_id, told.refund_id, amount, is_return=is_return)
+    queueing.tell(tx, paid_back, _now())
 
 
 def _read(model: type[D], event: Event) -> D:
     try:
         return model.model_validate(event.data)
     except ValidationError as error:
-        raise MalformedEvent(str(error)) from error
+        raise MalformedEvent(faults_of(error)) from error
 
 
 HANDLERS: Mapping[str, Handler] = {
+    "customer.registered": on_customer_registered,
     "order.confirmed": on_order_confirmed,
     "order.cancelled": on_order_cancelled,
+    "order.action_required": on_action_required,
+    "order.refunded": on_order_refunded,
 }
 
 
@@ -115,20 +207,53 @@ def send_due(db: Database, mailer: Mailer, clock: Callable[[], datetime] = _now)
     """
     claimed_at = clock()
     with db.transaction() as tx:
-        claimed = use_cases.claim_due(tx, claimed_at)
-    if not claimed:
-        return 0
+        claimed = sending.claim_due(tx, claimed_at)
+        tried = sending.hold_back(tx, claimed) if claimed else []
+    outcome: Outcome | None = None
     outcomes: dict[str, Outcome] = {}
-    for message in claimed:
+    for message in tried:
         outcome = outcomes[message.id] = mailer.send(message)
-        late = clock() - claimed_at > use_cases.SENDING_BUDGET
+        late = clock() - claimed_at > sending.SENDING_BUDGET
         if late or isinstance(outcome, Unanswered):
             break
-    with db.transaction() as tx:
-        use_cases.record_outcomes(tx, claimed, outcomes, clock())
+    if tried:
+        with db.transaction() as tx:
+            sending.record_outcomes(tx, tried, outcomes, clock())
     if isinstance(outcome, Unanswered):
-        raise MailServerUnavailable(outcome.reason)
+        raise MailServerUnavailable(in_public(outcome))
     return len(claimed)
+
+
+def sweep(db: Database, clock: Callable[[], datetime] = _now) -> int:
+    """Forget one batch of old bodies; return how many."""
+    with db.transaction() as tx:
+        return sending.forget_bodies(tx, clock())
+
+
+def observe(db: Database, clock: Callable[[], datetime] = _now) -> None:
+    """How many mails wait, and for how long the oldest: a mail server that is down shows here."""
+
+    def ask() -> Waiting | None:
+        try:
+            with db.transaction() as tx:
+                return sending.waiting(tx)
+        except SQLAlchemyError as error:  # No figure is the truth when the database is away.
+            log.info("mails_not_observed", error=type(error).__name__)
+            return None
+
+    def count(_: CallbackOptions) -> Iterable[Observation]:
+        found = ask()
+        return [Observation(found.count)] if found else []
+
+    def oldest(_: CallbackOptions) -> Iterable[Observation]:
+        found = ask()
+        if found is None:
+            return []
+        waited_s = (clock() - found.oldest_at).total_seconds() if found.oldest_at else 0.0
+        return [Observation(waited_s)]
+
+    meter.create_observable_gauge("app.mails.queued", [count], unit="{mail}")
+    meter.create_observable_gauge("app.mails.oldest_age", [oldest], unit="s")
 
 
 def main() -> None:
@@ -136,8 +261,12 @@ def main() -> None:
     settings = Settings()
     db = Database(settings.database_url.get_secret_value())
     mailer = Mailer(settings.smtp_host, settings.smtp_port, settings.mail_sender)
-    mails = Loop("mails", lambda: send_due(db, mailer))
-    worker.run(worker.messaging_loops(settings, db, HANDLERS, others=[mails]))
+    observe(db)
+    others = [
+        Loop("mails", lambda: send_due(db, mailer)),
+        Loop("bodies", lambda: sweep(db), every_s=SWEEP_EVERY_S),
+    ]
+    worker.run(worker.messaging_loops(settings, db, HANDLERS, others))
     mailer.close()
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from common.errors import Conflict, Invalid, NotFound, Unavailable
+from common.errors import Conflict, Invalid, NotFound, TooManyRequests, Unavailable
 
 # As the catalog writes them; anything else it would refuse to quote.
 SKU_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -51,6 +51,10 @@ class UnknownSku(Invalid):
 
 class PriceChanged(Conflict):
     title = "The price has changed"
+
+
+class TooManyOrders(TooManyRequests):
+    title = "Too many orders came from you"
 
 
 class CatalogUnavailable(Unavailable):
@@ -189,6 +193,18 @@ class OrderView:
     order: Order
     lines: tuple[OrderLine, ...]
     history: tuple[HistoryEntry, ...]
+
+    def changes_after(self, version: int) -> "Changes":
+        later = tuple(entry for entry in self.history if entry.version > version)
+        return Changes(later, self.order.settled)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What was noted of an order, oldest first; settled: whether it was, after all of them."""
+
+    entries: tuple[HistoryEntry, ...]
+    settled: bool
 
 
 def merged(lines: Iterable[tuple[str, int]]) -> dict[str, int]:

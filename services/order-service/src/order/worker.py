@@ -17,6 +17,8 @@ from order.use_cases import orders, returns
 
 # Orders nudged in one transaction; their rows stay locked for it.
 NUDGE_BATCH_SIZE = 50
+# How often it is looked for them: a thirtieth of the first pause.
+WATCH_EVERY_S = 1.0
 
 # Those that say nothing beyond their type and whose order it is.
 ANSWERS = (
@@ -102,7 +104,8 @@ def main() -> None:
     worker.install()
     settings = Settings()
     db = Database(settings.database_url.get_secret_value())
-    watchdog = Loop("watchdog", lambda: nudge(db, settings.saga_time_scale))
+    scale = settings.saga_time_scale
+    watchdog = Loop("watchdog", lambda: nudge(db, scale), every_s=WATCH_EVERY_S / scale)
     worker.run(worker.messaging_loops(settings, db, HANDLERS, others=[watchdog]))
 
 

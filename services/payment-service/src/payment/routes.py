@@ -33,7 +33,7 @@ REASON_CHARS_MAX = 200
 # Every integer JSON carries unharmed (RFC 8259 §6); what was captured is the limit that counts.
 AMOUNT_MINOR_MAX = 2**53 - 1
 
-EVERYBODY = (Role.GUEST, Role.CUSTOMER, Role.STAFF, Role.SERVICE)
+PEOPLE = (Role.GUEST, Role.CUSTOMER, Role.STAFF)
 
 
 class MalformedFilter(Malformed):
@@ -66,7 +66,7 @@ def payments(db: Database) -> Blueprint:
         return bodies.answer({"items": items, "next_cursor": _cursor(following)})
 
     @bp.get("/payments/<uuid:order_id>")
-    @auth.requires(*EVERYBODY)
+    @auth.requires(*PEOPLE)
     def read_payment(order_id: UUID) -> Response:
         with db.transaction() as tx:
             view = paying.payment_of(tx, str(order_id), _owner())
@@ -133,14 +133,17 @@ def provider_webhooks(db: Database, settings: Settings) -> Blueprint:
 def _owner() -> str | None:
     """Whose the payment has to be; None for those who may see all."""
     caller = auth.caller()
-    return None if caller.role in {Role.STAFF, Role.SERVICE} else caller.id
+    return None if caller.role is Role.STAFF else caller.id
 
 
 def _only(*names: str) -> None:
-    """Raises MalformedFilter: a filter we do not know would be one that silently does nothing."""
+    """Raises MalformedFilter: a filter we do not know would be one that silently does nothing, and
+    one that is given twice is read differently by whoever stands before us.
+    """
     unknown = set(request.args) - set(names)
-    if unknown:
-        raise MalformedFilter(f"known are {', '.join(names)}")
+    twice = [name for name, values in request.args.lists() if len(values) > 1]
+    if unknown or twice:
+        raise MalformedFilter(f"known are {', '.join(names)}, each at most once")
 
 
 def _flag(name: str) -> bool:

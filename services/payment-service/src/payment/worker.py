@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 import structlog
-from common import tracing, worker
+from common import breaker, tracing, worker
 from common.card_numbers import holds_card_number, holds_plain_card_number
 from common.consumer import Handler
 from common.db import Database
@@ -132,12 +132,21 @@ class Operations:
     """Keeps calls to the provider going, each by a hand of its own: a slow one delays no other.
 
     No more are claimed than there are hands free, so that none waits while its lease runs out.
+    admits: how many of so many calls would be made now; the others stay due, and count no attempt.
     """
 
-    def __init__(self, db: Database, perform: Perform, *, hands: int = HANDS) -> None:
+    def __init__(
+        self,
+        db: Database,
+        perform: Perform,
+        *,
+        hands: int = HANDS,
+        admits: Callable[[int], int] = int,
+    ) -> None:
         self._db = db
         self._perform = perform
         self._hands = hands
+        self._admits = admits
         self._executor = ThreadPoolExecutor(hands, thread_name_prefix="provider")
         self._under_way: set[Future[None]] = set()
         self.loop = Loop("operations", self.run_once)
@@ -145,7 +154,7 @@ class Operations:
     def run_once(self) -> int:
         """Start what is due; return how many calls were started or have ended since."""
         ended = self._collect()
-        free = self._hands - len(self._under_way)
+        free = self._admits(self._hands - len(self._under_way))
         if not free:
             return ended
         with self._db.transaction() as tx:
@@ -232,9 +241,14 @@ def main() -> None:
         action_hosts=settings.action_hosts,
         return_url=settings.return_url,
     )
-    asking = Operations(db, lambda operation: operations.answer_to(provider, operation))
+    asking = Operations(
+        db,
+        lambda operation: operations.answer_to(provider, operation),
+        admits=provider.breaker.admits,
+    )
     scale = settings.saga_time_scale
     observe(db)
+    breaker.observe(provider.breaker)
     loops = [
         asking.loop,
         Loop("webhooks", lambda: webhooks.run_once(db, provider)),

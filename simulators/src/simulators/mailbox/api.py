@@ -6,13 +6,17 @@ import sqlite3
 from flask import Flask, Response, current_app, jsonify, render_template, request
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
+from simulators.mailbox import mail
 from simulators.mailbox.book import CONDITIONS, Book
 
 LIMIT_MAX = 1_000  # Mails in lists come without their bodies: half a megabyte at most.
 LIMIT_DEFAULT = 100
 LATEST_ON_PAGE = 50  # What a person looks through without paging.
 
-PAGE_POLICY = "default-src 'none'; style-src 'self'; frame-src 'self'; frame-ancestors 'none'"
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self';"
+    " frame-ancestors 'none'"
+)
 
 # The mail is a stranger's HTML: no script, no form, nothing fetched, an origin of its own.
 MAIL_POLICY = (
@@ -45,8 +49,7 @@ def summary() -> dict[str, int]:
 
 def list_messages() -> Response:
     """One page; `next` is the cursor for the one after it, null when nothing followed."""
-    narrowed_by = {name: request.args[name] for name in CONDITIONS if name in request.args}
-    limit = _limit()
+    narrowed_by, limit = _narrowed_by(), _limit()
     rows = _book().list_messages(narrowed_by, _argument("after", 0), limit=limit)
     following = rows[-1]["seq"] if len(rows) == limit else None
     return jsonify(messages=[_in_short(row) for row in rows], next=following)
@@ -59,15 +62,23 @@ def read_message(id: str) -> dict[str, object]:
 
 
 def inbox_page() -> Response:
-    messages = [_in_short(row) for row in _book().latest(limit=LATEST_ON_PAGE)]
-    page = render_template("inbox.html", messages=messages, limit=LATEST_ON_PAGE)
+    # A form sends its empty fields too.
+    narrowed_by = {name: value for name, value in _narrowed_by().items() if value}
+    messages = [_in_short(row) for row in _book().latest(narrowed_by, limit=LATEST_ON_PAGE)]
+    page = render_template(
+        "inbox.html", messages=messages, limit=LATEST_ON_PAGE, narrowed_by=narrowed_by
+    )
     return _secured(page, PAGE_POLICY)
 
 
 def message_page(id: str) -> Response:
     row = _find(id)
     page = render_template(
-        "message.html", message=_in_short(row), text=row["text"], has_html=row["html"] is not None
+        "message.html",
+        message=_in_short(row),
+        text=row["text"],
+        links=mail.links(row["text"]),
+        has_html=row["html"] is not None,
     )
     return _secured(page, PAGE_POLICY)
 
@@ -107,6 +118,10 @@ def _find(id: str) -> sqlite3.Row:
     if row is None:
         raise NotFound
     return row
+
+
+def _narrowed_by() -> dict[str, str]:
+    return {name: request.args[name] for name in CONDITIONS if name in request.args}
 
 
 def _limit() -> int:

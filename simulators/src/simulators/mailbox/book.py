@@ -120,18 +120,20 @@ class Book:
 
         narrowed_by: any of `to`, `order_id` and `kind`; all given have to match.
         """
-        conditions = ["seq > :after", *(CONDITIONS[name] for name in narrowed_by)]
+        conditions = ["seq > :after", *_conditions(narrowed_by)]
         return self._read(
             f"SELECT *, {DELIVERIES} FROM messages WHERE {' AND '.join(conditions)}"  # noqa: S608 - constants only
             " ORDER BY seq LIMIT :limit",
             {**narrowed_by, "after": after, "limit": limit},
         )
 
-    def latest(self, *, limit: int) -> list[sqlite3.Row]:
-        """Newest first."""
+    def latest(self, narrowed_by: Mapping[str, str], *, limit: int) -> list[sqlite3.Row]:
+        """Newest first. narrowed_by: as for `list_messages`."""
+        conditions = ["seq > 0", *_conditions(narrowed_by)]
         return self._read(
-            f"SELECT *, {DELIVERIES} FROM messages ORDER BY seq DESC LIMIT :limit",  # noqa: S608 - constants only
-            {"limit": limit},
+            f"SELECT *, {DELIVERIES} FROM messages WHERE {' AND '.join(conditions)}"  # noqa: S608 - constants only
+            " ORDER BY seq DESC LIMIT :limit",
+            {**narrowed_by, "limit": limit},
         )
 
     def find(self, id: str) -> sqlite3.Row | None:
@@ -166,6 +168,10 @@ class Book:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
+
+
+def _conditions(narrowed_by: Mapping[str, str]) -> list[str]:
+    return [CONDITIONS[name] for name in narrowed_by]
 
 
 def _find(tx: sqlite3.Connection, message_id: str | None) -> int | None:

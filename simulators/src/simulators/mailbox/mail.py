@@ -2,6 +2,7 @@
 over what a sender wrote. Keeps no attachments.
 """
 
+import re
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.errors import HeaderParseError
@@ -11,6 +12,9 @@ from email.message import Message
 # Set by the shop on every mail it sends, so that a test finds it without reading prose.
 ORDER_ID_HEADER = "X-Order-Id"
 KIND_HEADER = "X-Message-Kind"
+
+# What a reader's mail program would let them follow; a link ends before what only ends a sentence.
+_LINK = re.compile(r"https?://[!-~]*[A-Za-z0-9/=&#_~-]")
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,11 @@ def parse(raw: bytes) -> Mail:
     message = message_from_bytes(raw)
     headers = tuple((_clean(name), _decoded(str(value))) for name, value in message.raw_items())
     return Mail(headers, _body(message, "text/plain"), _body(message, "text/html"))
+
+
+def links(text: str | None) -> list[str]:
+    """The addresses of web pages in a text, each once, in their order."""
+    return list(dict.fromkeys(_LINK.findall(text or "")))
 
 
 def _decoded(value: str) -> str:

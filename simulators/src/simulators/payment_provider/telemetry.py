@@ -33,6 +33,7 @@ def provider() -> "TracerProvider | None":
     """
     if not os.environ.get(ENDPOINT):
         return None
+    from harness import ledger_writer
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
@@ -40,6 +41,9 @@ def provider() -> "TracerProvider | None":
 
     resource = Resource.create({"service.name": "payment-provider"})
     made = TracerProvider(resource=resource, shutdown_on_exit=False)
+    ledger = ledger_writer.from_environment("payment-provider", "web")
+    if ledger:
+        made.add_span_processor(ledger)
     made.add_span_processor(
         BatchSpanProcessor(OTLPSpanExporter(), schedule_delay_millis=SCHEDULE_DELAY_MS)
     )

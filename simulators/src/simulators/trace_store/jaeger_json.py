@@ -39,7 +39,7 @@ def jaeger_json(traces: Json) -> Json:
 
 def process_json(resource: Json) -> Json:
     attributes = decode_attributes(resource["attributes"])
-    name = attributes.pop("service.name", "OTLPResourceNoServiceName")  # Jaeger's own words
+    name = attributes.pop("service.name")  # `otlp_json` gives one to whoever has none.
     return {"serviceName": name, "tags": tags(attributes.items())}
 
 
@@ -54,8 +54,7 @@ def span_json(span: Json, scope: list[Json], process_id: str) -> Json:
     return {
         "traceID": span["traceId"],
         "spanID": span["spanId"],
-        "flags": span.get("flags", 0),
-        "operationName": span["name"],
+        "operationName": span.get("name", ""),
         "references": references(span),
         "startTime": start_ns // NS_PER_US,
         "duration": max(0, end_ns - start_ns) // NS_PER_US,
@@ -69,7 +68,7 @@ def span_json(span: Json, scope: list[Json], process_id: str) -> Json:
 def span_facts(span: Json) -> Json:
     """What OpenTelemetry has fields for and Jaeger's model has not."""
     facts: Json = {}
-    kind, status = kind_of(span["kind"]), status_of(span["status"].get("code", 0))
+    kind, status = kind_of(span.get("kind", 0)), status_of(span["status"].get("code", 0))
     if kind is not Kind.UNSPECIFIED:
         facts["span.kind"] = kind.lower()
     if status is not Status.UNSET:

@@ -21,6 +21,10 @@ from simulators.trace_store.store import Source, StoredTrace
 from simulators.trace_store.wire import Malformed
 
 ID_FIELDS = frozenset({"traceId", "spanId", "parentSpanId"})
+# What Jaeger's collector writes for a service that does not say its name, or no name.
+SERVICE_NAME = "service.name"
+MISSING_NAME, EMPTY_NAME = "missing-service-name", "empty-service-name"
+WRONG_NAME = "service-name-wrong-type"
 
 Json = dict[str, Any]
 
@@ -42,10 +46,23 @@ def traces_json(trace: StoredTrace) -> Json:
 def resource_json(source: Source) -> Json:
     resource = Resource.FromString(source.resource)
     encoded: Json = {
-        "resource": {"attributes": attributes_json(resource.attributes)},
+        "resource": with_present(
+            {"attributes": named(attributes_json(resource.attributes))},
+            droppedAttributesCount=resource.dropped_attributes_count,
+        ),
         "scopeSpans": [],
     }
     return with_present(encoded, schemaUrl=source.resource_schema_url.decode())
+
+
+def named(attributes: list[Json]) -> list[Json]:
+    """The attributes of a resource with a name for the service, as Jaeger would call it."""
+    for attribute in attributes:
+        if attribute["key"] == SERVICE_NAME:
+            name = attribute["value"].get("stringValue", WRONG_NAME) or EMPTY_NAME
+            attribute["value"] = {"stringValue": name}
+            return attributes
+    return [*attributes, {"key": SERVICE_NAME, "value": {"stringValue": MISSING_NAME}}]
 
 
 def scope_json(source: Source, spans: Iterable[bytes]) -> Json:
@@ -56,6 +73,7 @@ def scope_json(source: Source, spans: Iterable[bytes]) -> Json:
             name=scope.name,
             version=scope.version,
             attributes=attributes_json(scope.attributes),
+            droppedAttributesCount=scope.dropped_attributes_count,
         ),
         "spans": [span_json(Span.FromString(span)) for span in spans],
     }
@@ -66,14 +84,14 @@ def span_json(span: Span) -> Json:
     encoded: Json = {
         "traceId": span.trace_id.hex(),
         "spanId": span.span_id.hex(),
-        "name": span.name,
-        "kind": span.kind,
         "startTimeUnixNano": str(span.start_time_unix_nano),
         "endTimeUnixNano": str(span.end_time_unix_nano),
         "status": status_json(span.status),
     }
     return with_present(
         encoded,
+        name=span.name,
+        kind=span.kind,
         traceState=span.trace_state,
         parentSpanId=span.parent_span_id.hex(),
         flags=span.flags,
@@ -123,9 +141,11 @@ def value_json(value: AnyValue) -> Json:
         case "double_value":
             return {"doubleValue": double_json(value.double_value)}
         case "array_value":
-            return {"arrayValue": {"values": list(map(value_json, value.array_value.values))}}
+            items = list(map(value_json, value.array_value.values))
+            return {"arrayValue": with_present({}, values=items)}
         case "kvlist_value":
-            return {"kvlistValue": {"values": attributes_json(value.kvlist_value.values)}}
+            pairs = attributes_json(value.kvlist_value.values)
+            return {"kvlistValue": with_present({}, values=pairs)}
         case "bytes_value":
             return {"bytesValue": base64.b64encode(value.bytes_value).decode()}
     return {}

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from harness.books import Books
 from harness.checkers.violation import Violation
 
+# What the provider has of ours, and what of it goes back (accounts of payment's ledger).
+AT_PROVIDER = frozenset({"provider_receivable", "provider_payable"})
+
 
 def check(books: Books) -> Iterator[Violation]:
     for order_id in books.orders:
@@ -45,22 +48,22 @@ def _one_order(books: Books, order_id: str) -> Iterator[Violation]:
 
 
 def _ledger(books: Books) -> Iterator[Violation]:
-    balance, received = Counter[str](), Counter[str]()
+    balance, kept = Counter[str](), Counter[str]()
     for entry in books.ledger:
         balance[entry["currency"]] += entry["amount_minor"]
-        if entry["account"] == "provider_receivable":
-            received[entry["order_id"]] += entry["amount_minor"]
+        if entry["account"] in AT_PROVIDER:
+            kept[entry["order_id"]] += entry["amount_minor"]
     for currency, sum_ in balance.items():
         if sum_:
             yield Violation(f"the ledger's {currency} entries come to {sum_}, not to nothing")
-    for order_id in books.provider_payments.keys() | received.keys():
+    for order_id in books.provider_payments.keys() | kept.keys():
         at_provider = sum(
             p["captured_minor"] - p["refunded_minor"]
             for p in books.provider_payments.get(order_id, ())
         )
-        if at_provider != received[order_id]:
+        if at_provider != kept[order_id]:
             yield Violation(
-                f"the ledger says {received[order_id]}, the provider {at_provider}",
+                f"the ledger says {kept[order_id]}, the provider {at_provider}",
                 order_id,
                 books.trace_id_of(order_id),
             )

@@ -29,9 +29,12 @@ def check(books: Books) -> Iterator[Violation]:
 
 
 def _no_order_for_two_baskets(books: Books) -> Iterator[Violation]:
-    """One order per basket: a shopper's key leads to one order, an order to one key."""
-    keys = Counter(row["key"] for row in books.orders.values() if row["key"])
-    for key, count in keys.items():
+    """One order per basket: a shopper's key leads to one order, an order to one key.
+
+    Two shoppers may choose the same key: it means something to its owner only.
+    """
+    keys = Counter((row["customer_id"], row["key"]) for row in books.orders.values() if row["key"])
+    for (_, key), count in keys.items():
         if count > 1:
             yield Violation(f"{count} orders for the one key {key}")
     for order_id, order in books.orders.items():
@@ -40,37 +43,41 @@ def _no_order_for_two_baskets(books: Books) -> Iterator[Violation]:
 
 
 def _as_the_shopper_saw_it(
-    books: Books, checkout: Checkout, order_id: str | None
+    books: Books, checkout: Checkout, of_its_key: str | None
 ) -> Iterator[Violation]:
-    """ok: the order exists as told. refused: it does not. unknown: both are right."""
+    """ok: the order exists as told. refused: it does not. unknown: both are right.
+
+    of_its_key: an order with the key of the basket, if there is one.
+    """
     if checkout.outcome == "unknown":
         return
     if checkout.outcome == "refused":
-        if order_id:
+        if of_its_key:
             yield Violation(
                 f"basket {checkout.basket_id} was refused, yet there is an order",
-                order_id,
+                of_its_key,
                 checkout.trace_id,
             )
         return
-    if order_id is None or order_id != checkout.order_id:
+    order = books.orders.get(checkout.order_id or "")
+    if order is None or order["key"] != checkout.key:
         yield Violation(
             f"basket {checkout.basket_id}: the shopper was given an order that does not exist",
             checkout.order_id,
             checkout.trace_id,
         )
         return
-    order = books.orders[order_id]
     if order["status"] != checkout.outcome:
         yield Violation(
             f"the shopper saw {checkout.outcome}, the order is {order['status']}",
-            order_id,
+            checkout.order_id,
             checkout.trace_id,
         )
-    bought = {line["sku"]: line["quantity"] for line in books.order_lines.get(order_id, ())}
+    lines = books.order_lines.get(checkout.order_id or "", ())
+    bought = {line["sku"]: line["quantity"] for line in lines}
     if bought != dict(checkout.lines):
         yield Violation(
             f"the order's {len(bought)} lines are not the basket's {len(checkout.lines)}",
-            order_id,
+            checkout.order_id,
             checkout.trace_id,
         )

@@ -1,10 +1,28 @@
-"""Every order costs what its lines cost in the catalog, with shipping and tax by the rule."""
+"""Every order costs what its lines cost when it was placed, with shipping and tax by the rule."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
-from harness.books import Books
+from harness.books import Books, Row
 from harness.checkers.violation import Violation
 from harness.pricing import totals
+
+# Between asking for the price and writing the order lies a part of one request: milliseconds, or
+# seconds where every process of the shop and of its shoppers shares two cores.
+ASKED_BEFORE_S = 20.0
+
+
+def prices_at(history: Sequence[Row], at: float) -> list[int]:
+    """The prices that were valid when an order of *at*, seconds since the epoch, asked for them.
+
+    history: of one product, oldest first.
+    """
+    ends = [later["since"] for _, later in pairwise(history)] + [float("inf")]
+    return [
+        price["price_minor"]
+        for price, end in zip(history, ends, strict=False)  # Of no prices, one end.
+        if price["since"] <= at and end >= at - ASKED_BEFORE_S
+    ]
 
 
 def check(books: Books) -> Iterator[Violation]:
@@ -24,10 +42,10 @@ def check(books: Books) -> Iterator[Violation]:
                     books.trace_id_of(order_id),
                 )
         for line in lines:
-            price = books.prices.get(line["sku"])
-            if price != line["unit_price_minor"]:
+            valid = prices_at(books.prices.get(line["sku"], ()), order["placed_at"])
+            if line["unit_price_minor"] not in valid:
                 yield Violation(
-                    f"{line['sku']} sold at {line['unit_price_minor']}, the catalog says {price}",
+                    f"{line['sku']} sold at {line['unit_price_minor']}, the catalog said {valid}",
                     order_id,
                     books.trace_id_of(order_id),
                 )

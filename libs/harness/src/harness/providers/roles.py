@@ -63,8 +63,13 @@ def _create_database(connection: "Connection") -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))
         if cursor.fetchone() is None:
-            # STRATEGY wal_log (the default) copies an empty database fastest.
-            cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+            # STRATEGY wal_log (the default) copies an empty database fastest. UTF8, whatever the
+            # server's own: the catalogue folds letters by a collation that only UTF8 has.
+            cursor.execute(
+                sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(
+                    sql.Identifier(DATABASE)
+                )
+            )
         for database in (DATABASE, SUPERUSER, "template1"):
             cursor.execute(
                 sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database))
@@ -93,12 +98,21 @@ def _grant_database(connection: "Connection", services: Sequence[str]) -> None:
         )
 
 
-# ON ALL TABLES is for what a migration made before these rights were as they are now.
+# The loop is for what a migration made before these rights were as they are now. It leaves alone
+# what the service may read already: a migration may have taken rights away since, of a book that
+# is only ever added to.
 _SCHEMA_RIGHTS = """
 CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {migrator};
 ALTER ROLE {service} IN DATABASE {database} SET search_path = {schema};
 GRANT USAGE ON SCHEMA {schema} TO {service}, {auditor};
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {service};
+DO $$ DECLARE made regclass; BEGIN
+  FOR made IN SELECT oid FROM pg_class
+   WHERE relnamespace = {schema_name}::regnamespace AND relkind IN ('r', 'p', 'v')
+     AND NOT has_table_privilege({service_name}, oid, 'SELECT')
+  LOOP
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', made, {service_name});
+  END LOOP;
+END $$;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {service};
 GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {auditor};
 GRANT SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {auditor};
@@ -122,6 +136,8 @@ def _create_schema(connection: "Connection", service: str) -> None:
                 database=sql.Identifier(DATABASE),
                 schema=sql.Identifier(service),
                 service=sql.Identifier(service_role(service)),
+                schema_name=sql.Literal(service),
+                service_name=sql.Literal(service_role(service)),
                 migrator=sql.Identifier(MIGRATOR),
                 auditor=sql.Identifier(AUDITOR),
             )

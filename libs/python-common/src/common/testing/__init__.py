@@ -3,6 +3,8 @@
 Nothing here is imported by a running service.
 """
 
+from common.testing.cache import clean_valkey, valkey
+from common.testing.contracts import promised
 from common.testing.database import clean_database, migrated_database, published
 from common.testing.environment import JWT_SECRET, bearer, token
 from common.testing.queues import FakeSqs, Outcome, deliver
@@ -13,8 +15,11 @@ __all__ = [
     "Outcome",
     "bearer",
     "clean_database",
+    "clean_valkey",
     "deliver",
     "migrated_database",
+    "promised",
     "published",
     "token",
+    "valkey",
 ]

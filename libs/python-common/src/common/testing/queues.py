@@ -8,6 +8,7 @@ from common import consumer
 from common.consumer import Handler, Queue
 from common.db import Database
 from common.events import Event
+from common.testing.contracts import hold_to_contract
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -77,11 +78,17 @@ def deliver(
 ) -> Outcome:
     """Run the real consumer over *messages* until the queue is empty or was asked *receives* times.
 
-    A `str` is a raw body, for what is malformed.
+    A `str` is a raw body, for what is malformed. Raises OffContract if an event was handled that
+    its producer does not promise in this form: a test of what never comes proves nothing.
     """
-    sqs = FakeSqs([m if isinstance(m, str) else m.to_json("test") for m in messages])
+    bodies = [m if isinstance(m, str) else m.to_json("test") for m in messages]
+    sqs = FakeSqs(bodies)
     queue = Queue(cast("SQSClient", sqs), INBOX, DEAD_LETTERS, wait_s=0)
     for _ in range(receives):
         while consumer.run_once(queue, handlers, db) == consumer.BATCH_SIZE and sqs.left:
             continue
+    dead = {body for body, _ in sqs.dead}
+    for message, body in zip(messages, bodies, strict=True):
+        if isinstance(message, Event) and body not in dead:
+            hold_to_contract(message)
     return Outcome(sqs.left, sqs.dead)

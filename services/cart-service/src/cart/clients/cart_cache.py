@@ -38,17 +38,28 @@ OWED_MAX: Final = 100_000
 SETTLE_BATCH: Final = 500
 HELD: Final = "held"
 
-# KEYS[1]: the entry. ARGV: version, copy, seconds it lives, the hold of the writer that puts it.
+# KEYS[1]: the entry. ARGV: version, copy, seconds it lives, the hold of who puts it, and 1 if that
+# is a writer.
 # Only the latest hold's writer replaces it: one that was slow to put an old version would else put
-# it over the hold of the writer after the next, whose predecessor was answered long ago.
+# it over the hold of the writer after the next, whose predecessor was answered long ago. Writers
+# commit in another order than they hold; so another's newer copy waits in the hold for its end.
 PUT: Final = """
+local function version(copy) return tonumber(string.match(copy, '^%d+')) or -1 end
 local present = redis.call('GET', KEYS[1])
+local newest = ARGV[1] .. ':' .. ARGV[2]
 if present and string.sub(present, 1, 4) == 'held' then
-  if present ~= 'held:' .. ARGV[4] then return 0 end
-elseif present and tonumber(string.match(present, '^%d+')) >= tonumber(ARGV[1]) then
+  local hold, waiting = string.match(present, '^held:([^|]*)|?(.*)$')
+  if version(waiting) > version(newest) then newest = waiting end
+  if hold ~= ARGV[4] then
+    if ARGV[5] == '1' then
+      redis.call('SET', KEYS[1], 'held:' .. hold .. '|' .. newest, 'KEEPTTL')
+    end
+    return 0
+  end
+elseif present and version(present) >= version(newest) then
   return 0
 end
-redis.call('SET', KEYS[1], ARGV[1] .. ':' .. ARGV[2], 'EX', ARGV[3])
+redis.call('SET', KEYS[1], newest, 'EX', ARGV[3])
 return 1
 """
 
@@ -108,10 +119,17 @@ class CartCache:
         if not customer_ids:
             return
         self._owe(customer_ids)
-        self.settle()
+        hold = new_id()
+        self._settle(hold)
+        # Only what was told here, before the transaction, may be replaced after it. Whoever tells
+        # on another's behalf, later, would else put an old version over a newer one.
+        self._mine.held = dict.fromkeys(customer_ids, hold)
 
     def settle(self) -> bool:
         """Whether Redis answers and has been told all that is owed to it."""
+        return self._settle(new_id())
+
+    def _settle(self, hold: str) -> bool:
         if time.monotonic() < self._ask_at:
             return False
         if not self._owed:
@@ -119,7 +137,7 @@ class CartCache:
         with self._lock:
             owed = list(islice(self._owed.items(), SETTLE_BATCH))
         try:
-            self._tell([customer_id for customer_id, _ in owed])
+            self._tell([customer_id for customer_id, _ in owed], hold)
         except redis.RedisError as error:
             self._failed(error)
             return False
@@ -129,9 +147,7 @@ class CartCache:
                     del self._owed[customer_id]
             return not self._owed
 
-    def _tell(self, customer_ids: Sequence[str]) -> None:
-        hold = new_id()
-        self._remember(customer_ids, hold)
+    def _tell(self, customer_ids: Sequence[str], hold: str) -> None:
         if len(customer_ids) == 1:  # Nearly always, and a pipeline costs half as much again.
             self._redis.set(_key(customer_ids[0]), f"{HELD}:{hold}", ex=HOLD_S)
             return
@@ -139,12 +155,6 @@ class CartCache:
             for customer_id in customer_ids:
                 pipe.set(_key(customer_id), f"{HELD}:{hold}", ex=HOLD_S)
             pipe.execute()
-
-    def _remember(self, customer_ids: Sequence[str], hold: str) -> None:
-        held: dict[str, str] = getattr(self._mine, "held", {})
-        if len(held) > SETTLE_BATCH:  # Of writes that were refused, and put nothing.
-            held = {}
-        self._mine.held = held | dict.fromkeys(customer_ids, hold)
 
     def _store(self, cart: Cart, *, by_writer: bool) -> None:
         if not self.settle():
@@ -155,7 +165,8 @@ class CartCache:
         copy = orjson.dumps([[line.sku, line.quantity] for line in cart.lines]).decode()
         hold = getattr(self._mine, "held", {}).pop(cart.customer_id, "") if by_writer else ""
         try:
-            self._put([_key(cart.customer_id)], [cart.version, copy, COPY_LIVES_S, hold])
+            arguments = [cart.version, copy, COPY_LIVES_S, hold, int(by_writer)]
+            self._put([_key(cart.customer_id)], arguments)
         except redis.RedisError as error:
             self._failed(error)
             if by_writer:

@@ -24,7 +24,6 @@ from inventory.routes.requests import (
     SkuConverter,
     StockPageQuery,
     StockQuery,
-    read_query,
 )
 
 # A receipt of 1,000 lines of the longest SKUs, generously indented.
@@ -67,7 +66,7 @@ def back_office(db: Database) -> Blueprint:
     @blueprint.get("/stock")
     @auth.requires(Role.STAFF)
     def list_stock() -> Response:
-        query = read_query(StockPageQuery)
+        query = bodies.read_query(StockPageQuery)
         limit = paging.read_limit(query.limit)
         after = str(paging.decode(query.cursor, str)[0]) if query.cursor is not None else ""
         with db.transaction() as tx:
@@ -77,7 +76,7 @@ def back_office(db: Database) -> Blueprint:
     @blueprint.get("/stock/<sku>/movements")
     @auth.requires(Role.STAFF)
     def list_movements(sku: str) -> Response:
-        query = read_query(PageQuery)
+        query = bodies.read_query(PageQuery)
         limit = paging.read_limit(query.limit)
         before = int(paging.decode(query.cursor, int)[0]) if query.cursor is not None else None
         with db.transaction() as tx:
@@ -125,7 +124,7 @@ def reservations(db: Database, ttl: timedelta) -> Blueprint:
     blueprint = Blueprint("reservations", __name__)
 
     @blueprint.get("/reservations/<uuid:order_id>")
-    @auth.requires(Role.STAFF, Role.SERVICE)
+    @auth.requires(Role.STAFF)
     def read_reservation(order_id: UUID) -> Response:
         with db.transaction() as tx:
             view = use_cases.read_reservation(tx, str(order_id), ttl)

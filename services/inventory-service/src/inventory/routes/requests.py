@@ -1,8 +1,7 @@
 """What may be asked, and how it is read."""
 
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
-from flask import request
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -85,15 +84,6 @@ class PageQuery(_Body):
 
 class StockPageQuery(PageQuery):
     level: Level | None = None
-
-
-Q = TypeVar("Q", bound=PageQuery)
-
-
-def read_query(model: type[Q]) -> Q:
-    """This request's query as *model*; a name that comes twice is as wrong as an unknown one."""
-    given = {name: all_[0] if len(all_) == 1 else all_ for name, all_ in request.args.lists()}
-    return model.model_validate(given)
 
 
 class SkuConverter(BaseConverter):

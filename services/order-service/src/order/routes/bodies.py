@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from order import domain
-from order.domain import Order, OrderStatus, OrderView, Return
+from order.domain import HistoryEntry, Order, OrderStatus, OrderView, Return
 
 # Real baskets have up to 161 lines.
 LINES_MAX = 200
@@ -129,15 +129,16 @@ def order_json(view: OrderView) -> dict[str, Any]:
             }
             for line in view.lines
         ],
-        "history": [
-            {
-                "version": entry.version,
-                "status": entry.status,
-                "event": entry.event,
-                "at": entry.at,
-            }
-            for entry in view.history
-        ],
+        "history": list(map(entry_json, view.history)),
+    }
+
+
+def entry_json(entry: HistoryEntry) -> dict[str, Any]:
+    return {
+        "version": entry.version,
+        "status": entry.status,
+        "event": entry.event,
+        "at": entry.at,
     }
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 from common import auth, idempotency, paging
 from common.auth import Role
-from common.bodies import answer, read
+from common.bodies import answer, read, read_query
 from common.db import Database
 from common.idempotency import Answer
 from common.paging import MalformedCursor
@@ -24,12 +24,13 @@ from order.routes import bodies
 from order.routes.bodies import LineIn, PlaceOrderIn
 from order.settings import Settings
 from order.use_cases import orders as use_cases
+from order.use_cases import rates
 from order.use_cases.orders import Placement
 
 # The index that lets a customer's key place one order for ever (migration 0002).
 KEY_TAKEN = "one_order_a_key"
 SHOPPERS = (Role.GUEST, Role.CUSTOMER)
-EVERYBODY = (*SHOPPERS, Role.STAFF, Role.SERVICE)
+PEOPLE = (*SHOPPERS, Role.STAFF)
 
 
 def orders(db: Database, settings: Settings, catalog: Catalog) -> Blueprint:
@@ -47,7 +48,8 @@ def orders(db: Database, settings: Settings, catalog: Catalog) -> Blueprint:
         if known:
             return render(known)
         placement = _price(body, customer_id, key, catalog, settings.saga_time_scale)
-        return render(_place(db, placement, key, print_))
+        rate = settings.order_rate_per_minute
+        return render(_place(db, placement, key, print_, rate))
 
     @bp.post("/order-quotes")
     @auth.requires(*SHOPPERS)
@@ -67,14 +69,14 @@ def orders(db: Database, settings: Settings, catalog: Catalog) -> Blueprint:
         return answer({"currency": currency, **totals, "lines": shown})
 
     @bp.get("/orders")
-    @auth.requires(*EVERYBODY)
+    @auth.requires(*PEOPLE)
     def list_orders() -> Response:
-        asked = bodies.FilterIn.model_validate(request.args.to_dict())
+        asked = read_query(bodies.FilterIn)
         caller, limit = auth.caller(), paging.read_limit(asked.limit)
         before = str(paging.decode(asked.cursor, str)[0]) if asked.cursor is not None else None
         if before and not _is_uuid(before):
             raise MalformedCursor("it is of another list")
-        sees_all = caller.role in {Role.STAFF, Role.SERVICE}
+        sees_all = caller.role is Role.STAFF
         wanted = Wanted(
             customer_id=asked.customer_id if sees_all else caller.id,
             status=asked.status,
@@ -87,7 +89,7 @@ def orders(db: Database, settings: Settings, catalog: Catalog) -> Blueprint:
         return answer({"items": list(map(bodies.summary, found)), "next_cursor": cursor})
 
     @bp.get("/orders/<uuid:order_id>")
-    @auth.requires(*EVERYBODY)
+    @auth.requires(*PEOPLE)
     def read_order(order_id: UUID) -> Response:
         with reading(db) as connection:
             view = use_cases.read_order(connection, str(order_id), owner())
@@ -103,10 +105,10 @@ def orders(db: Database, settings: Settings, catalog: Catalog) -> Blueprint:
     return bp
 
 
-def _place(db: Database, placement: Placement, key: str, print_: str) -> Answer:
+def _place(db: Database, placement: Placement, key: str, print_: str, rate: int) -> Answer:
     """The stored answer; or, if its key is forgotten, the order that the key placed, as it is."""
     try:
-        return _claim_and_place(db, placement, key, print_)
+        return _claim_and_place(db, placement, key, print_, rate)
     except IntegrityError as error:
         if KEY_TAKEN not in str(error.orig):
             raise
@@ -115,11 +117,15 @@ def _place(db: Database, placement: Placement, key: str, print_: str) -> Answer:
     return Answer(202, f"/orders/{view.order.id}", orjson.dumps(bodies.order_json(view)).decode())
 
 
-def _claim_and_place(db: Database, placement: Placement, key: str, print_: str) -> Answer:
+def _claim_and_place(
+    db: Database, placement: Placement, key: str, print_: str, rate: int
+) -> Answer:
     with db.transaction() as tx:
         stored = idempotency.claim(tx, placement.customer_id, key, print_)
         if stored is None:
-            view = use_cases.place_order(tx, placement, datetime.now(UTC))
+            now = datetime.now(UTC)
+            rates.check_rate(tx, placement, rate, now)
+            view = use_cases.place_order(tx, placement, now)
             shown = orjson.dumps(bodies.order_json(view)).decode()
             stored = Answer(202, f"/orders/{view.order.id}", shown)
             idempotency.store(tx, placement.customer_id, key, stored)
@@ -129,7 +135,7 @@ def _claim_and_place(db: Database, placement: Placement, key: str, print_: str) 
 def owner() -> str | None:
     """Whose orders the caller may see; None for everybody's."""
     caller = auth.caller()
-    return None if caller.role in {Role.STAFF, Role.SERVICE} else caller.id
+    return None if caller.role is Role.STAFF else caller.id
 
 
 def _is_uuid(text: str) -> bool:

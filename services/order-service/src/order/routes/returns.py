@@ -13,7 +13,7 @@ from flask import Blueprint, Response, request
 
 from order import domain
 from order.routes import bodies
-from order.routes.orders import EVERYBODY, SHOPPERS, owner, render
+from order.routes.orders import PEOPLE, SHOPPERS, owner, render
 from order.settings import Settings
 from order.use_cases import returns as use_cases
 
@@ -43,7 +43,7 @@ def returns(db: Database, settings: Settings) -> Blueprint:
         return render(stored)
 
     @bp.get("/orders/<uuid:order_id>/returns")
-    @auth.requires(*EVERYBODY)
+    @auth.requires(*PEOPLE)
     def list_returns(order_id: UUID) -> Response:
         with db.transaction() as tx:
             found = use_cases.list_returns(tx, str(order_id), owner())

@@ -28,6 +28,7 @@ from sqlalchemy.types import TypeEngine
 
 from order.domain import (
     CancelReason,
+    Changes,
     HistoryEntry,
     Order,
     OrderLine,
@@ -141,6 +142,24 @@ def view(tx: Connection, order_id: str) -> OrderView | None:
         for version, status, event, at in row.history
     )
     return OrderView(_order(row), tuple(OrderLine(*line) for line in row.lines), history)
+
+
+def changes_after(tx: Connection, order_id: str, version: int) -> Changes:
+    """One statement, so that what it finds and whether it is the last are of one moment."""
+    rows = tx.execute(
+        select(
+            order_history.c.version,
+            order_history.c.status,
+            order_history.c.event,
+            order_history.c.at,
+            (orders.c.stock_settled & orders.c.payment_settled).label("settled"),
+        )
+        .join(orders, orders.c.id == order_history.c.order_id)
+        .where(order_history.c.order_id == order_id, order_history.c.version > version)
+        .order_by(order_history.c.version)
+    ).all()
+    noted = (HistoryEntry(row.version, OrderStatus(row.status), row.event, row.at) for row in rows)
+    return Changes(tuple(noted), settled=bool(rows) and rows[-1].settled)
 
 
 def lines_of(tx: Connection, order_id: str) -> tuple[OrderLine, ...]:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from order import domain, saga
 from order.domain import (
     CancelReason,
+    Changes,
     HistoryEntry,
     Order,
     OrderLine,
@@ -90,6 +91,11 @@ def read_order(tx: Connection, order_id: str, customer_id: str | None) -> OrderV
     if view is None or customer_id not in {None, view.order.customer_id}:
         raise OrderNotFound(f"order {order_id} does not exist", order_id=order_id)
     return view
+
+
+def changes_after(tx: Connection, order_id: str, version: int) -> Changes:
+    """Of an order that the caller was allowed to read."""
+    return store.changes_after(tx, order_id, version)
 
 
 def placed_before(tx: Connection, customer_id: str, client_token: str) -> OrderView:

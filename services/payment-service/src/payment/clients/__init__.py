@@ -1,9 +1,17 @@
 """The payment provider over HTTP: one method a call, timeouts stated, answers as facts."""
 
-from payment.clients.answers import OutcomeUnknown, Page, RefusedByProvider, Unreadable
+from payment.clients.answers import (
+    NotAsked,
+    OutcomeUnknown,
+    Page,
+    RefusedByProvider,
+    Unreadable,
+)
 from payment.clients.provider import (
     CONNECT_TIMEOUT_S,
     CONNECTIONS,
+    FAILURES_MAX,
+    OPEN_S,
     READ_TIMEOUT_S,
     WRITE_TIMEOUT_S,
     PaymentProvider,
@@ -12,8 +20,11 @@ from payment.clients.provider import (
 __all__ = [
     "CONNECTIONS",
     "CONNECT_TIMEOUT_S",
+    "FAILURES_MAX",
+    "OPEN_S",
     "READ_TIMEOUT_S",
     "WRITE_TIMEOUT_S",
+    "NotAsked",
     "OutcomeUnknown",
     "Page",
     "PaymentProvider",

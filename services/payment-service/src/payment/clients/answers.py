@@ -43,6 +43,10 @@ class OutcomeUnknown(Exception):
     """No answer, or none that says yes or no. Ask again with the same key."""
 
 
+class NotAsked(OutcomeUnknown):
+    """The provider is left alone for a moment, so this question did not leave here."""
+
+
 class RefusedByProvider(Exception):
     """The provider says that the question itself is wrong. A person has to look.
 

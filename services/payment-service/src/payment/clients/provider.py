@@ -3,13 +3,16 @@
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
+from common.breaker import Breaker, BreakerOpen
 from pydantic import ValidationError
 
 from payment.clients import answers
 from payment.clients.answers import (
+    NotAsked,
     OutcomeUnknown,
     Page,
     Reader,
@@ -28,10 +31,14 @@ WRITE_TIMEOUT_S = 1.0
 CONNECTIONS = 8
 # One page of the provider's book, some hundred kilobytes.
 PAGE_SIZE = 200
+# More than one for each hand: connections that broke all at once are a moment, not an outage.
+FAILURES_MAX = 10
+# A shopper who waits for a provider that is back waits so much longer; one try costs it nothing.
+OPEN_S = 2.0
 
 
 class PaymentProvider:
-    """client: for tests, one over a transport of their own.
+    """client, breaker: for tests, one over a transport, or with a clock, of their own.
 
     action_hosts: beside its own, where it may send a shopper for 3-D Secure.
     return_url: where the shopper comes back to, with `{order_id}` in it; None: the provider
@@ -46,6 +53,7 @@ class PaymentProvider:
         *,
         action_hosts: Collection[str] = (),
         return_url: str | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
         self._http = client or httpx.Client(
             timeout=httpx.Timeout(
@@ -56,6 +64,9 @@ class PaymentProvider:
             ),
             limits=httpx.Limits(max_connections=CONNECTIONS),
             follow_redirects=False,
+        )
+        self.breaker = breaker or Breaker(
+            "payment-provider", failures_max=FAILURES_MAX, open_s=OPEN_S
         )
         self._base_url = base_url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {api_key}"}
@@ -68,14 +79,8 @@ class PaymentProvider:
     def perform(self, operation: Operation) -> Fact:
         """Ask for *operation*, with its id as the key. Raises OutcomeUnknown, RefusedByProvider."""
         path, body = self._request(operation)
-        try:
-            response = self._http.post(
-                f"{self._base_url}{path}",
-                json=body,
-                headers={**self._headers, "Idempotency-Key": operation.id},
-            )
-        except httpx.HTTPError as error:
-            raise OutcomeUnknown(type(error).__name__) from error
+        headers = {**self._headers, "Idempotency-Key": operation.id}
+        response = self._send("POST", path, json=body, headers=headers)
         return self._reader.answer(operation.kind, response.status_code, response.content)
 
     def ask(self, operation: Operation) -> Fact | None:
@@ -154,10 +159,19 @@ class PaymentProvider:
         return response.content
 
     def _get(self, path: str, **query: str) -> httpx.Response:
+        return self._send("GET", path, params=query, headers=self._headers)
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """Raises OutcomeUnknown; as NotAsked if the provider is left alone just now."""
         try:
-            return self._http.get(f"{self._base_url}{path}", params=query, headers=self._headers)
+            with self.breaker.call() as call:
+                response = self._http.request(method, f"{self._base_url}{path}", **request)
+                call.failed = response.is_server_error
+        except BreakerOpen as error:
+            raise NotAsked(str(error)) from error
         except httpx.HTTPError as error:
             raise OutcomeUnknown(type(error).__name__) from error
+        return response
 
     def _request(self, operation: Operation) -> tuple[str, dict[str, object]]:
         payment = operation.payment

@@ -7,6 +7,15 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from payment.store.tables import webhook_events
 
+# Asked for many times a second: made once, because to make it costs more than to ask.
+_NEXT_DUE = (
+    select(webhook_events)
+    .where(webhook_events.c.state == "due", webhook_events.c.next_attempt_at <= func.now())
+    .order_by(webhook_events.c.next_attempt_at, webhook_events.c.position)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
@@ -30,13 +39,7 @@ def add(tx: Connection, webhook: Webhook) -> bool:
 
 def next_due(tx: Connection) -> Webhook | None:
     """The one that waits longest, nobody else's until the transaction ends."""
-    row = tx.execute(
-        select(webhook_events)
-        .where(webhook_events.c.state == "due", webhook_events.c.next_attempt_at <= func.now())
-        .order_by(webhook_events.c.next_attempt_at, webhook_events.c.position)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    ).one_or_none()
+    row = tx.execute(_NEXT_DUE).one_or_none()
     return Webhook(row.id, row.type, row.body, row.attempts) if row else None
 
 

@@ -8,7 +8,7 @@ from common.errors import IllegalTransition
 from common.metrics import meter
 from sqlalchemy import Connection
 
-from payment.clients import OutcomeUnknown, PaymentProvider, RefusedByProvider
+from payment.clients import NotAsked, OutcomeUnknown, PaymentProvider, RefusedByProvider
 from payment.domain import UNANSWERED, Fact, Operation, OperationKind, PaymentStatus
 from payment.store import operations, payments
 from payment.use_cases import applying
@@ -84,7 +84,9 @@ def postpone(tx: Connection, operation: Operation, error: Exception) -> None:
         outcome=outcome,
         error=f"{type(error).__name__}: {error}",
     )
-    if payment and still_due and outcome == "unknown" and payment.status in UNANSWERED:
+    # What was never asked is not unknown.
+    is_doubtful = outcome == "unknown" and not isinstance(error, NotAsked)
+    if payment and still_due and is_doubtful and payment.status in UNANSWERED:
         payments.save(tx, replace(payment, status=PaymentStatus.UNKNOWN))
     _ended.add(1, {"app.operation": operation.kind, "app.outcome": outcome})
 

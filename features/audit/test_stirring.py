@@ -1,0 +1,100 @@
+"""Everything in the books that can still begin something is seen, each by itself.
+
+Planted in a transaction that is never committed: nobody in the shop sees it, or acts on it.
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg2
+import psycopg2.extensions
+import pytest
+from harness.books import SERVICES
+from harness.client import Line
+from harness.endpoints import Endpoints
+from harness.stage import Stage
+from harness.stirring import Stirring
+
+FLOW = "c3" * 16
+TRACEPARENT = f"00-{FLOW}-00f067aa0ba902b7-01"
+# {order} is a confirmed order's id, {traceparent} of the flow that is asked for.
+PLANTED = {
+    f"{service} has yet to publish something.happened":
+    f'INSERT INTO "{service}".outbox (event_id, event_type, subject, body, traceparent)'  # noqa: S608  Constants.
+    " VALUES ('{id}', 'something.happened', 'of nobody', '{{}}', '{traceparent}')"
+    for service in SERVICES
+} | {
+    "payment has yet to capture":
+    "UPDATE payment.operations SET state = 'due', traceparent = '{traceparent}'"
+    " WHERE kind = 'capture' AND payment_id ="
+    " (SELECT id FROM payment.payments WHERE order_id = '{order}')",
+    "notification has yet to send a mail":
+    "UPDATE notification.messages SET state = 'queued', sent_at = NULL,"
+    " traceparent = '{traceparent}' WHERE order_id = '{order}'",
+    "payment has yet to heed payment.captured":
+    "UPDATE \"order\".orders SET traceparent = '{traceparent}' WHERE id = '{order}';"
+    " INSERT INTO payment.webhook_events (id, type, body)"
+    " VALUES ('{id}', 'payment.captured', '{{\"reference\": \"{order}\"}}')",
+    "order {order} is not settled":
+    "UPDATE \"order\".orders SET stock_settled = false, next_nudge_at = 'infinity',"
+    " traceparent = '{traceparent}' WHERE id = '{order}'",
+}  # fmt: skip
+
+
+BUYER, GOOD_CARD = "stirring@shoppers.example", "pm_ok"
+
+
+class Uncommitted:
+    """A connection that shows what is planted in it, and does not commit it as its user would."""
+
+    closed = False
+
+    def __init__(self, connection: psycopg2.extensions.connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> "Uncommitted":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+    def close(self) -> None: ...
+    def cursor(self) -> psycopg2.extensions.cursor:
+        return self._connection.cursor()
+
+
+@pytest.fixture(scope="module")
+def order_id(stage: Stage) -> str:
+    sku = stage.sell("Stirring spoon", 250, 1)
+    shopper = stage.shopper("stirring")
+    order = shopper.place_order([Line(sku, 1)], email=BUYER, payment_method=GOOD_CARD)
+    assert stage.settled(shopper, order["id"])["status"] == "confirmed"
+    return str(order["id"])
+
+
+@pytest.fixture
+def books(endpoints: Endpoints) -> Iterator[psycopg2.extensions.connection]:
+    connection = psycopg2.connect(endpoints.postgres_dsn)
+    yield connection
+    connection.rollback()
+    connection.close()
+
+
+@pytest.mark.parametrize("line", PLANTED)
+def test_what_is_under_way_is_told(
+    endpoints: Endpoints,
+    books: psycopg2.extensions.connection,
+    monkeypatch: pytest.MonkeyPatch,
+    order_id: str,
+    line: str,
+) -> None:
+    names = {"order": order_id, "id": uuid.uuid4(), "traceparent": TRACEPARENT}
+    monkeypatch.setattr(psycopg2, "connect", lambda _: Uncommitted(books))
+    with closing(Stirring(endpoints)) as stirring, books.cursor() as cursor:
+        before = stirring(FLOW)
+        cursor.execute(PLANTED[line].format(**names))
+        assert cursor.rowcount == 1
+
+        after = stirring(FLOW)
+
+    assert before == []
+    assert after == [line.format(**names)]

@@ -1,0 +1,129 @@
+"""Everybody who might call: from nobody at all to staff. Holds tokens; decides nothing."""
+
+import base64
+import uuid
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import httpx
+import jwt
+import psycopg2
+from harness.client import Shopper
+from harness.endpoints import Endpoints
+from harness.home import Home
+from harness.stage import Stage
+
+PASSWORD = "a horse that nobody else rides"  # noqa: S105  Of invented people.
+# A service that has a client of its own at the auth service.
+CLIENT = "order"
+# A token of staff in every respect, but that nobody has signed it (RFC 8725 §2.1).
+GARBAGE = jwt.encode({"sub": "harness", "role": "staff"}, None, algorithm="none")
+
+
+class Caller(StrEnum):
+    """In the table's order."""
+
+    NOBODY = "nobody"
+    GARBAGE = "garbage token"
+    GUEST = "guest"
+    OTHER = "other customer"
+    OWNER = "owner"
+    STAFF = "staff"
+    SERVICE = "service"
+
+
+STRANGERS = (Caller.NOBODY, Caller.GARBAGE, Caller.GUEST, Caller.OTHER)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with an account, at one log-in."""
+
+    id: str
+    email: str
+    access_token: str
+    refresh_token: str
+
+
+class Cast:
+    """One of each for a whole test; `fresh` for what ends a log-in or an account's password."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self.owner_shopper, self.owner = self._enrol("owner")
+        _, self.other = self._enrol("other")
+        self.staff = self._enrol_staff()
+        self.guest = stage.shopper("guest").access_token
+        self.service = service_token(stage.endpoints)
+
+    def token(self, caller: Caller) -> str | None:
+        """The access token that *caller* shows; None for nobody."""
+        return {
+            Caller.NOBODY: None,
+            Caller.GARBAGE: GARBAGE,
+            Caller.GUEST: self.guest,
+            Caller.OTHER: self.other.access_token,
+            Caller.OWNER: self.owner.access_token,
+            Caller.STAFF: self.staff.access_token,
+            Caller.SERVICE: self.service,
+        }[caller]
+
+    def fresh(self, caller: Caller) -> str | None:
+        """As `token`, but of somebody who is nobody else's owner."""
+        if caller in {Caller.OWNER, Caller.OTHER}:
+            return self._enrol("fresh")[1].access_token
+        return self._enrol_staff().access_token if caller is Caller.STAFF else self.token(caller)
+
+    def log_in_again(self) -> Person:
+        """The owner, on another device."""
+        shopper = self._stage.shopper("owner")
+        shopper.log_in(self.owner.email, PASSWORD)
+        return _person(shopper, self.owner.email)
+
+    def refresh_token(self) -> str:
+        """Of somebody new: it holds once."""
+        return self._enrol("fresh")[1].refresh_token
+
+    def _enrol(self, name: str, role: str = "customer") -> tuple[Shopper, Person]:
+        shopper = self._stage.shopper(name)
+        email = f"{name}-{uuid.uuid4().hex}@shoppers.example"
+        shopper.register(email, PASSWORD)
+        if role != "customer":
+            _promote(self._stage.endpoints, email, role)
+        shopper.log_in(email, PASSWORD)
+        return shopper, _person(shopper, email)
+
+    def _enrol_staff(self) -> Person:
+        return self._enrol("staff", role="staff")[1]
+
+
+def service_token(endpoints: Endpoints) -> str:
+    """What the order service gets for its client credentials (RFC 6749 §4.4)."""
+    answer = httpx.post(
+        f"{endpoints.services['auth']}/oauth2/token",
+        data={"grant_type": "client_credentials"},
+        headers={"Authorization": client_credentials(endpoints)},
+    )
+    return str(answer.raise_for_status().json()["access_token"])
+
+
+def client_credentials(endpoints: Endpoints) -> str:
+    """The order service's, as the header of HTTP Basic."""
+    secret = Home(Path(endpoints.home)).secrets([f"client-{CLIENT}"])[f"client-{CLIENT}"]
+    return "Basic " + base64.b64encode(f"{CLIENT}:{secret}".encode()).decode()
+
+
+def _person(shopper: Shopper, email: str) -> Person:
+    return Person(shopper.id, email, shopper.access_token, shopper.refresh_token)
+
+
+def _promote(endpoints: Endpoints, email: str, role: str) -> None:
+    """As the database's owner does with `python -m auth.worker role`."""
+    connection = psycopg2.connect(endpoints.postgres_dsn)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("UPDATE auth.customers SET role = %s WHERE email = %s", (role, email))
+            assert cursor.rowcount == 1
+    finally:
+        connection.close()

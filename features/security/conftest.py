@@ -1,0 +1,24 @@
+"""One customer with belongings, and one round of everybody asking, for all of these tests."""
+
+from collections.abc import Iterator
+
+import pytest
+from harness.client import new_http_client
+from harness.stage import Stage
+from security import table
+from security.cast import Cast
+from security.operations import all_operations
+from security.scene import Scene
+from security.table import Row
+
+
+@pytest.fixture(scope="session")
+def scene(stage: Stage) -> Iterator[Scene]:
+    with new_http_client() as http:
+        yield Scene(stage, Cast(stage), http)
+
+
+@pytest.fixture(scope="session")
+def rows(scene: Scene) -> dict[str, Row]:
+    """By the operation's name."""
+    return {operation.name: table.observe(scene, operation) for operation in all_operations()}

@@ -1,0 +1,66 @@
+"""What the seven contracts say can be asked of the shop. Reads them; asks nothing."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from harness import stack
+
+METHODS = ("get", "put", "post", "delete", "patch")
+# A shopper's, staff's or service's access token; other schemes bring credentials of their own.
+BEARER = "bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """path: as the contract writes it, with the names of its parameters."""
+
+    service: str
+    method: str
+    path: str
+    takes_body: bool
+    is_public: bool
+
+    @property
+    def name(self) -> str:
+        """The same however a parameter is called: ``order GET /orders/{}``."""
+        return f"{self.service} {self.method} {re.sub(r'{[^}]+}', '{}', self.path)}"
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return tuple(re.findall(r"{([^}]+)}", self.path))
+
+
+def contracts() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each service's name and OpenAPI document."""
+    for path in sorted(stack.repository().glob("services/*-service/contract/openapi.yaml")):
+        yield _service(path), yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def all_operations() -> list[Operation]:
+    """Every operation of every contract, in the contracts' order."""
+    return [
+        Operation(
+            service=service,
+            method=method.upper(),
+            path=path,
+            takes_body="requestBody" in item[method],
+            is_public=_is_public(document, item[method]),
+        )
+        for service, document in contracts()
+        for path, item in document["paths"].items()
+        for method in item
+        if method in METHODS
+    ]
+
+
+def _service(path: Path) -> str:
+    return path.parents[1].name.removesuffix("-service")
+
+
+def _is_public(document: dict[str, Any], operation: dict[str, Any]) -> bool:
+    schemes = operation.get("security", document.get("security", []))
+    return not any(BEARER in scheme for scheme in schemes)

@@ -1,0 +1,136 @@
+"""Steps about who is written to, in which words, and who may see it."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from harness.client import Line
+from harness.endpoints import Endpoints
+from harness.eventually import eventually
+from harness.shelf import Shelf
+from harness.stage import Stage
+from harness.unreachable import refuse_for_good
+from pytest_bdd import given, parsers, then, when
+
+from steps.cart import Browser
+from steps.identity import PASSWORD
+from steps.order import GOOD_CARD
+
+WRITTEN_WITHIN_S = 15.0
+# The first words of each language's confirmation.
+THANKS = {"English": ("en", "Thank you"), "Spanish": ("es", "Gracias")}
+
+
+@given(parsers.re(r"(?P<name>\w+) is a customer"), target_fixture="browser")
+def is_a_customer(stage: Stage, name: str) -> Browser:
+    shopper = stage.shopper(name)
+    email = f"{name.lower()}-{uuid.uuid4().hex}@shoppers.example"
+    shopper.register(email, PASSWORD)
+    shopper.log_in(email, PASSWORD)
+    return Browser(shopper, stage.visitor(shopper), email=email)
+
+
+@given("she wants her mails in Spanish")
+def wants_spanish(browser: Browser) -> None:
+    browser.visitor.prefer(language="es").expect()
+
+
+@given("she wants no mail about what she cancels herself")
+def wants_no_mail(browser: Browser) -> None:
+    browser.visitor.prefer(requested_cancellations=False).expect()
+
+
+@given("her address has refused our mails for good")
+def has_refused(endpoints: Endpoints, browser: Browser) -> None:
+    refuse_for_good(endpoints, browser.email)
+
+
+@given("staff say that her address is well again")
+def is_well_again(stage: Stage, browser: Browser) -> None:
+    [suppression] = stage.staff.suppressions(browser.email).expect()["items"]
+    stage.staff.write_again_to(suppression["id"]).expect()
+
+
+@given(parsers.re(r'she has ordered 1 of "(?P<name>[^"]+)"$'), target_fixture="order_id")
+@when(parsers.re(r'she orders 1 of "(?P<name>[^"]+)"$'), target_fixture="order_id")
+def orders_one(stage: Stage, browser: Browser, shelf: Shelf, name: str) -> str:
+    lines = [Line(shelf[name], 1)]
+    order = browser.shopper.place_order(lines, email=browser.email, payment_method=GOOD_CARD)
+    stage.settled(browser.shopper, order["id"])
+    return str(order["id"])
+
+
+@when(
+    parsers.re(r'she orders 1 of "(?P<name>[^"]+)" and cancels at once'), target_fixture="order_id"
+)
+def orders_and_cancels(stage: Stage, browser: Browser, shelf: Shelf, name: str) -> str:
+    lines = [Line(shelf[name], 1)]
+    order = browser.shopper.place_order(lines, email=browser.email, payment_method=ASKING_CARD)
+    browser.shopper.cancel(order["id"])
+    stage.settled(browser.shopper, order["id"])
+    return str(order["id"])
+
+
+# A bank that asks leaves time to change one's mind.
+ASKING_CARD = "pm_3ds_required"
+
+
+@then(parsers.re(r"she is written to once, in (?P<language>English|Spanish)"))
+def is_written_to(stage: Stage, order_id: str, language: str) -> None:
+    tag, thanks = THANKS[language]
+    [mail] = eventually(lambda: stage.mails(order_id), WRITTEN_WITHIN_S, "a mail")
+    read = stage.mail(mail["id"])
+
+    assert (mail["deliveries"], dict(read["headers"])["Content-Language"]) == (1, tag)
+    assert thanks in read["text"]
+
+
+@then("no mail is sent to her about it")
+def no_mail(stage: Stage, browser: Browser, order_id: str) -> None:
+    noted = eventually(
+        lambda: written(browser, order_id), WRITTEN_WITHIN_S, "what was decided about a mail"
+    )
+
+    assert {message["state"] for message in noted} == {"suppressed"}
+    assert stage.mails(order_id) == []
+
+
+def written(browser: Browser, order_id: str) -> list[Mapping[str, Any]]:
+    """What the account shows as written, or decided not to be."""
+    messages = browser.visitor.mails_about(order_id).body.get("messages", [])
+    return [message for message in messages if message["state"] != "queued"]
+
+
+@then("staff see why not")
+def staff_see_why(stage: Stage, order_id: str) -> None:
+    [message] = stage.staff.mails_about(order_id).expect()["messages"]
+
+    assert message["reason"], message
+
+
+@when("staff send her the mail again")
+def send_again(stage: Stage, browser: Browser, order_id: str) -> None:
+    [message] = eventually(lambda: written(browser, order_id), WRITTEN_WITHIN_S, "a mail")
+    stage.staff.send_again(message["id"]).expect()
+
+
+@then("it arrives a second time, as the same mail")
+def arrives_again(stage: Stage, order_id: str) -> None:
+    def twice() -> bool:
+        return [mail["deliveries"] for mail in stage.mails(order_id)] == [2]
+
+    eventually(twice, WRITTEN_WITHIN_S, "the same mail a second time")
+
+
+@then("she finds the confirmation in her account")
+def finds_confirmation(browser: Browser, order_id: str) -> None:
+    noted = eventually(lambda: written(browser, order_id), WRITTEN_WITHIN_S, "a mail")
+
+    assert [(m["kind"], m["state"]) for m in noted] == [("order_confirmation", "sent")]
+
+
+@then("somebody else does not")
+def somebody_else_does_not(stage: Stage, order_id: str) -> None:
+    other = stage.visitor(stage.shopper("Eve"))
+
+    assert other.mails_about(order_id).status == 404

@@ -1,0 +1,79 @@
+"""Messages that no consumer can handle: put on a queue, looked at, set right, and sent back."""
+
+from collections.abc import Mapping
+
+import psycopg2
+
+from harness import messaging, redrive
+from harness.books import SERVICES
+from harness.endpoints import Endpoints
+from harness.redrive import DeadLetter
+
+NONSENSE = '{"this": "is of nobody"'
+# Longer than setting one queue's letters right takes.
+HIDDEN_S = 10
+BATCH_SIZE = 10
+BODIES = " UNION ALL ".join(
+    f'SELECT event_id::text, body FROM "{service}".outbox'  # noqa: S608  Constants.
+    for service in SERVICES
+)
+
+
+def put_nonsense(endpoints: Endpoints, queue: str) -> None:
+    """Send to *queue*, by the topology's name, what is no event."""
+    sqs = messaging.sqs(endpoints.aws_endpoint_url)
+    sqs.send_message(QueueUrl=endpoints.queue_urls[queue], MessageBody=NONSENSE)
+
+
+def kept_aside(endpoints: Endpoints) -> dict[str, list[DeadLetter]]:
+    """What lies in each dead-letter queue, by its live queue's name; empty ones are left out."""
+    found = {
+        name: redrive.look(endpoints.aws_endpoint_url, url)
+        for name, url in endpoints.dead_letter_queue_urls.items()
+    }
+    return {name: letters for name, letters in found.items() if letters}
+
+
+def throw_away(endpoints: Endpoints, queue: str) -> None:
+    """Empty the dead-letter queue of *queue*: of what was in it nothing is to be done."""
+    sqs = messaging.sqs(endpoints.aws_endpoint_url)
+    sqs.purge_queue(QueueUrl=endpoints.dead_letter_queue_urls[queue])
+
+
+def set_right(endpoints: Endpoints, queue: str) -> int:
+    """Give each letter in the dead-letter queue of *queue* the words that its sender wrote.
+
+    Returns how many. Raises KeyError if one is of nobody's outbox. What is there is deleted only
+    after its better copy has come.
+    """
+    sqs, url = messaging.sqs(endpoints.aws_endpoint_url), endpoints.dead_letter_queue_urls[queue]
+    answer = sqs.receive_message(
+        QueueUrl=url,
+        MaxNumberOfMessages=BATCH_SIZE,
+        VisibilityTimeout=HIDDEN_S,
+        MessageAttributeNames=["All"],
+    )
+    bodies = _bodies(endpoints)
+    letters = answer.get("Messages", [])
+    for letter in letters:
+        attributes = letter["MessageAttributes"]
+        body = bodies[attributes["event_id"]["StringValue"]]
+        sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=attributes)
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
+    return len(letters)
+
+
+def send_back(endpoints: Endpoints, queue: str) -> int:
+    """Redrive all of the dead-letter queue of *queue*; returns how many letters went back."""
+    dead, live = endpoints.dead_letter_queue_urls[queue], endpoints.queue_urls[queue]
+    return len(list(redrive.redrive(endpoints.aws_endpoint_url, dead, live)))
+
+
+def _bodies(endpoints: Endpoints) -> Mapping[str, str]:
+    connection = psycopg2.connect(endpoints.auditor_dsn)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(BODIES)
+            return dict(cursor.fetchall())
+    finally:
+        connection.close()

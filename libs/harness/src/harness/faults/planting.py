@@ -1,0 +1,198 @@
+"""Plants faults in a running shop, and tells which of them really happened.
+
+A fault that was ordered and never met anything proves nothing: ask `assert_happened`.
+"""
+
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import psycopg2
+
+from harness import processes
+from harness.endpoints import Endpoints
+from harness.eventually import eventually
+from harness.faults.rules import Fault, Operation
+
+ASK_WITHIN_S = 5.0
+# A fault waits for the message or the connection that it is for, and these for the shop.
+HAPPENS_WITHIN_S = 30.0
+# Of the services' own roles; a superuser's connections are the harness's, and the server's.
+CUT_CONNECTIONS = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+ WHERE usename LIKE '%%\\_service' AND datname = current_database()
+"""
+
+
+class FaultDidNotHappen(AssertionError):
+    """Inconclusive: what was to be shown under a fault was shown without it."""
+
+
+@dataclass
+class Faults:
+    """Of one shop, started with `faults=True`. Use it with `with`: it leaves no fault behind.
+
+    Raises httpx's errors when the desk does not answer, or refuses an order.
+    """
+
+    endpoints: Endpoints
+    _http: httpx.Client = field(init=False)
+    _mark: int = 0
+    _paused: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._http = httpx.Client(base_url=self.endpoints.faults_url, timeout=ASK_WITHIN_S)
+
+    def __enter__(self) -> Self:
+        entries = self._journal(0)["entries"]
+        self._mark = entries[-1]["number"] if entries else 0
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self.mend()
+            for name in list(self._paused):
+                self.go_on(name)
+            self._until_all_answer()
+        finally:
+            self._http.close()
+
+    # Messages.
+
+    def spoil(self, fault: Fault, event_type: str = ".*", **more: Any) -> None:
+        """Order *fault* for messages of *event_type*. more: see `harness.faults.rules.Rule`."""
+        self._post("/rules", {"fault": fault, "event_type": event_type, **more})
+
+    def kill_at(
+        self, name: str, operation: Operation, event_type: str, *, afterwards: bool = False
+    ) -> None:
+        """The process *name* dies by SIGKILL at its next *operation* on such a message."""
+        fault = Fault.KILL_AFTER if afterwards else Fault.KILL_BEFORE
+        place = f"{name.removesuffix('-worker')}-inbox"
+        self.spoil(
+            fault,
+            event_type,
+            operation=operation,
+            pid=self._process(name),
+            place="" if operation is Operation.PUBLISH else place,
+        )
+
+    # Lines.
+
+    def poison_line(self, place: str, kind: str, stream: str = "downstream", **how: int) -> None:
+        """place: see `places.PLACES`. kind, stream, how: Toxiproxy's type, stream, attributes."""
+        toxic = {"name": kind, "type": kind, "stream": stream, "attributes": how}
+        self._post(f"/proxies/{place}/toxics", toxic)
+
+    def cut_line(self, place: str) -> None:
+        """From now on *place* refuses connections, and those there were are closed."""
+        self._post(f"/proxies/{place}", {"enabled": False})
+
+    def mend(self) -> None:
+        """No fault waits any more, and every line is sound."""
+        self._post("/reset", None)
+
+    # Processes and the database.
+
+    def kill(self, name: str) -> None:
+        """End the process *name*, e.g. ``order-worker``, by SIGKILL; its supervisor goes on."""
+        processes.kill(self.home, name)
+
+    def pause(self, name: str) -> None:
+        processes.kill(self.home, name, signal.SIGSTOP)
+        self._paused.append(name)
+
+    def go_on(self, name: str) -> None:
+        processes.kill(self.home, name, signal.SIGCONT)
+        self._paused.remove(name)
+
+    def pass_deadline(self, order_id: str) -> None:
+        """The deadline of a pending order is now; nobody waits a quarter of an hour for it."""
+        self._execute(
+            'UPDATE "order".orders SET deadline_at = now(), next_nudge_at = now() WHERE id = %s',
+            order_id,
+        )
+
+    def cut_database(self) -> int:
+        """End every connection of the services to the database; how many there were."""
+        return self._execute(CUT_CONNECTIONS)
+
+    # What really happened.
+
+    def happened(self, what: str, place: str = "") -> Sequence[Mapping[str, Any]]:
+        """The journal's entries of *what* since this was entered, oldest first."""
+        entries = self._journal(self._mark)["entries"]
+        return [e for e in entries if e["what"] == what and place in {"", e["place"]}]
+
+    def assert_happened(self, what: str, times: int = 1, place: str = "") -> None:
+        """Wait for it; faults wait for their messages. Raises FaultDidNotHappen."""
+        try:
+            eventually(lambda: len(self.happened(what, place)) >= times, HAPPENS_WITHIN_S, what)
+        except AssertionError:
+            entries = self._journal(self._mark)["entries"]
+            did = sorted({f"{e['what']} {e['operation']} {e['place']}" for e in entries})
+            raise FaultDidNotHappen(
+                f"inconclusive: {what} {place} did not happen {times} times; what did: {did}"
+            ) from None
+
+    def held(self) -> int:
+        """How many messages are held back or delayed at this moment."""
+        return int(self._journal(self._mark)["held"])
+
+    def _until_all_answer(self) -> None:
+        """A pool finds out about dead connections by using one: that costs one refused request."""
+        for name, url in self.endpoints.services.items():
+            eventually(partial(self._is_ready, url), HAPPENS_WITHIN_S, f"{name} is ready")
+
+    def _is_ready(self, url: str) -> bool:
+        try:
+            return self._http.get(f"{url}/readyz").is_success
+        except httpx.TransportError:
+            return False  # It is being started again.
+
+    def lost_event_ids(self) -> set[str]:
+        """The ids of the events that the post lost, or garbled, on our order, whenever it was."""
+        return {
+            message["event_id"]
+            for entry in self._journal(0)["entries"]
+            if entry["operation"] == Operation.PUBLISH
+            and entry["what"] in {Fault.DROP, Fault.GARBLE}
+            for message in entry["messages"]
+        }
+
+    def _execute(self, statement: str, *values: str) -> int:
+        """How many rows it was about."""
+        connection = psycopg2.connect(self.endpoints.postgres_dsn)
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(statement, values)
+                return int(cursor.rowcount)
+        finally:
+            connection.close()
+
+    @property
+    def home(self) -> Path:
+        return Path(self.endpoints.home)
+
+    def _process(self, name: str) -> int:
+        return processes.find(self.home, name).pid
+
+    def _journal(self, after: int) -> dict[str, Any]:
+        answer = self._http.get("/journal", params={"after": after}).raise_for_status()
+        journal: dict[str, Any] = answer.json()
+        return journal
+
+    def _post(self, path: str, body: Mapping[str, Any] | None) -> None:
+        answer = self._http.post(path, json=body)
+        if answer.is_error:
+            raise httpx.HTTPStatusError(answer.text, request=answer.request, response=answer)

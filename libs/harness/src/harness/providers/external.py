@@ -1,0 +1,70 @@
+"""A shop that somebody else runs: finds out where it is. Starts and stops nothing.
+
+``CARTWRIGHT_ENDPOINTS`` names a JSON file: either the members of `Endpoints`, or the state file
+that `cartwright up` keeps in its home. Every member that is a text or a number may also stand in
+the environment, as ``CARTWRIGHT_`` and its name in capitals, and counts more than the file: that
+is where a password belongs.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from harness.endpoints import Endpoints
+from harness.providers.choice import ENDPOINTS_VARIABLE
+
+PREFIX = "CARTWRIGHT_"
+_PARSED = {str: str, int: int}
+# Nobody signals what another machine runs, and what is elsewhere has no home here.
+_NOT_OURS: Mapping[str, Any] = {"provider": "external", "pids": {}, "home": ""}
+
+
+class NoEndpoints(ValueError):
+    """It is not said where the shop is, or not all of it; the message names what is missing."""
+
+
+def endpoints(outside: Mapping[str, str] = os.environ) -> Endpoints:
+    """Where the shop is. Raises `NoEndpoints`."""
+    known = {**_from_file(outside), **_from_environment(outside), **_NOT_OURS}
+    needed = [f.name for f in fields(Endpoints) if f.default is MISSING]
+    missing = [name for name in needed if name not in known]
+    if missing:
+        raise NoEndpoints(f"{ENDPOINTS_VARIABLE} leaves out {', '.join(missing)}")
+    return Endpoints.from_json(known)
+
+
+def _from_file(outside: Mapping[str, str]) -> dict[str, Any]:
+    named = outside.get(ENDPOINTS_VARIABLE)
+    if not named:
+        raise NoEndpoints(
+            f"set {ENDPOINTS_VARIABLE} to a file with the shop's endpoints, such as the "
+            "state.json of a shop that `cartwright up` started"
+        )
+    try:
+        document = json.loads(Path(named).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise NoEndpoints(f"{named}: {error}") from None
+    if isinstance(document, dict) and "endpoints" in document:
+        document = document["endpoints"]
+    if not isinstance(document, dict):
+        raise NoEndpoints(f"{named}: holds no endpoints; is the shop running?")
+    return document
+
+
+def _from_environment(outside: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for member in fields(Endpoints):
+        given = outside.get(PREFIX + member.name.upper())
+        if given is not None and member.type in _PARSED:
+            found[member.name] = _parsed(member.name, member.type, given)
+    return found
+
+
+def _parsed(name: str, wanted: Any, given: str) -> Any:
+    try:
+        return _PARSED[wanted](given)
+    except ValueError:
+        raise NoEndpoints(f"{PREFIX}{name.upper()} is no {wanted.__name__}: {given!r}") from None

@@ -1,0 +1,151 @@
+"""A stack that a supervisor of ours keeps: started, watched, stopped. Knows no infrastructure."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from harness import outline, processes
+from harness.endpoints import Endpoints
+from harness.home import Home
+from harness.launch import Launch
+from harness.providers.base import Capability, StackDidNotStart
+
+# What `python -m harness.supervisor` exits with when somebody else holds the home.
+EXIT_IN_USE = 3
+POLL_S = 0.03
+# Longer than the supervisor gives the stack, plus the time to stop it all again.
+START_WITHIN_S = 180.0
+# Every layer may take the 30 s that one process may take; usually it is two seconds in all.
+STOP_WITHIN_S = 130.0
+
+
+@dataclass
+class LocalProvider:
+    """A subclass names its plan, and says what the plan has to know.
+
+    ephemeral_ports: take none of the usual ports, so that no other stack is in the way.
+
+    python_path: folders in front of every process's `sys.path`.
+    dies_with_us: end the stack when the thread that starts it ends.
+    environment: settings of every service, over those the stack gives them.
+    faults: put proxies between the shop and what it stands on, so that faults can be planted.
+    """
+
+    plan: ClassVar[str]
+
+    home: Home
+    repo_root: Path
+    ephemeral_ports: bool = False
+    python_path: Sequence[Path] = ()
+    dies_with_us: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    faults: bool = False
+    capabilities: frozenset[Capability] = field(default=frozenset(Capability), init=False)
+    _launched: "subprocess.Popen[bytes] | None" = field(default=None, init=False, repr=False)
+
+    def prepare(self) -> dict[str, Any]:
+        """Look whether everything is there, before anything starts; returns the plan's options."""
+        raise NotImplementedError
+
+    def start(self, names: Sequence[str] | None = None) -> Endpoints:
+        """Returns the endpoints of the stack that runs already, if one does.
+
+        Raises `StackDidNotStart`, and what `prepare` raises.
+        """
+        state: dict[str, Any] = {}
+        for state in self.states(names):  # noqa: B007  The last one is the result.
+            pass
+        return Endpoints.from_json(state["endpoints"])
+
+    def states(self, names: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+        """Like `start`, and yields the supervisor's state as it changes, until it is running."""
+        supervisor = None
+        if not self.home.is_locked():
+            supervisor = self._launched = self._launch(names)
+        give_up_at = time.monotonic() + START_WITHIN_S
+        while time.monotonic() < give_up_at:
+            exit_code = supervisor.poll() if supervisor else None
+            if exit_code == EXIT_IN_USE:
+                supervisor = None  # Another `up` was quicker: wait for its stack.
+                continue
+            state = self._state_of(supervisor)
+            if state:
+                yield state
+                if state["status"] == "running":
+                    return
+            if exit_code is not None or (supervisor is None and not self.home.is_locked()):
+                raise self._why(state)
+            time.sleep(POLL_S)
+        raise StackDidNotStart("supervisor", "is silent", self.logs("supervisor"), "Restart it.")
+
+    def _launch(self, names: Sequence[str] | None) -> "subprocess.Popen[bytes]":
+        self.home.create()
+        outline.read(self.repo_root, self.home)  # A contradiction is told here and now.
+        options = self.prepare()
+        Launch(
+            plan=self.plan,
+            repo_root=str(self.repo_root),
+            python_path=[str(folder) for folder in self.python_path],
+            options={
+                "services": list(names) if names else None,
+                "ephemeral_ports": self.ephemeral_ports,
+                "environment": dict(self.environment),
+                "faults": self.faults,
+            }
+            | options,
+        ).write(self.home)
+        command = [sys.executable, "-m", "harness.supervisor", "--home", str(self.home.path)]
+        if self.dies_with_us:
+            command += ["--die-with", str(os.getpid())]
+        self.home.rotate_log("supervisor")
+        with self.home.log_file("supervisor").open("ab") as log:
+            return subprocess.Popen(  # noqa: S603  Our own program and arguments.
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _state_of(self, supervisor: "subprocess.Popen[bytes] | None") -> dict[str, Any] | None:
+        """None while the file is still that of a stack before."""
+        state = self.home.read_state()
+        if state is None:
+            return None
+        if supervisor:
+            return state if state["supervisor"]["pid"] == supervisor.pid else None
+        return state if processes.same_process(state["supervisor"]) else None
+
+    def _why(self, state: dict[str, Any] | None) -> StackDidNotStart:
+        failure = state and state["failure"]
+        if failure:
+            return StackDidNotStart(**failure)
+        log = self.logs("supervisor", 20)
+        return StackDidNotStart("supervisor", "ended", log, "Read its log above.")
+
+    def stop(self) -> None:
+        """Raises `TimeoutError` if the supervisor is still there after a while."""
+        state = self.home.read_state()
+        supervisor = processes.same_process(state["supervisor"]) if state else None
+        if supervisor:
+            supervisor.send_signal(signal.SIGTERM)
+            self._await_unlocked(supervisor.pid)
+        if self._launched:
+            # Whoever it was, it is ours to reap: a zombie keeps its pid.
+            self._launched.wait(STOP_WITHIN_S)
+
+    def _await_unlocked(self, pid: int) -> None:
+        give_up_at = time.monotonic() + STOP_WITHIN_S
+        while self.home.is_locked():
+            if time.monotonic() > give_up_at:
+                raise TimeoutError(f"the supervisor (pid {pid}) does not stop")
+            time.sleep(POLL_S)
+
+    def logs(self, name: str, lines: int = 50) -> list[str]:
+        return self.home.log_tail(name, lines)

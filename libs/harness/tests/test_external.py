@@ -1,0 +1,111 @@
+"""A shop that somebody else runs is found by what one is told of it, and all of that."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import stack
+from harness.endpoints import Endpoints
+from harness.providers.external import NoEndpoints, endpoints
+
+SHOP = Endpoints(
+    provider="embedded",
+    home="/elsewhere",
+    services={"order": "http://shop.example/order"},
+    postgres_dsn="",
+    auditor_dsn="postgresql://auditor@db.example/cartwright",
+    redis_url="redis://cache.example/0",
+    aws_endpoint_url="https://sqs.example",
+    topic_arns={},
+    queue_urls={},
+    dead_letter_queue_urls={},
+    trace_query_url="http://jaeger.example",
+    otlp_url="http://jaeger.example:4318",
+    payment_provider_url="http://provider.example",
+    payment_provider_api_key="from-the-file",
+    mailbox_url="http://mails.example",
+    smtp_host="mails.example",
+    smtp_port=25,
+    jwt_secret="",
+    pids={"order-web": 4711},
+)
+
+
+def told(path: Path, document: Any, **others: str) -> dict[str, str]:
+    path.write_text(json.dumps(document))
+    return {"CARTWRIGHT_ENDPOINTS": str(path), **others}
+
+
+def test_a_file_of_endpoints_is_the_shop_without_what_is_not_ours(tmp_path: Path) -> None:
+    found = endpoints(told(tmp_path / "shop.json", asdict(SHOP)))
+
+    assert found.services == SHOP.services
+    assert (found.provider, found.home, dict(found.pids)) == ("external", "", {})
+
+
+def test_the_state_of_a_running_shop_says_it_as_well(tmp_path: Path) -> None:
+    state = {"status": "running", "endpoints": asdict(SHOP)}
+
+    assert endpoints(told(tmp_path / "state.json", state)).redis_url == SHOP.redis_url
+
+
+def test_the_environment_counts_more_than_the_file(tmp_path: Path) -> None:
+    outside = told(
+        tmp_path / "shop.json",
+        asdict(SHOP),
+        CARTWRIGHT_PAYMENT_PROVIDER_API_KEY="from-outside",
+        CARTWRIGHT_SMTP_PORT="2525",
+    )
+
+    found = endpoints(outside)
+
+    assert (found.payment_provider_api_key, found.smtp_port) == ("from-outside", 2525)
+
+
+def test_everything_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
+    document = asdict(SHOP)
+    del document["redis_url"], document["mailbox_url"]
+
+    with pytest.raises(NoEndpoints, match=r"leaves out redis_url, mailbox_url$"):
+        endpoints(told(tmp_path / "shop.json", document))
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [("{", "Expecting"), ("[]", "holds no endpoints"), ('{"endpoints": null}', "is the shop")],
+    ids=["no JSON", "no object", "a shop that stopped"],
+)
+def test_a_file_that_is_no_shop_is_refused_by_name(
+    tmp_path: Path, content: str, complaint: str
+) -> None:
+    file = tmp_path / "shop.json"
+    file.write_text(content)
+
+    with pytest.raises(NoEndpoints, match=f"shop.json: .*{complaint}"):
+        endpoints({"CARTWRIGHT_ENDPOINTS": str(file)})
+
+
+def test_no_file_at_all_is_refused_with_what_to_do() -> None:
+    with pytest.raises(NoEndpoints, match="set CARTWRIGHT_ENDPOINTS to a file"):
+        endpoints({})
+
+
+def test_a_port_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    outside = told(tmp_path / "shop.json", asdict(SHOP), CARTWRIGHT_SMTP_PORT="many")
+
+    with pytest.raises(NoEndpoints, match="CARTWRIGHT_SMTP_PORT is no int: 'many'"):
+        endpoints(outside)
+
+
+def test_a_stack_that_is_external_is_found_and_outlives_who_used_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = told(tmp_path / "shop.json", asdict(SHOP))
+    monkeypatch.setenv("CARTWRIGHT_ENDPOINTS", outside["CARTWRIGHT_ENDPOINTS"])
+
+    with stack.running(tmp_path / "home", provider="external") as found:
+        assert found.redis_url == SHOP.redis_url
+
+    assert not (tmp_path / "home").exists()

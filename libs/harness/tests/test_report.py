@@ -1,0 +1,325 @@
+"""The page about a run: everything is on it that was recorded, and nothing that is secret."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from harness.causality import Trace
+from harness.report import drawing, page, recording
+from harness.report.recording import Flow, Scenario, Step
+from harness.report.redaction import HIDDEN, redacted
+from harness.spans import Kind, Link, Span, Status
+
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbmEifQ.c2lnbmF0dXJl"
+CARD = "4242 4242 4242 4242"
+FAILURE = "assert 'cancelled' == 'confirmed'"
+
+
+class Text(HTMLParser):
+    """What a reader sees, and what a browser would load or run."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.tags)
+
+
+def span(number: int, service: str, name: str, parent: int | None, **more: object) -> Span:
+    told = Span(
+        "a1" * 16,
+        f"{number:016x}",
+        None if parent is None else f"{parent:016x}",
+        name,
+        Kind.SERVER,
+        service,
+        number * 1_000_000,
+        (number + 5) * 1_000_000,
+    )
+    return replace(told, **more)  # type: ignore[arg-type]
+
+
+TRACE = Trace(
+    (
+        span(0, "shopper", "checkout", None),
+        span(1, "order", "POST /orders", 0),
+        span(2, "order", "publish order.placed", 1, kind=Kind.PRODUCER),
+        span(3, "inventory", "process order.placed", 2, kind=Kind.CONSUMER),
+        span(4, "payment", "authorize", 3, status=Status.ERROR),
+    )
+)
+LINKED = span(
+    9, "order", "webhook", None, trace_id="b2" * 16, links=(Link("a1" * 16, f"{4:016x}"),)
+)
+
+
+def scenario(**more: object) -> Scenario:
+    flow = Flow(
+        "o-1", "a1" * 16, "http://store/trace/a1", proven=True,
+        bars=drawing.bars(TRACE), arrows=drawing.arrows(TRACE), spans=5, calls=3,
+        mails=[["order_confirmation", "ana@shoppers.example", "Your order"]],
+        ledger=[["sales", "-1139", "USD"]], stock=[["MUG-1", "commit", "-2", "-2"]],
+    )  # fmt: skip
+    told = Scenario(
+        "f::ana", "A paid order", "checkout/happy.feature", "Ana buys", 3, "gw0",
+        [
+            Step("When", "she orders", recording.PASSED, 0.2),
+            Step("Then", "it is confirmed", table=[["a cell"]]),
+        ],
+        seconds=1.5, flows=[flow],
+    )  # fmt: skip
+    return replace(told, **more)  # type: ignore[arg-type]
+
+
+def read(*scenarios: Scenario) -> Text:
+    return Text(page.render(scenarios, "provider embedded", began=0.0, ended=12.0))
+
+
+def test_a_scenario_is_shown_with_its_steps_its_flow_and_what_was_booked() -> None:
+    shown = read(scenario())
+
+    for words in (
+        "All 1 scenarios passed", "A paid order", "Ana buys", "When she orders", "200 ms",
+        "not reached", "proven whole", "5 spans", "POST /orders", "ana@shoppers.example",
+        "-11.39", "MUG-1", "a cell",
+    ):  # fmt: skip
+        assert words in shown.text, words
+
+
+def test_a_failure_is_told_first_and_stands_open() -> None:
+    failed = scenario(id="f::bad", outcome=recording.FAILED, failure=FAILURE)
+
+    shown = read(scenario(), failed)
+
+    assert "1 of 2 scenarios failed" in shown.text
+    assert FAILURE in shown.text
+    assert [a["id"] for t, a in shown.tags if t == "details" and "open" in a] == ["f%3A%3Abad"]
+
+
+def test_nothing_is_loaded_from_anywhere() -> None:
+    shown = read(scenario())
+
+    loading = [a for t, a in shown.tags if t in {"link", "img", "iframe"} or "src" in a]
+    assert loading == []
+    assert shown.count("script") == 1
+
+
+def test_hostile_names_are_words_and_nothing_else() -> None:
+    hostile = '<script>alert("x")</script>'
+
+    shown = read(scenario(name=hostile, failure=hostile, note=hostile))
+
+    assert shown.count("script") == 1  # Our own.
+    assert shown.text.count(hostile) == 4  # Its name also stands among the slowest.
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        TOKEN,
+        f"Authorization: Bearer {'x' * 20}",
+        '{"password": "a horse that nobody rides"}',
+        "{'refresh_token': 'abcdefgh12345678'}",
+        f"paid with {CARD}",
+        f"paid with {CARD.replace(' ', '')}",
+        "postgresql://postgres:hunter2hunter2@127.0.0.1/x",
+        "password=hunter2hunter2",
+        "X-Api-Key: hunter2hunter2",
+        "{'token': 'hunter2hunter2'}",
+        "cvc: hunter2",
+        TOKEN[:25],
+    ],
+)
+def test_what_looks_like_a_secret_is_hidden(secret: str) -> None:
+    shown = redacted(f"before {secret} after")
+
+    assert HIDDEN in shown
+    assert shown.startswith("before ")
+    for part in ("eyJ", "xxxx", "horse", "abcdefgh", "4242 4242", "42424242", "hunter2"):
+        assert part not in shown
+
+
+def test_no_text_of_a_line_is_left_out(tmp_path: Path) -> None:
+    secret = "plain-word"
+    [flow] = scenario().flows
+    bars = [replace(flow.bars[0], name=secret)]
+    spoilt = scenario(
+        feature=secret, name=secret, failure=secret, note=secret,
+        steps=[Step("When", secret, table=[[secret]])],
+        flows=[replace(flow, page=secret, bars=bars, mails=[[secret]], stock=[[secret]])],
+    )  # fmt: skip
+
+    recording.write(tmp_path / "gw0.jsonl", spoilt, {secret, ""})
+
+    written = (tmp_path / "gw0.jsonl").read_text()
+    assert secret not in written
+    assert written.count(HIDDEN) == 10
+
+
+def test_identifiers_are_no_secrets() -> None:
+    text = f"order 01a20aaa-ad96-7180-8dcb-14a4a47f245b of trace {'4' * 15}a{'2' * 16}"
+
+    assert redacted(text) == text
+
+
+def test_children_stand_below_their_causes_and_links_are_followed() -> None:
+    bars = drawing.bars(Trace((*TRACE.spans, LINKED)))
+
+    assert [(bar.name, bar.depth) for bar in bars] == [
+        ("checkout", 0), ("POST /orders", 1), ("publish order.placed", 2),
+        ("process order.placed", 3), ("authorize", 4), ("webhook", 5),
+    ]  # fmt: skip
+    assert [bar.led_by_link for bar in bars] == [False] * 5 + [True]
+    assert [bar.failed for bar in bars] == [False] * 4 + [True, False]
+
+
+def test_an_arrow_goes_from_who_told_to_who_was_told() -> None:
+    arrows = drawing.arrows(TRACE)
+
+    assert [(a.sender, a.receiver, a.is_event) for a in arrows] == [
+        ("shopper", "order", False), ("order", "inventory", True), ("inventory", "payment", False),
+    ]  # fmt: skip
+    assert drawing.lanes(arrows) == ["shopper", "order", "inventory", "payment"]
+
+
+def test_spans_that_cause_one_another_are_shown_all_the_same() -> None:
+    circle = Trace((span(1, "order", "a", 2), span(2, "order", "b", 1)))
+
+    assert {bar.name for bar in drawing.bars(circle)} == {"a", "b"}
+
+
+def test_a_flow_that_is_cut_says_so() -> None:
+    [flow] = scenario().flows
+
+    shown = read(scenario(flows=[replace(flow, spans=500, calls=90)]))
+
+    assert "500 spans (the first 5 are shown)" in shown.text
+    assert "The first 3 of 90." in shown.text
+
+
+def test_nothing_is_drawn_of_nothing() -> None:
+    assert drawing.bars(Trace(())) == drawing.arrows(Trace(())) == []
+
+
+def test_what_several_processes_wrote_is_read_as_one(tmp_path: Path) -> None:
+    recording.write(tmp_path / "gw0.jsonl", scenario())
+    recording.write(tmp_path / "gw1.jsonl", scenario(id="f::other"))
+
+    assert list(recording.read(tmp_path)) == [scenario(), scenario(id="f::other")]
+
+
+CONFTEST = """
+import os
+import pytest
+from harness.report import plugin
+from pytest_bdd import given, then
+
+def pytest_addoption(parser):
+    plugin.add_option(parser)
+
+def pytest_configure(config):
+    config.pluginmanager.register(plugin.Report(config, "provider none"))
+
+@given("a thing")
+def thing(): ...
+
+@given("a death")
+def death():
+    os._exit(3)
+
+@pytest.fixture
+def broken():
+    raise OSError("no shop today")
+
+@then("nothing is set up")
+def nothing(broken): ...
+
+@then("it holds")
+def holds(): ...
+
+@then("it does not hold")
+def holds_not():
+    assert "this" == "that", "Bearer abcdefghijklmnop"
+"""
+FEATURE = """Feature: Things
+  Scenario: Good
+    Given a thing
+      | of brass |
+    Then it holds
+
+  Scenario: Bad
+    Given a thing
+    Then it does not hold
+    And it holds
+
+  Scenario: Torn
+    Given a thing
+    Then nothing is set up
+"""
+DEADLY = """
+  Scenario: Deadly
+    Given a death
+    Then it holds
+"""
+BROKEN_SETUP = """
+import pytest
+
+@pytest.mark.usefixtures("broken")
+def test_no_scenario(): ...
+"""
+
+
+def run_of_pytest(tmp_path: Path, feature: str, *options: str) -> Text:
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "things.feature").write_text(feature)
+    (tmp_path / "test_things.py").write_text(
+        f"from pytest_bdd import scenarios\nscenarios('things.feature')\n{BROKEN_SETUP}"
+    )
+    plugins = ["-p", "pytest_bdd.plugin", "-p", "xdist.plugin", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", *plugins, *options]
+
+    ran = subprocess.run(
+        [*command, "--rootdir", str(tmp_path), "--report", "page.html"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+    )  # fmt: skip
+
+    assert "report: page.html" in ran.stdout, ran.stdout + ran.stderr
+    return Text((tmp_path / "page.html").read_text())
+
+
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_a_run_of_pytest_leaves_one_page(tmp_path: Path, processes: str) -> None:
+    shown = run_of_pytest(tmp_path, FEATURE, "-n", processes)
+
+    assert "3 of 4 scenarios failed" in shown.text
+    assert "And it holds not reached" in shown.text
+    assert "of brass" in shown.text
+    assert "no shop today" in shown.text
+    assert "abcdefghijklmnop" not in shown.text
+
+
+def test_who_died_with_its_process_has_not_passed(tmp_path: Path) -> None:
+    shown = run_of_pytest(
+        tmp_path, FEATURE + DEADLY, "-n", "1", "--max-worker-restart=0", "-k", "good or deadly"
+    )
+
+    assert "1 of 2 scenarios failed" in shown.text
+    assert "test_deadly" in shown.text

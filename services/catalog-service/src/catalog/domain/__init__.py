@@ -1,0 +1,1 @@
+"""Values and rules of the catalog. Knows no SQL, no HTTP, no clock."""

@@ -1,0 +1,1 @@
+"""The catalog in PostgreSQL. Knows SQL and `domain`; decides nothing."""

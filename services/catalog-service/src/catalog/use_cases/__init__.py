@@ -1,0 +1,1 @@
+"""What the catalog does: one function per use case, in the caller's transaction."""

@@ -1,0 +1,33 @@
+"""Every operation keeps its contract, whatever is sent to it, and every route has decided."""
+
+from typing import Any
+
+import pytest
+import schemathesis
+from common.auth import Role
+from common.db import Database
+from common.testing import conformance
+from common.testing.routes import contradictions, undecided
+from flask import Flask
+from schemathesis import Case
+
+# Lines of JSON are text to schemathesis: what is in them is checked row by row.
+schemathesis.serializer.alias("application/x-ndjson", "text/plain")
+schema, target = conformance.contract_of("catalog")
+
+
+@pytest.mark.parametrize("role", [Role.STAFF, Role.CUSTOMER])
+@schema.parametrize()
+@conformance.SETTINGS
+def test_every_operation_keeps_its_contract(
+    case: "Case[Any]", app: Flask, db: Database, redis_url: str, role: Role
+) -> None:
+    conformance.hold(case, target, app, role)
+
+
+def test_every_route_names_its_roles_or_is_public(app: Flask) -> None:
+    assert undecided(app) == []
+
+
+def test_the_contract_has_every_operation_and_no_other(app: Flask) -> None:
+    assert contradictions(app, "catalog") == []

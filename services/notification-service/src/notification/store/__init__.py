@@ -1,0 +1,1 @@
+"""Messages, suppressions and preferences in PostgreSQL. Knows SQL and `domain`; decides nothing."""

@@ -1,0 +1,144 @@
+"""What is promised under contract/ and docs/problems is what the code does."""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from common import errors, problems
+from common.auth import Role
+from common.testing import bearer
+from flask.testing import FlaskClient
+from notification.domain import messages
+from notification.domain.messages import Kind, Reason, State
+from notification.domain.preferences import Language
+from notification.routes import bodies
+from notification.store.messages import OF_ORDER_MAX
+from notification.use_cases import sending
+from notification.worker import HANDLERS
+
+if TYPE_CHECKING:
+    from conftest import News
+
+SERVICE = Path(__file__).parents[1]
+ROOT = SERVICE.parents[1]
+PROBLEMS = ROOT / "docs" / "problems"
+CONTRACT: dict[str, Any] = yaml.safe_load((SERVICE / "contract" / "openapi.yaml").read_text())
+SCHEMAS: dict[str, Any] = CONTRACT["components"]["schemas"]
+TOPOLOGY: dict[str, Any] = yaml.safe_load((ROOT / "infra" / "topology.yaml").read_text())
+STAFF = bearer(Role.STAFF, "staff-1")
+
+
+def _event(type_: str) -> dict[str, Any]:
+    found = json.loads((SERVICE / "contract" / "events" / f"{type_}.v1.json").read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_message_shown_has_every_member_promised_and_no_other(
+    client: FlaskClient, news: "News"
+) -> None:
+    news.heard(news.confirmed())
+
+    short = client.get("/messages", headers=STAFF).json
+    full = client.get(f"/messages/{news.message().id}", headers=STAFF).json
+
+    assert short
+    assert full
+    assert short["items"][0].keys() == SCHEMAS["Message"]["properties"].keys()
+    assert full.keys() == SCHEMAS["FullMessage"]["properties"].keys()
+    for name in ("Message", "FullMessage", "Suppression", "Preferences"):
+        assert set(SCHEMAS[name]["required"]) == SCHEMAS[name]["properties"].keys()
+        assert SCHEMAS[name]["additionalProperties"] is False
+
+
+def test_the_words_promised_are_the_words_used() -> None:
+    told = SCHEMAS["Message"]["properties"]
+    asked = {
+        each["name"]: each
+        for each in CONTRACT["paths"]["/messages"]["get"]["parameters"]
+        if "name" in each
+    }
+
+    assert told["kind"]["enum"] == asked["kind"]["schema"]["enum"] == list(Kind)
+    assert told["state"]["enum"] == asked["state"]["schema"]["enum"] == list(State)
+    assert told["reason"]["enum"] == [None, *Reason]
+    assert told["language"]["enum"] == list(Language)
+    assert asked["recipient"]["schema"]["maxLength"] == bodies.RECIPIENT_CHARS_MAX
+
+
+def test_the_bounds_promised_are_the_bounds_kept() -> None:
+    answer = CONTRACT["paths"]["/orders/{order_id}/messages"]["get"]["responses"]["200"]
+    shown = answer["content"]["application/json"]["schema"]["properties"]["messages"]
+    read = CONTRACT["paths"]["/messages/{id}"]["get"]["responses"]["200"]["description"]
+
+    assert shown["maxItems"] == OF_ORDER_MAX
+    assert f"{sending.BODIES_KEPT.days} days" in read
+
+
+def test_the_preferences_promised_are_those_taken() -> None:
+    taken = bodies.PreferencesIn.model_json_schema()
+    promised = SCHEMAS["Preferences"]
+
+    assert (
+        promised["properties"]["language"]["pattern"]
+        == (taken["properties"]["language"]["pattern"])
+    )
+    assert set(promised["properties"]) == set(taken["properties"]) == set(taken["required"])
+    assert set(promised["properties"]["mails"]["properties"]) == set(
+        taken["$defs"]["MailsIn"]["properties"]
+    )
+
+
+def test_a_mail_about_an_order_is_told_by_its_kind() -> None:
+    kinds = _event("notification.sent")["properties"]["kind"]["enum"]
+
+    assert set(kinds) == set(Kind) - {Kind.WELCOME}
+
+
+def test_the_topology_agrees_about_who_says_what() -> None:
+    heard = [e for events in TOPOLOGY["queues"]["notification-inbox"].values() for e in events]
+
+    assert sorted(heard) == sorted(HANDLERS)
+    assert sorted(TOPOLOGY["topics"]["notification-events"]) == [
+        "notification.failed",
+        "notification.sent",
+    ]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        kind
+        for kind in vars(messages).values()
+        if isinstance(kind, type)
+        and issubclass(kind, errors.Refusal)
+        and "title" in vars(kind)
+        and kind.__module__ == messages.__name__
+    ],
+)
+def test_every_refusal_has_its_page(refusal: type[errors.Refusal]) -> None:
+    status = next(code for base, code in problems.STATUS.items() if issubclass(refusal, base))
+    type_ = problems.problem_type(refusal)
+
+    page = (PROBLEMS / f"{type_.rpartition('/')[2]}.md").read_text()
+
+    assert page.startswith(f"# {refusal.title}\n")
+    assert f"Type `{type_}` · status {status}" in page
+
+
+def test_every_problem_named_in_the_contract_has_a_page() -> None:
+    described = [
+        response.get("description", "")
+        for operations in CONTRACT["paths"].values()
+        for method, operation in operations.items()
+        if method != "parameters"
+        for status, response in operation["responses"].items()
+        if status >= "400"
+    ]
+    names = {name for text in described for name in re.findall(r"[a-z]+(?:-[a-z]+)+", text)}
+
+    assert {"nothing-written", "address-suppressed", "not-resendable"} <= names
+    assert {name for name in names if not (PROBLEMS / f"{name}.md").exists()} == set()

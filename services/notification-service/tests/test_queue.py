@@ -1,0 +1,187 @@
+"""The queue in PostgreSQL: whose a message is, and for how long."""
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from common.db import Database
+from common.ids import new_id
+from notification.domain.delivery import Verdict, Waiting
+from notification.domain.messages import Kind, Message, Reason, State
+from notification.store import messages, queue
+
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=25)
+TRACEPARENT = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
+
+
+def _message(order_id: str | None = None, recipient: str = "ada@customer.example") -> Message:
+    order_id = order_id or new_id()
+    return Message(
+        id=new_id(),
+        kind=Kind.ORDER_CONFIRMATION,
+        fact=order_id,
+        order_id=order_id,
+        customer_id="customer-1",
+        recipient=recipient,
+        subject="Hello",
+        text="Hello",
+        html="<p>Hello</p>",
+        created_at=NOW,
+        traceparent=TRACEPARENT,
+    )
+
+
+def _added(db: Database, *added: Message) -> None:
+    with db.transaction() as tx:
+        for message in added:
+            assert messages.add(tx, message)
+
+
+def _claimed(db: Database, now: datetime, limit: int = 10) -> list[Message]:
+    with db.transaction() as tx:
+        return queue.claim(tx, now=now, until=now + timedelta(seconds=25), limit=limit)
+
+
+def _found(db: Database, message: Message) -> Message:
+    with db.transaction() as tx:
+        found = messages.find(tx, message.id)
+    assert found
+    return found
+
+
+# --- The queue
+
+
+def test_a_claimed_message_is_nobody_elses_until_the_lease_ends(db: Database) -> None:
+    message = _message()
+    _added(db, message)
+
+    assert _claimed(db, NOW) == [message]
+    assert _claimed(db, LATER - timedelta(seconds=1)) == []
+    assert _claimed(db, LATER) == [message]
+
+
+def test_two_workers_that_claim_at_once_share_the_messages(db: Database) -> None:
+    first, second = sorted([_message(), _message()], key=lambda message: message.id)
+    _added(db, first, second)
+
+    with db.transaction() as mine:
+        taken = queue.claim(mine, now=NOW, until=LATER, limit=1)
+        others = _claimed(db, NOW)
+
+    assert sorted(message.id for message in taken + others) == [first.id, second.id]
+    assert len(taken) == 1
+
+
+def test_many_workers_claim_each_message_once(db: Database) -> None:
+    _added(db, *(_message() for _ in range(40)))
+    barrier = threading.Barrier(8)
+    claimed: list[str] = []
+
+    def work() -> None:
+        barrier.wait()
+        while batch := _claimed(db, NOW, limit=3):
+            claimed.extend(message.id for message in batch)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (len(claimed), len(set(claimed))) == (40, 40)
+
+
+def test_a_message_that_is_not_due_is_not_claimed(db: Database) -> None:
+    _added(db, _message())
+
+    assert _claimed(db, NOW - timedelta(seconds=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (State.SENT, None),
+        (State.FAILED, Reason.REFUSED),
+        (State.SUPPRESSED, Reason.ADDRESS_SUPPRESSED),
+    ],
+)
+def test_what_is_done_with_is_not_claimed(
+    db: Database, state: State, reason: Reason | None
+) -> None:
+    at = NOW if state is State.SENT else None
+    _added(db, replace(_message(), state=state, reason=reason, sent_at=at, first_sent_at=at))
+
+    assert _claimed(db, LATER) == []
+
+
+def test_a_message_is_marked_as_sent_once(db: Database) -> None:
+    message = _message()
+    _added(db, message)
+
+    with db.transaction() as tx:
+        assert queue.mark_sent(tx, [message], LATER) == {message.id}
+        assert queue.mark_sent(tx, [message], LATER) == set()
+
+    assert _found(db, message) == replace(
+        message, state=State.SENT, attempts=1, sent_at=LATER, first_sent_at=LATER
+    )
+
+
+def test_a_postponed_message_is_due_when_it_says(db: Database) -> None:
+    message = _message()
+    _added(db, message)
+
+    with db.transaction() as tx:
+        assert queue.put_down(tx, message, Verdict(State.QUEUED, None, 2, 1, "550 no", LATER))
+
+    assert _claimed(db, LATER - timedelta(seconds=1)) == []
+    assert _claimed(db, LATER) == [replace(message, attempts=2, refusals=1, last_error="550 no")]
+
+
+def test_a_late_refusal_does_not_undo_that_it_was_sent(db: Database) -> None:
+    message = _message()
+    _added(db, message)
+
+    with db.transaction() as tx:
+        queue.mark_sent(tx, [message], NOW)
+        assert not queue.put_down(tx, message, Verdict(State.QUEUED, None, 2, 0, "451", LATER))
+        queue.give_back(tx, [message], NOW)
+
+    assert _found(db, message).state is State.SENT
+
+
+def test_a_late_outcome_of_before_says_nothing_about_a_resend(db: Database) -> None:
+    message = _message()
+    _added(db, message)
+
+    with db.transaction() as tx:
+        queue.mark_sent(tx, [message], NOW)
+        again = messages.queue_again(tx, message.id, LATER)
+        assert queue.mark_sent(tx, [message], LATER) == set()
+        assert not queue.suppress(tx, message)
+        assert queue.mark_sent(tx, [again], LATER) == {message.id}
+
+    assert _found(db, message).first_sent_at == NOW
+
+
+def test_what_is_given_back_is_due_at_once(db: Database) -> None:
+    message = _message()
+    _added(db, message)
+    _claimed(db, NOW)
+
+    with db.transaction() as tx:
+        queue.give_back(tx, [message], NOW)
+
+    assert _claimed(db, NOW) == [message]
+
+
+def test_the_queue_tells_how_long_its_oldest_waits(db: Database) -> None:
+    with db.transaction() as tx:
+        assert queue.waiting(tx) == Waiting(0, None)
+    _added(db, _message(), replace(_message(), created_at=LATER))
+
+    with db.transaction() as tx:
+        assert queue.waiting(tx) == Waiting(2, NOW)
