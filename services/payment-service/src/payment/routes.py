@@ -8,11 +8,7 @@ from uuid import UUID
 import orjson
 from common import auth, bodies, idempotency, paging
 from common.auth import Role
-from common.card_numbers import (
-    CardNumberRefused,
-    holds_card_number,
-    holds_plain_card_number,
-)
+from common.card_numbers import refuse_card_numbers
 from common.db import Database
 from common.errors import Malformed
 from common.idempotency import Answer
@@ -79,8 +75,9 @@ def payments(db: Database) -> Blueprint:
         staff_id = auth.caller().id
         key = idempotency.read_key(request.headers.get("Idempotency-Key"))
         asked = bodies.read(RefundIn)
-        if holds_card_number(asked.reason) or holds_plain_card_number(key):
-            raise CardNumberRefused("say why the money goes back, not to which card")
+        refuse_card_numbers(
+            asked.reason, key, instead="say why the money goes back, not to which card"
+        )
         print_ = idempotency.fingerprint(request.path, asked.model_dump())
         with db.transaction() as tx:
             answer = idempotency.claim(tx, staff_id, key, print_)

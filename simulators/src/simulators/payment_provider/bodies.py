@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+from card_numbers import passes_luhn
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 # Printable without spaces, long enough for a UUID with a prefix.
@@ -18,14 +19,9 @@ def _digits(number: SecretStr) -> SecretStr:
     digits = number.get_secret_value().replace(" ", "")
     if not (digits.isascii() and digits.isdigit() and 8 <= len(digits) <= 19):
         raise ValueError("a card number has 8 to 19 digits")
-    if not _is_luhn(digits):
+    if not passes_luhn(digits):
         raise ValueError("the card number has a typing mistake")
     return SecretStr(digits)
-
-
-def _is_luhn(digits: str) -> bool:
-    doubled = (int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits)))
-    return sum(value // 10 + value % 10 for value in doubled) % 10 == 0
 
 
 AmountMinor = Annotated[int, Field(ge=-INTEGER_MAX, le=INTEGER_MAX)]
