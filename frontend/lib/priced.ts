@@ -11,11 +11,10 @@ export type PricedLine = {
   line_total_minor: number;
 };
 
-/** `unknown`: SKUs in the cart that are no longer sold; they are in no line and no total. */
+/** `unknown`: SKUs in the cart that are no longer sold; they are in no line. */
 export type PricedCart = {
   lines: PricedLine[];
   unknown: string[];
-  total_minor: number;
   currency: string;
 };
 
@@ -29,7 +28,6 @@ export function priced(cart: Cart, quote: Quote): PricedCart {
   return {
     lines,
     unknown: cart.lines.filter(({ sku }) => !prices.has(sku)).map(({ sku }) => sku),
-    total_minor: lines.reduce((total, line) => total + line.line_total_minor, 0),
     currency: quote.currency,
   };
 }

@@ -7,8 +7,8 @@ test("a problem keeps its title, its detail and its own members", () => {
     title: "The price has changed",
     status: 409,
     detail: "the total is 1100, not 1000",
-    expected: 1000,
-    actual: 1100,
+    expected_minor: 1000,
+    actual_minor: 1100,
   };
 
   const problem = problemOf(409, body);
@@ -18,7 +18,7 @@ test("a problem keeps its title, its detail and its own members", () => {
     status: 409,
     title: "The price has changed",
     detail: "the total is 1100, not 1000",
-    members: { expected: 1000, actual: 1100 },
+    members: { expected_minor: 1000, actual_minor: 1100 },
   });
 });
 
@@ -55,4 +55,11 @@ test("silence is not called a refusal", () => {
 
   expect(problem.status).toBe(0);
   expect(problem.title).toBe("The order service did not answer");
+});
+
+test("a changed price is told with what was seen and what it is now", () => {
+  const members = { expected_minor: 1180, actual_minor: 1288 };
+  const problem = problemOf(409, { type: "/problems/price-changed", title: "?", ...members });
+
+  expect(explanations(problem, "USD")[0]).toContain("You saw $11.80, it costs $12.88 now.");
 });

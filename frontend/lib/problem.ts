@@ -1,5 +1,7 @@
 /** Why a service said no (RFC 9457), in the words it used. Hides nothing and makes up nothing. */
 
+import { money } from "./money";
+
 /** `type`: the last part, as in docs/problems, e.g. `price-changed`. `status`: 0 if nobody answered. */
 export type Problem = {
   type: string;
@@ -44,8 +46,11 @@ export function noAnswer(service: string): Problem {
   };
 }
 
-/** What the machine-readable members say, a sentence each, for those that a shopper can act on. */
-export function explanations({ type, members }: Problem): string[] {
+/**
+ * What the machine-readable members say, a sentence each, for those that a shopper can act on.
+ * currency: of sums among them, which come without.
+ */
+export function explanations({ type, members }: Problem, currency?: string): string[] {
   if (type === "malformed" && Array.isArray(members.errors)) {
     return members.errors
       .filter(isRecord)
@@ -54,8 +59,11 @@ export function explanations({ type, members }: Problem): string[] {
   if (type === "unknown-sku" && Array.isArray(members.unknown)) {
     return members.unknown.map((sku) => `${sku} is no longer sold: take it out of the cart.`);
   }
-  if (type === "price-changed") {
-    return ["The cart shows today's prices. Nothing was ordered."];
+  if (type === "price-changed" && currency) {
+    const [seen, now] = [members.expected_minor, members.actual_minor].map((sum) =>
+      money(Number(sum), currency),
+    );
+    return [`You saw ${seen}, it costs ${now} now. Nothing was ordered: order again to accept it.`];
   }
   return [];
 }

@@ -1,16 +1,16 @@
 import type { Metadata } from "next";
 import { EmptyCart } from "@/components/cart/empty";
 import { CartLines } from "@/components/cart/lines";
+import { SumLines } from "@/components/order/sums";
 import { Link } from "@/components/page/link";
 import { ProblemNotice } from "@/components/page/notice";
-import { pricedCart } from "@/lib/cart";
-import { money } from "@/lib/money";
+import { quotedCart } from "@/lib/cart";
 import { outcomeOf } from "@/lib/outcome";
 
 export const metadata: Metadata = { title: "Cart" };
 
 export default async function CartPage() {
-  const found = await outcomeOf(pricedCart());
+  const found = await outcomeOf(quotedCart());
   if (!found.ok) return <ProblemNotice problem={found.problem} />;
   const cart = found.answer;
   if (!cart) return <EmptyCart />;
@@ -20,11 +20,10 @@ export default async function CartPage() {
       <div className="grid items-start gap-6 lg:grid-cols-[1fr_20rem]">
         <CartLines cart={cart} />
         <section aria-label="Total" className="card grid gap-4 p-6">
-          <p className="flex items-baseline justify-between text-xl font-semibold">
-            Total <span className="tabular-nums">{money(cart.total_minor, cart.currency)}</span>
-          </p>
+          {cart.sums && !cart.sums.ok && <ProblemNotice problem={cart.sums.problem} />}
+          {cart.sums?.ok && <SumLines sums={cart.sums.answer} />}
           <p className="text-sm text-muted">Nothing is set aside before you order.</p>
-          {cart.unknown.length === 0 && (
+          {cart.sums?.ok && cart.unknown.length === 0 && (
             <Link href="/checkout" className="btn">
               Check out as a guest
             </Link>

@@ -2,6 +2,8 @@
 import { useActionState } from "react";
 import { ProblemNotice } from "@/components/page/notice";
 import { checkOut, type Result } from "@/lib/actions";
+import type { Sums } from "@/lib/api/order";
+import { money } from "@/lib/money";
 
 // The payment provider's test tokens (docs/simulators.md). The shop never sees a card number.
 const TEST_CARDS = [
@@ -11,15 +13,17 @@ const TEST_CARDS = [
   ["pm_insufficient_funds", "A card without funds"],
 ] as const;
 
-/** freshKey: for a first try; a further one brings back its own. totalMinor: what is shown. */
-export function CheckoutForm(props: { freshKey: string; totalMinor: number; total: string }) {
+/** freshKey: for a first try; a further one brings back its own. sums: as shown. */
+export function CheckoutForm({ freshKey, sums }: { freshKey: string; sums: Sums }) {
   const [result, act, pending] = useActionState<Result, FormData>(checkOut, {});
   const fields = result.fields ?? {};
   return (
     <form action={act} aria-busy={pending} className="card grid gap-6 p-6">
-      {result.problem && !pending && <ProblemNotice problem={result.problem} />}
-      <input type="hidden" name="key" value={fields.key ?? props.freshKey} />
-      <input type="hidden" name="total_minor" value={props.totalMinor} />
+      {result.problem && !pending && (
+        <ProblemNotice problem={result.problem} currency={sums.currency} />
+      )}
+      <input type="hidden" name="key" value={fields.key ?? freshKey} />
+      <input type="hidden" name="total_minor" value={sums.total_minor} />
       <label className="grid gap-1 font-medium">
         E-mail
         <input
@@ -56,7 +60,7 @@ export function CheckoutForm(props: { freshKey: string; totalMinor: number; tota
         </p>
       </fieldset>
       <button type="submit" disabled={pending} className="btn">
-        {pending ? "Ordering …" : `Order and pay ${props.total}`}
+        {pending ? "Ordering …" : `Order and pay ${money(sums.total_minor, sums.currency)}`}
       </button>
     </form>
   );

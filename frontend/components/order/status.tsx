@@ -38,7 +38,7 @@ export function StatusPanel({ order }: { order: Order }) {
         {STATUS_WORDS[order.status]}
       </h1>
       {order.cancel_reason && <p className="mt-2">{reason(order.cancel_reason)}</p>}
-      {order.status === "pending" && <p className="mt-2">This page follows by itself.</p>}
+      {!order.settled && <p className="mt-2">This page follows by itself.</p>}
       <p className="mt-3 text-sm text-muted">
         Order <code className="break-all">{order.id}</code>
       </p>

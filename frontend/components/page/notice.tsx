@@ -1,13 +1,13 @@
 import { explanations, type Problem } from "@/lib/problem";
 
-/** A problem in the shop's own words; its type is what to look up in docs/problems. */
-export function ProblemNotice({ problem }: { problem: Problem }) {
+/** A problem in the shop's own words; its type is what to look up in docs/problems. currency: of its sums, if any. */
+export function ProblemNotice({ problem, currency }: { problem: Problem; currency?: string }) {
   const known = problem.type !== "about:blank" && problem.type !== "no-answer";
   return (
     <div role="alert" className="notice notice-problem">
       <p className="font-semibold">{problem.title}</p>
       {problem.detail && <p>{problem.detail}</p>}
-      {explanations(problem).map((sentence) => (
+      {explanations(problem, currency).map((sentence) => (
         <p key={sentence}>{sentence}</p>
       ))}
       {known && (

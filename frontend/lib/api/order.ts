@@ -7,12 +7,20 @@ import { call } from "./client";
 
 export type OrderStatus = "pending" | "confirmed" | "cancelled";
 
-export type Order = {
+/** Goods, delivery, tax, and the total that is paid: as the order service counts them. */
+export type Sums = {
+  currency: string;
+  subtotal_minor: number;
+  shipping_minor: number;
+  tax_minor: number;
+  total_minor: number;
+};
+
+/** settled: nothing more will happen by itself; a confirmed order's payment has been taken. */
+export type Order = Sums & {
   id: string;
   status: OrderStatus;
   cancel_reason: string | null;
-  currency: string;
-  total_minor: number;
   lines: { sku: string; name: string; quantity: number; unit_price_minor: number }[];
   placed_at: string;
   settled: boolean;
@@ -25,6 +33,11 @@ export type Placement = {
   lines: CartLine[];
   expected_total_minor: number;
 };
+
+/** What an order of *lines* would cost now; places none. */
+export function quoteOrder(token: string, lines: CartLine[]): Promise<Sums> {
+  return call("order", "/order-quotes", { method: "POST", token, body: { lines } });
+}
 
 /** key: the same for every attempt at the same order, so that it is placed once (ADR-0006). */
 export function placeOrder(token: string, key: string, placement: Placement): Promise<Order> {

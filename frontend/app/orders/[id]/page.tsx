@@ -1,6 +1,7 @@
 import type { Metadata } from "next";
 import { Follow } from "@/components/order/follow";
 import { History, STATUS_WORDS, StatusPanel } from "@/components/order/status";
+import { SumLines } from "@/components/order/sums";
 import { Link } from "@/components/page/link";
 import { ProblemNotice } from "@/components/page/notice";
 import { readOrder } from "@/lib/api/order";
@@ -28,11 +29,11 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 export default async function OrderPage({ params }: Props) {
   const found = await order(params);
   if (!found.ok) return <ProblemNotice problem={found.problem} />;
-  const { lines, currency, status, total_minor } = found.answer;
+  const { lines, currency, settled } = found.answer;
   return (
     <div className="grid gap-8">
-      {status === "pending" && <Follow />}
-      {status === "pending" && (
+      {!settled && <Follow />}
+      {!settled && (
         <noscript>
           <meta httpEquiv="refresh" content="2" />
         </noscript>
@@ -45,7 +46,7 @@ export default async function OrderPage({ params }: Props) {
         </section>
         <section className="card p-6">
           <h2 className="pb-4 text-xl font-semibold">What you ordered</h2>
-          <ul className="grid gap-2">
+          <ul className="mb-4 grid gap-2 border-b border-line pb-4">
             {lines.map((line) => (
               <li key={line.sku} className="flex justify-between gap-4">
                 <span>
@@ -57,9 +58,7 @@ export default async function OrderPage({ params }: Props) {
               </li>
             ))}
           </ul>
-          <p className="mt-4 flex justify-between border-t border-line pt-4 text-lg font-semibold">
-            Total <span className="tabular-nums">{money(total_minor, currency)}</span>
-          </p>
+          <SumLines sums={found.answer} />
         </section>
       </div>
       <p>
