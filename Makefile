@@ -11,7 +11,7 @@ RUN_TIME ?= 1m
 LOAD := .venv-load
 STOREFRONT := frontend/.next/standalone/server.js
 # Only Python: these checks and tests cover every package of the workspace.
-SOURCES := libs services simulators features conformance loadtests infra/emulator
+SOURCES := libs services simulators features conformance loadtests infra/emulator frontend
 
 .DEFAULT_GOAL := help
 .PHONY: help setup simulate test check audit contracts unit acceptance mutants conformance containers up down status format clean load demo
@@ -86,12 +86,15 @@ load: $(READY) ## Real baskets by Locust, judged by loadtests/slo.yaml; starts t
 	@$(BIN)/cartwright up
 	@$(LOAD)/bin/locust -f loadtests/locustfile.py --headless -u $(USERS) -r 4 -t $(RUN_TIME) --only-summary $(ARGS)
 
-$(STOREFRONT): $(shell git ls-files frontend)
-	@cd frontend && npm ci --silent && npm run --silent build && touch .next/standalone/server.js
+# Where the machine has no Node.js, PyPI has one.
+$(STOREFRONT): $(shell git ls-files frontend | grep -v '[.]py$$\|[.]md$$') | $(READY)
+	@command -v npm >/dev/null || $(UV) sync --quiet --frozen --inexact --group storefront
+	@cd frontend && export PATH="$$PATH:$(CURDIR)/$(BIN)" \
+	  && npm ci --silent && npm run --silent build && touch .next/standalone/server.js
 
 demo: $(READY) $(STOREFRONT) ## The shop with its storefront; Ctrl-C ends the storefront, `make down` the shop
 	@$(BIN)/cartwright up
-	@$(BIN)/cartwright simulate --baskets 100
+	@$(BIN)/cartwright stock
 	@$(BIN)/python frontend/start.py
 
 up: $(READY) ## Start the shop and leave it running

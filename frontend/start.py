@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness import stack
 from harness.home import Home
-from harness.providers.ports import HOST
+from harness.providers.ports import HOST, is_free
 
 SERVER = Path(__file__).parent / ".next" / "standalone" / "server.js"
 SERVICES = ("auth", "cart", "catalog", "order")
@@ -24,13 +24,19 @@ class CannotStart(Exception):
 
 
 def environment(home: Home) -> dict[str, str]:
-    """What the server reads. Raises CannotStart if no shop runs in *home*."""
+    """What the server reads. Raises CannotStart if no shop runs in *home*, or its port is taken."""
     shop = stack.endpoints(home.path)
     if shop is None:
         raise CannotStart(f"no shop runs in {home.path}: start it by `make up`")
+    port = int(os.environ.get("PORT") or home.read_ports()["storefront"])
+    if not is_free(port):
+        raise CannotStart(
+            f"port {port} is taken, perhaps by a storefront that runs already:"
+            f" stop it, or choose another port by PORT={port + 1}"
+        )
     return {f"{name.upper()}_URL": shop.services[name] for name in SERVICES} | {
         "HOSTNAME": HOST,
-        "PORT": str(home.read_ports()["storefront"]),
+        "PORT": str(port),
         "NODE_ENV": "production",
         "NODE_OPTIONS": f"--max-old-space-size={HEAP_MB}",
         "NEXT_TELEMETRY_DISABLED": "1",
@@ -38,8 +44,13 @@ def environment(home: Home) -> dict[str, str]:
 
 
 def node() -> str:
-    """Raises CannotStart."""
-    found = os.environ.get("STOREFRONT_NODE") or shutil.which("node")
+    """The machine's, else the one that pip put beside this Python. Raises CannotStart."""
+    here = Path(sys.executable).parent
+    found = (
+        os.environ.get("STOREFRONT_NODE")
+        or shutil.which("node")
+        or shutil.which("node", path=str(here))
+    )
     if not found:
         raise CannotStart("the storefront needs Node.js 20.19 or newer; all else runs without it")
     return found
@@ -53,8 +64,13 @@ def main() -> None:
         program = node()
     except CannotStart as error:
         sys.exit(f"storefront: {error}")
-    sys.stdout.write(f"storefront: http://{server['HOSTNAME']}:{server['PORT']}\n")
+    sys.stdout.write(
+        "\nThe storefront is at"
+        f" http://{server['HOSTNAME']}:{server['PORT']} (Ctrl-C ends it, `make down` the shop)\n"
+    )
     sys.stdout.flush()
+    # Next's own lines would follow and hide that one; its errors go to stderr.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     os.execve(program, [program, str(SERVER)], os.environ | server)  # noqa: S606  Our own file.
 
 

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import typer
 
 # The order of `cartwright --help`. A new subcommand is a module of this package and a word here.
-COMMANDS = ("up", "simulate", "status", "logs", "import-products", "redrive", "down", "doctor")
+COMMANDS = (
+    "up", "stock", "simulate", "status", "logs", "import-products", "redrive", "down", "doctor",
+)  # fmt: skip
 
 
 def build(commands: Sequence[str] = COMMANDS) -> typer.Typer:

@@ -78,7 +78,7 @@ def run(
     clock, started_at, history = Clock(display), datetime.now(UTC), History()
     planned = visits(journey.baskets[: plan.baskets], plan.seed)
     clock.enter("seed")
-    _stock_the_shop(journey, planned, endpoints, plan.seed)
+    stock_the_shop(journey, planned, endpoints, plan.seed)
 
     clock.enter("replay")
     before, own_before = _usage(endpoints), _own_usage()
@@ -127,9 +127,13 @@ def run(
     )
 
 
-def _stock_the_shop(
+def stock_the_shop(
     journey: Journey, planned: Sequence[Visit], endpoints: Endpoints, seed_number: int
-) -> None:
+) -> int:
+    """Put what the *planned* shoppers want on sale, and enough of it on the shelf.
+
+    Returns how many products. Raises SeedingFailed.
+    """
     levels = stock_levels(planned, seed_number)
     seed(
         endpoints.services["catalog"],
@@ -138,6 +142,7 @@ def _stock_the_shop(
         [journey.products[sku] for sku in levels],
         levels,
     )
+    return len(levels)
 
 
 def _replay(

@@ -1,0 +1,34 @@
+"""`cartwright stock`: goods for a running shop, so that people can buy. Sends no shopper."""
+
+import typer
+from harness import stack
+from rich.console import Console
+from rich.markup import escape
+from simulators.checkout.mix import visits
+from simulators.checkout.run import stock_the_shop
+from simulators.checkout.seeding import SeedingFailed
+from simulators.journey.load import load_sample
+
+from cartwright import location
+
+# What a hundred households bought: every department, and nearly nine hundred products.
+BASKETS = 100
+# Any will do: it deals the goods of which there are few.
+SEED = 1
+
+console = Console(highlight=False)
+
+
+def stock(home: location.HomeOption = None) -> None:
+    """Put 2017's goods on the shelves. Again fills up what was sold."""
+    endpoints = stack.endpoints(location.find(home).path)
+    if endpoints is None:
+        console.print("The shop is not running: cartwright up")
+        raise typer.Exit(location.EXIT_NOT_RUNNING)
+    journey = load_sample()
+    try:
+        count = stock_the_shop(journey, visits(journey.baskets[:BASKETS], SEED), endpoints, SEED)
+    except SeedingFailed as error:
+        console.print(f"[red]The shop could not be stocked:[/] {escape(str(error))}")
+        raise typer.Exit(1) from error
+    console.print(f"{count:,} products are on the shelves")
