@@ -14,7 +14,7 @@ STOREFRONT := frontend/.next/standalone/server.js
 SOURCES := libs services simulators features conformance loadtests infra/emulator frontend
 
 .DEFAULT_GOAL := help
-.PHONY: help setup simulate test check audit contracts unit acceptance mutants conformance containers up down status format clean load demo
+.PHONY: help setup simulate test check audit contracts unit acceptance mutants conformance containers up down status format clean load demo walk
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -96,6 +96,9 @@ demo: $(READY) $(STOREFRONT) ## The shop with its storefront; Ctrl-C ends the st
 	@$(BIN)/cartwright up
 	@$(BIN)/cartwright stock
 	@$(BIN)/python frontend/start.py
+
+walk: $(READY) $(STOREFRONT) ## A shopper without JavaScript buys through the storefront of a shop of its own
+	@$(BIN)/pytest -q frontend $(ARGS)
 
 up: $(READY) ## Start the shop and leave it running
 	@$(BIN)/cartwright up $(ARGS)

@@ -1,0 +1,232 @@
+"""Shoppers without JavaScript go through the storefront's own pages. Judges no looks.
+
+`make walk`: a shop and a storefront of their own, on free ports, that meet no other ones.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+
+import httpx
+import pytest
+from harness import stack
+from harness.endpoints import Endpoints
+from harness.eventually import eventually
+from harness.stage import Stage
+
+START = Path(__file__).parent / "start.py"
+# Both take a second; a busy machine may take long.
+READY_WITHIN_S = 30.0
+SETTLED_WITHIN_S = 30.0
+MAILED_WITHIN_S = 15.0
+# A page waits four seconds for a service.
+PAGE_TIMEOUT_S = 15.0
+
+PARTS, TOTAL = ("Goods", "Delivery", "Tax"), "Total"
+
+
+class Page(HTMLParser):
+    """words: its texts, in their order. forms: of each its words and the fields it would send.
+
+    reloads: whether it will load itself again.
+    """
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.forms: list[tuple[list[str], dict[str, str]]] = []
+        self.reloads = False
+        self._silent = self._in_form = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self._silent = tag in {"script", "style"}
+        if tag == "meta" and given.get("http-equiv") == "refresh":
+            self.reloads = True
+        elif tag == "form":
+            self.forms.append(([], {}))
+            self._in_form = True
+        elif (
+            tag == "input"
+            and self._in_form
+            and (given.get("type") != "radio" or "checked" in given)
+        ):
+            self.forms[-1][1][given["name"] or ""] = given.get("value") or ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._silent = False
+        self._in_form &= tag != "form"
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent and (words := data.strip()):
+            self.words.append(words)
+            if self._in_form:
+                self.forms[-1][0].append(words)
+
+
+class Browser:
+    """Somebody's, without JavaScript: keeps cookies, posts forms, sees the page that comes."""
+
+    def __init__(self, storefront: str) -> None:
+        self.http = httpx.Client(
+            base_url=storefront, timeout=PAGE_TIMEOUT_S, follow_redirects=True,
+            headers={"Origin": storefront},
+        )  # fmt: skip
+
+    def open(self, path: str) -> Page:
+        return self._shown(self.http.get(path))
+
+    def submit(self, button: str, **typed: str) -> Page:
+        """Fill in the form with this *button* and send it."""
+        [fields] = [fields for words, fields in self.page.forms if button in words]
+        assert typed.keys() <= fields.keys()
+        parts = {name: (None, value) for name, value in (fields | typed).items()}
+        return self._shown(self.http.post(self.path, files=parts))
+
+    def follow(self) -> Page:
+        """The page, when it does not load itself again any more."""
+        eventually(
+            lambda: not self.page.reloads or not self.open(self.path).reloads,
+            SETTLED_WITHIN_S,
+            f"the end of {self.path}",
+        )
+        return self.page
+
+    def _shown(self, response: httpx.Response) -> Page:
+        response.raise_for_status()
+        self.path, self.page = response.url.path, Page(response.text)
+        return self.page
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Endpoints]:
+    with tempfile.TemporaryDirectory(prefix="cartwright-walk-") as folder:
+        Path(folder).chmod(0o711)  # PostgreSQL, which refuses to be root, passes through.
+        with stack.running(Path(folder) / "home") as endpoints:
+            yield endpoints
+
+
+@pytest.fixture(scope="module")
+def stage(shop: Endpoints) -> Iterator[Stage]:
+    with Stage(shop) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def storefront(shop: Endpoints) -> Iterator[str]:
+    with start(shop) as server:
+        assert server.stdout
+        address = re.search(r"http://\S+", server.stdout.read())  # It closes it and serves.
+        assert address
+        try:
+            eventually(lambda: answers(address[0]), READY_WITHIN_S, "the storefront")
+            yield address[0]
+        finally:
+            server.terminate()
+
+
+@pytest.fixture
+def browser(storefront: str) -> Iterator[Browser]:
+    browser = Browser(storefront)
+    with browser.http:
+        yield browser
+
+
+def start(shop: Endpoints) -> subprocess.Popen[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "PORT"}
+    return subprocess.Popen(  # noqa: S603  Our own file.
+        [sys.executable, str(START)],
+        env=environment | {"CARTWRIGHT_HOME": shop.home},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def answers(storefront: str) -> bool:
+    try:
+        return httpx.get(f"{storefront}/healthz").is_success
+    except httpx.TransportError:
+        return False
+
+
+def sums(words: Sequence[str]) -> dict[str, Decimal]:
+    """The amounts as they stand beside their names, whatever their currency looks like."""
+    shown = {name: words[words.index(name) + 1] for name in (*PARTS, TOTAL)}
+    return {name: Decimal(re.sub(r"[^\d.]", "", amount)) for name, amount in shown.items()}
+
+
+def test_a_guest_buys_and_every_page_and_the_mail_show_the_same_sums(
+    stage: Stage, browser: Browser
+) -> None:
+    browser.open(f"/products/{stage.sell('Tea', price_minor=269, on_hand=5)}")
+    browser.submit("Add to cart", quantity="2")
+    in_cart = sums(browser.open("/cart").words)
+    at_checkout = sums(browser.open("/checkout").words)
+
+    browser.submit(f"Order and pay ${in_cart[TOTAL]}", email="gina@shoppers.example")
+
+    ordered = browser.follow().words
+    assert "Your order is confirmed" in ordered
+    assert "Payment taken" in ordered
+    order_id = browser.path.removeprefix("/orders/")
+    [mail] = eventually(lambda: stage.mails(order_id), MAILED_WITHIN_S, "a mail")
+    written = stage.mail(mail["id"])
+    assert sum(in_cart[part] for part in PARTS) == in_cart[TOTAL]
+    assert in_cart == at_checkout == sums(ordered)
+    assert in_cart == sums(Page(written["html"]).words)
+    assert in_cart == sums(re.split(r": |\n", written["text"]))
+
+
+def test_a_changed_price_is_shown_and_can_be_accepted(stage: Stage, browser: Browser) -> None:
+    sku = stage.sell("Tea", price_minor=500, on_hand=5)
+    browser.open(f"/products/{sku}")
+    browser.submit("Add to cart")
+    seen = sums(browser.open("/checkout").words)[TOTAL]
+    stage.staff.change(sku, price_minor=600).expect()
+
+    refused = browser.submit(f"Order and pay ${seen}", email="gina@shoppers.example")
+
+    now = sums(refused.words)[TOTAL]
+    assert browser.path == "/checkout"
+    assert now > seen
+    assert f"You saw ${seen}, it costs ${now} now." in " ".join(refused.words)
+    browser.submit(f"Order and pay ${now}")  # With the address that was typed before.
+    ordered = browser.follow().words
+    assert "Your order is confirmed" in ordered
+    assert sums(ordered)[TOTAL] == now
+
+
+def test_a_cart_that_is_changed_shows_its_new_sums(stage: Stage, browser: Browser) -> None:
+    browser.open(f"/products/{stage.sell('Wine', price_minor=2500, on_hand=5)}")
+    browser.submit("Add to cart")
+    assert sums(browser.open("/cart").words)["Delivery"] > 0
+
+    browser.submit("Change", quantity="2")
+
+    after = sums(browser.page.words)
+    assert (after["Goods"], after["Delivery"]) == (Decimal("50.00"), 0)
+
+
+def test_an_order_is_not_shown_to_another_browser(browser: Browser) -> None:
+    page = browser.open(f"/orders/{uuid.uuid4()}")
+
+    assert "This order cannot be shown here" in page.words
+
+
+@pytest.mark.usefixtures("storefront")
+def test_a_taken_port_is_told_with_its_fix_before_any_address(
+    shop: Endpoints, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with start(shop) as second:
+        said, _ = second.communicate()
+
+    assert (second.returncode, said) == (1, "")
+    assert "choose another port by PORT=" in capfd.readouterr().err
