@@ -8,6 +8,7 @@ served: 0.12 s for 1,000 messages.
 import asyncio
 import os
 
+import sqs_addresses
 from ministack import app as ministack_app
 from ministack.core import persistence
 
@@ -15,6 +16,7 @@ from ministack.core import persistence
 def load() -> None:
     if persistence.PERSIST_STATE:
         ministack_app._load_persisted_state()
+        sqs_addresses.rebase()
 
 
 def save() -> None:

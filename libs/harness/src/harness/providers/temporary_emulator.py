@@ -28,14 +28,18 @@ class RunningEmulator:
 
 @contextmanager
 def temporary_emulator(
-    repo_root: Path, env_dir: Path, state_dir: Path, variables: Mapping[str, str] | None = None
+    repo_root: Path,
+    env_dir: Path,
+    state_dir: Path,
+    variables: Mapping[str, str] | None = None,
+    port: int | None = None,
 ) -> Iterator[RunningEmulator]:
     """A healthy emulator on a free port; afterwards it has ended, and saved itself to `state_dir`.
 
-    variables: more of its environment. Raises EmulatorDidNotStart.
+    variables: more of its environment. port: this one instead. Raises EmulatorDidNotStart.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
-    port = ports.choose({"aws": 0}, {}, ephemeral=True)["aws"]
+    port = port or ports.choose({"aws": 0}, {}, ephemeral=True)["aws"]
     log_path = state_dir / "emulator.log"
     with log_path.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603  Our own program and arguments.
