@@ -136,3 +136,14 @@ def test_an_impossible_question_is_malformed(shop: "Shop", query: str) -> None:
 )
 def test_nobody_asks_without_the_key_of_the_shop(shop: "Shop", path: str) -> None:
     assert shop.app.test_client().get(path).status_code == 401
+
+
+def test_a_self_tests_payment_is_found_by_its_reference_and_in_no_list(shop: "Shop") -> None:
+    shop.pay("key-1", payment_method="pm_self_test", reference="self-test-1")
+    shop.pay("key-2", reference="ORDER-1")
+
+    lists = [changed(shop, f"updated_since={LONG_AGO}"), shop.book("payments")]
+
+    for listed in lists:
+        assert [payment["reference"] for payment in listed["payments"]] == ["ORDER-1"]
+    assert len(changed(shop, "reference=self-test-1")["payments"]) == 1

@@ -185,7 +185,7 @@ def test_the_news_of_a_challenge_overtakes_the_challenge(shop: "Shop", post: "Po
     assert post.deliver(after_ms=LATE_MS) == ["authorized", "requires_action"]
 
 
-@pytest.mark.parametrize("token", ["pm_webhook_never", "pm_3ds_webhook_never"])
+@pytest.mark.parametrize("token", ["pm_webhook_never", "pm_3ds_webhook_never", "pm_self_test"])
 def test_a_webhook_that_never_comes_is_in_the_book_all_the_same(
     shop: "Shop", post: "Post", token: str
 ) -> None:

@@ -58,6 +58,10 @@ DECLINES = {
     "processing_error": "96",
 }
 
+# Nobody's money: with it, whoever starts the provider looks whether it works. In no list of
+# payments, so that nobody's books have to explain it.
+SELF_TEST = "pm_self_test"
+
 # The part after "pm_" of a well-known token; a minted token stands for one of these too.
 BEHAVIOURS = {
     "ok": Behaviour(),
@@ -71,6 +75,7 @@ BEHAVIOURS = {
     "webhook_twice": Behaviour(delivery=Delivery.TWICE),
     "webhook_out_of_order": Behaviour(delivery=Delivery.OUT_OF_ORDER),
     "webhook_never": Behaviour(delivery=Delivery.NEVER),
+    "self_test": Behaviour(delivery=Delivery.NEVER),
     "3ds_required": Behaviour(challenges=True),
     "3ds_then_declined": Behaviour(challenges=True, decline_code="generic_decline"),
     "3ds_ignored": Behaviour(challenges=True, bank_is_unreachable=True),

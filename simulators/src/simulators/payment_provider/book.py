@@ -10,6 +10,7 @@ from pathlib import Path
 
 from simulators.payment_provider import moments, schema
 from simulators.payment_provider.answers import Answer
+from simulators.payment_provider.behaviours import SELF_TEST
 from simulators.payment_provider.payments import Charge, NextAction, Payment, Status
 from simulators.sqlite_book import SqliteBook
 
@@ -76,6 +77,10 @@ PAYMENTS = (
     "SELECT payments.*, url AS action_url, expires_at AS action_expires_at"
     " FROM payments LEFT JOIN challenges ON payment_id = payments.id"
 )
+
+
+# Those that a merchant is shown who asks for all of them.
+LISTED = f"{PAYMENTS} WHERE payment_method <> '{SELF_TEST}'"
 
 
 def moment(tx: sqlite3.Connection, at_ms: int) -> str:
@@ -163,8 +168,7 @@ def payments_changed(
 ) -> list[sqlite3.Row]:
     """In the order of their last change, from the one after (`since`, `changed_seq`) on."""
     return tx.execute(
-        f"{PAYMENTS} WHERE (updated_at, changed_seq) > (?, ?)"
-        " ORDER BY updated_at, changed_seq LIMIT ?",
+        f"{LISTED} AND (updated_at, changed_seq) > (?, ?) ORDER BY updated_at, changed_seq LIMIT ?",
         (since, changed_seq, limit),
     ).fetchall()
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import orjson
 
 from simulators.payment_provider import moments
-from simulators.payment_provider.book import PAYMENTS
+from simulators.payment_provider.book import LISTED
 
 # More than any list asks for: SQLite takes 32,766 parameters in a statement.
 SEQS_MAX = 10_000
@@ -15,7 +15,7 @@ SEQS_MAX = 10_000
 
 def payments_after(tx: sqlite3.Connection, after: int, *, limit: int) -> list[sqlite3.Row]:
     """Payments in the order they were made, from the one behind cursor `after` on."""
-    return tx.execute(f"{PAYMENTS} WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)).fetchall()
+    return tx.execute(f"{LISTED} AND seq > ? ORDER BY seq LIMIT ?", (after, limit)).fetchall()
 
 
 def log_after(
