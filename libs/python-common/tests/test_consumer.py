@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import pytest
+import structlog
 from common import consumer
 from common.consumer import Prepare, Queue
 from common.db import Database
@@ -209,3 +210,31 @@ def test_an_event_that_cannot_be_prepared_does_not_take_its_neighbours_with_it(
 def test_no_transaction_outlives_the_handlers_budget(db: Database) -> None:
     with db.transaction() as tx:
         assert tx.execute(text("SHOW transaction_timeout")).scalar_one() == "10s"
+
+
+class SelfTesting(FakeSqs):
+    """Every message is marked as a self-test's, whatever its body says."""
+
+    def receive_message(self, **request: Any) -> dict[str, Any]:
+        answer = super().receive_message(**request)
+        for message in answer["Messages"]:
+            message["MessageAttributes"] = {
+                "event_type": {"DataType": "String", "StringValue": "thing.happened"},
+                consumer.SELF_TEST: {"DataType": "String", "StringValue": "token-1"},
+            }
+        return answer
+
+
+@pytest.mark.parametrize("body", ["{}", Event("thing.happened", "a", {}).to_json("thing")])
+def test_a_self_tests_message_is_acknowledged_and_has_no_effect(db: Database, body: str) -> None:
+    sqs = SelfTesting([body])
+
+    with structlog.testing.capture_logs() as lines:
+        consumer.run_once(
+            Queue(cast("Any", sqs), "http://sqs/q", "http://sqs/q-dlq", 0), HANDLERS, db
+        )
+
+    assert (sqs.left, sqs.dead, effects(db)) == ([], [], [])
+    assert [(line["event"], line["event_type"], line["self_test"]) for line in lines] == [
+        ("self_test_acknowledged", "thing.happened", "token-1")
+    ]

@@ -29,6 +29,8 @@ BATCH_SIZE = 10
 # As infra/topology.yaml's max_receive_count: at this failed receive we move it ourselves,
 # because SQS's own redrive would not write down why.
 RECEIVES_MAX = 5
+# Marks a message by which whoever starts the shop finds out whether events arrive (ADR-0022).
+SELF_TEST = "self_test"
 # SQS attribute values may be long; a reason need not be.
 REASON_CHARS_MAX = 500
 
@@ -117,6 +119,9 @@ def run_once(
 def _read(
     queue: Queue, handlers: Mapping[str, Handler], message: "MessageTypeDef"
 ) -> Delivery | None:
+    if SELF_TEST in message.get("MessageAttributes", {}):
+        _acknowledge(queue, message)
+        return None
     try:
         event = parse(message.get("Body", ""))
         if event.type not in handlers:
@@ -125,6 +130,17 @@ def _read(
         _bury(queue, message, error)
         return None
     return Delivery(message, event)
+
+
+def _acknowledge(queue: Queue, message: "MessageTypeDef") -> None:
+    """Tell that a self-test's message arrived. It is no event: nothing else comes of it."""
+    queue.sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])
+    told = {
+        name: attribute.get("StringValue")
+        for name, attribute in message.get("MessageAttributes", {}).items()
+        if name in {SELF_TEST, "event_type"}
+    }
+    log.info("self_test_acknowledged", queue=queue.name, **told)
 
 
 def _handle(
