@@ -233,3 +233,21 @@ def test_a_process_that_dies_during_the_start_fails_it_and_is_explained(tmp_path
     assert state["failure"]["log"] == ["Address already in use"]
     assert "cartwright up" in state["failure"]["fix"]
     assert process_state(home, "program")["state"] == "stopped"
+
+
+def test_a_stack_that_fails_its_self_test_does_not_come_up_and_says_what_does_not_work(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path)
+
+    with launched(home, "silent") as running:
+        exit_code = running.wait(UP_WITHIN_S)
+
+    failure = state_of(home)["failure"]
+    assert (exit_code, state_of(home)["status"]) == (1, "failed")
+    assert failure["process"] == "post-office"
+    assert failure["reason"].startswith("failed its self-test (ConnectError")
+    assert "; payment-provider failed its self-test (" in failure["reason"]
+    assert failure["log"] == ["closed"]
+    assert "cartwright logs post-office" in failure["fix"]
+    assert process_state(home, "post-office")["state"] == "stopped"

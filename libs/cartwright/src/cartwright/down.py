@@ -16,7 +16,7 @@ from cartwright import location
 DATA = ("postgres", "redis", "emulator", "payment-provider", "mailbox", "logs", "spans")
 DATA_FILES = (
     *("secrets.json", "state.json", "ports.json", "launch.json", "messaging.json"),
-    *("restarts.jsonl", "outline.json"),
+    *("restarts.jsonl", "outline.json", "self-test.json"),
 )
 
 console = Console(highlight=False)

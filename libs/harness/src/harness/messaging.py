@@ -204,6 +204,11 @@ def _correct(sns: "SNSClient", subscription_arn: str, wanted: dict[str, str]) ->
             )
 
 
+def sns(endpoint_url: str | None, region: str = REGION) -> "SNSClient":
+    """The client by which this library makes topics, for whoever publishes to them."""
+    return _sns(endpoint_url, region)
+
+
 def sqs(endpoint_url: str | None, region: str = REGION) -> "SQSClient":
     """The client by which this library counts messages, for whoever moves them."""
     return _sqs(endpoint_url, region)

@@ -1,13 +1,18 @@
 """Plans for a supervisor under test: small processes of every kind instead of a shop."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from harness import outline
 from harness.endpoints import Endpoints
 from harness.launch import Launch
 from harness.process_spec import Kind, ProcessSpec
+from harness.providers import shop_plan
+from harness.providers.setting import Setting
 from harness.supervision import Supervisor
 
+REPOSITORY = Path(__file__).parents[4]
 WAIT_FOR_EVER = "import signal; signal.pause()"
 FAIL = "import sys; sys.exit('Address already in use')"
 
@@ -37,4 +42,24 @@ async def steady(supervisor: Supervisor, _launch: Launch) -> Endpoints:
 async def failing(supervisor: Supervisor, _launch: Launch) -> Endpoints:
     await supervisor.start(program("program", WAIT_FOR_EVER), program("broken", FAIL))
     await supervisor.stop_requested.wait()
+    return nowhere(supervisor.home.path)
+
+
+async def silent(supervisor: Supervisor, _launch: Launch) -> Endpoints:
+    """Whatever should answer a self-test is somebody who does not."""
+    port = 1  # Nobody's (RFC 1078), and closed.
+    await supervisor.start(
+        replace(program("post-office", "print('closed', flush=True);" + WAIT_FOR_EVER), port=port)
+    )
+    setting = Setting(
+        provider="tiny",
+        home=supervisor.home,
+        repo_root=REPOSITORY,
+        outline=outline.read(REPOSITORY, supervisor.home),
+        services=[],
+        ports={"mailbox": port},
+        secrets={},
+    )
+    there = nowhere(supervisor.home.path).to_json() | {"mailbox_url": f"http://127.0.0.1:{port}"}
+    await shop_plan.self_test(supervisor, setting, Endpoints.from_json(there))
     return nowhere(supervisor.home.path)

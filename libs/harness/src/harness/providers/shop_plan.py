@@ -1,15 +1,17 @@
 """What every stack of ours does alike on its way up, whatever it stands on."""
 
 import asyncio
+import json
 from pathlib import Path
 
-from harness import outline
+from harness import diagnosis, outline
 from harness.endpoints import Endpoints
 from harness.faults import places
 from harness.launch import Launch
 from harness.process_spec import ProcessSpec
 from harness.providers import ports
 from harness.providers import shop_specs as specs
+from harness.providers.base import StackDidNotStart
 from harness.providers.setting import Setting, secret_names
 from harness.supervision import Supervisor
 
@@ -64,7 +66,34 @@ async def open_shop(
     services = specs.service_processes(setting, endpoints)
     await supervisor.start(*services)
     await supervisor.ready(*supervisor.pids())
+    await self_test(supervisor, setting, endpoints)
     return endpoints
+
+
+async def self_test(supervisor: Supervisor, setting: Setting, endpoints: Endpoints) -> None:
+    """That everything answers proves nothing of what lies between (ADR-0022).
+
+    Raises `StackDidNotStart` for the first part that does not work, with what else does not.
+    """
+    result = setting.home.path / "self-test.json"
+    await supervisor.job(specs.self_test_job(setting, endpoints, result))
+    failures = json.loads(result.read_text())
+    if not failures:
+        return
+    processes = supervisor.to_json()["processes"]
+    named = {process["port"]: name for name, process in processes.items() if process["port"]}
+    told = [
+        (named.get(setting.ports.get(failure["part"]), failure["part"]), failure["reason"])
+        for failure in failures
+    ]
+    process, reason = told[0]
+    log = setting.home.log_tail(process)
+    raise StackDidNotStart(
+        process,
+        "; ".join([reason, *(" ".join(other) for other in told[1:])]),
+        log,
+        failures[0]["fix"] or diagnosis.remedy(process, log),
+    )
 
 
 async def _fill_database(supervisor: Supervisor, setting: Setting, name: str) -> None:

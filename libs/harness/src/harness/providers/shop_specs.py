@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 from harness import probes
 from harness.endpoints import Endpoints
@@ -13,6 +14,7 @@ from harness.providers import postgres, preparation, role_names
 from harness.providers.ports import HOST
 from harness.providers.service_environment import service_environment
 from harness.providers.setting import Setting
+from harness.self_test import ENDPOINTS_VARIABLE
 
 # A process is stopped before those of lower layers.
 # The zygote is in layer 1.
@@ -117,6 +119,19 @@ def migrations_job(setting: Setting) -> ProcessSpec | None:
         kind=Kind.MODULE,
         argv=["common.migrations", "upgrade", *migrated],
         env={"DATABASE_URL": setting.sqlalchemy_url(role_names.MIGRATOR)},
+    )
+
+
+def self_test_job(setting: Setting, endpoints: Endpoints, result: Path) -> ProcessSpec:
+    """Forked, so that boto3 and pydantic are there at once."""
+    return ProcessSpec(
+        name="self-test",
+        kind=Kind.MODULE,
+        argv=[
+            *("harness.self_test", "--topology", str(setting.repo_root / TOPOLOGY)),
+            *("--result", str(result)),
+        ],
+        env={ENDPOINTS_VARIABLE: json.dumps(endpoints.to_json())},
     )
 
 
