@@ -6,6 +6,7 @@ import httpx
 import pytest
 from harness.client import Line, ShopDidNotAnswer, Shopper, ShopRefused, Urls
 from harness.history import History, Outcome
+from harness.retries import ATTEMPTS_MAX
 
 URLS = Urls("http://auth", "http://cart", "http://catalog", "http://order")
 PLACED = {"id": "o-1", "status": "pending"}
@@ -34,16 +35,20 @@ def silence() -> httpx.Response:
     raise httpx.ReadTimeout("the answer was lost")
 
 
-@pytest.fixture(autouse=True)
-def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.client.RETRY_PAUSE_S", 0.0)
+def asks_for_patience(seconds: str) -> Callable[[], httpx.Response]:
+    return lambda: httpx.Response(429, json={}, headers={"Retry-After": seconds})
 
 
-def place(shop: Shop) -> tuple[object, History]:
+def shopper(shop: Shop, history: History, waited: list[float]) -> Shopper:
+    http = httpx.Client(transport=httpx.MockTransport(shop))
+    return Shopper("ana", URLS, http, history, sleep=waited.append)
+
+
+def place(shop: Shop, waited: list[float] | None = None) -> tuple[object, History]:
     history = History()
-    shopper = Shopper("ana", URLS, httpx.Client(transport=httpx.MockTransport(shop)), history)
+    ana = shopper(shop, history, [] if waited is None else waited)
     try:
-        return shopper.place_order([Line("MUG-1", 2)], email="a@b.c", payment_method="pm"), history
+        return ana.place_order([Line("MUG-1", 2)], email="a@b.c", payment_method="pm"), history
     except (ShopRefused, ShopDidNotAnswer) as error:
         return error, history
 
@@ -75,7 +80,7 @@ def test_no_answer_may_have_happened(last: Callable[[], httpx.Response]) -> None
 
     assert isinstance(answer, ShopDidNotAnswer)
     assert history.operations()[0].outcome is Outcome.UNKNOWN
-    assert len(shop.requests) == 5
+    assert len(shop.requests) == ATTEMPTS_MAX
 
 
 @pytest.mark.parametrize(
@@ -92,3 +97,45 @@ def test_what_is_not_answered_is_sent_again_with_the_same_key(
     assert answer == PLACED
     assert (len(shop.requests), len(keys)) == (2, 1)
     assert len(history.operations()) == 1
+
+
+def test_a_shop_that_asks_for_patience_gets_it() -> None:
+    waited: list[float] = []
+
+    answer, _ = place(Shop(asks_for_patience("3"), says(202, PLACED)), waited)
+
+    assert answer == PLACED
+    assert waited == [3.0]
+
+
+@pytest.mark.parametrize("asked", ["6", "60", "Sun, 29 Nov 2026 12:00:00 GMT"])
+def test_nobody_waits_for_ever(asked: str) -> None:
+    waited: list[float] = []
+    shop = Shop(asks_for_patience(asked))
+
+    answer, history = place(shop, waited)
+
+    assert isinstance(answer, ShopRefused)
+    assert history.operations()[0].outcome is Outcome.FAIL
+    assert (len(shop.requests), waited) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        Shopper.enter_as_guest,
+        lambda ana: ana.fill_cart([Line("MUG-1", 2)]),
+        lambda ana: ana.log_in("a@b.c", "correct horse"),
+        lambda ana: ana.cancel("o-1"),
+        Shopper.cart,
+    ],
+    ids=["enter", "fill the cart", "log in", "cancel", "look at the cart"],
+)
+def test_whatever_is_not_answered_is_asked_again(act: Callable[[Shopper], object]) -> None:
+    history, welcome = History(), {"customer_id": "ana", "access_token": "token"}
+    shop = Shop(says(503, {}), silence, says(200, welcome))
+
+    act(shopper(shop, history, []))
+
+    assert len(shop.requests) == 3
+    assert [operation.outcome for operation in history.operations()] == [Outcome.OK]

@@ -1,6 +1,14 @@
 import pytest
 from harness.books import Books, Checkout
-from simulators.checkout.results import confirming_times, outcome_of, outcomes, percentiles
+from harness.checkers import CHECKERS, Finding, Violation
+from simulators.checkout.results import (
+    apart,
+    confirming_times,
+    others,
+    outcome_of,
+    outcomes,
+    percentiles,
+)
 
 
 def checkout(outcome: str, reason: str | None = None, order_id: str | None = "o-1") -> Checkout:
@@ -45,3 +53,26 @@ def test_confirming_counts_from_the_first_pending_to_confirmed() -> None:
     times = confirming_times(books, [checkout("confirmed"), checkout("unknown", order_id="o-2")])
 
     assert times == {"o-1": pytest.approx(250.0)}
+
+
+MIXED = Books(
+    orders={
+        "o-old": {"placed_at": 1.0, "key": "k-old"},
+        "o-1": {"placed_at": 5.0, "key": "k"},
+        "o-theirs": {"placed_at": 6.0, "key": "k-theirs"},
+        "o-keyless": {"placed_at": 6.0, "key": None},
+    }
+)
+
+
+def test_orders_of_others_are_counted_and_an_order_nobody_asked_for_is_no_other() -> None:
+    assert others(MIXED, [checkout("confirmed")], since=5.0) == 1
+
+
+def test_what_was_wrong_before_the_run_is_set_apart() -> None:
+    old, ours, of_no_order = Violation("a", "o-old"), Violation("b", "o-1"), Violation("c")
+
+    found, earlier = apart([Finding(CHECKERS[0], (old, ours, of_no_order))], MIXED, since=5.0)
+
+    assert [finding.violations for finding in found] == [(ours, of_no_order)]
+    assert earlier == [old]

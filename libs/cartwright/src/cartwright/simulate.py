@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from harness import stack, topology
 from harness.endpoints import Endpoints
-from harness.home import Home
+from harness.home import Home, RunUnderWay
 from harness.providers.base import StackDidNotStart
 from harness.providers.choice import Choice, ProviderName
 from harness.providers.containers import ContainersUnavailable
@@ -23,15 +23,18 @@ from rich.console import Console
 from rich.markup import escape
 from simulators.checkout import report
 from simulators.checkout.display import LiveDisplay, print_result
-from simulators.checkout.results import Plan
-from simulators.checkout.run import run
+from simulators.checkout.results import Plan, Result
+from simulators.checkout.run import ShopNotAtRest, run
 from simulators.checkout.seeding import SeedingFailed
 from simulators.journey.domain import Journey
 from simulators.journey.load import JourneyNotInstalled, load_full, load_sample
 
 from cartwright import location
 
-EXIT_HOLDS, EXIT_BROKEN, EXIT_COULD_NOT_RUN = 0, 1, 2
+# Whatever fails is 2 through `make`, so that the worst is 2 without it, too.
+EXIT_HOLDS, EXIT_BROKEN, EXIT_NOT_JUDGED = 0, 2, 3
+# As a shell says of what Ctrl-C ended: all that was done holds, but it was not all.
+EXIT_INTERRUPTED = 130
 # What two cores take without a queue at the door, and what a newcomer waits for.
 DEFAULT_ARRIVALS_PER_S = 4.0
 DEFAULT_BASKETS = 200
@@ -64,7 +67,8 @@ def simulate(
 ) -> None:
     """Replay real baskets, wait until every order has settled, audit the books.
 
-    Exit code 0: every invariant holds. 1: one does not. 2: the run could not be made.
+    Exit code 0: every invariant holds. 2: one does not. 3: nothing was judged, and why is said.
+    130: interrupted; what was done until then holds. Through make each but 0 becomes 2.
     """
     console = Console()
     chosen = _load(journey, console)
@@ -82,7 +86,8 @@ def simulate(
     directory = report_dir or root / "reports" / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     directory.mkdir(parents=True, exist_ok=True)
     at = home or Home.default(root).path
-    with _shop(console, at, location.choose_provider(provider)) as endpoints:
+    choice = location.choose_provider(provider)
+    with _alone(console, at), _shop(console, at, choice) as endpoints:
         trace_to(endpoints.otlp_url, service_name="shopper")
         stop = _stop_on_interrupt(console)
         display = LiveDisplay(console)
@@ -99,10 +104,34 @@ def simulate(
                 )
         except SeedingFailed as error:
             console.print(f"[red]The shop could not be stocked:[/] {error}")
-            raise typer.Exit(EXIT_COULD_NOT_RUN) from error
+            raise typer.Exit(EXIT_NOT_JUDGED) from error
+        except ShopNotAtRest as error:
+            console.print(
+                f"[red]The shop is not at rest:[/] {escape(str(error))}. What this run found could"
+                " be the fault of what was before. `cartwright redrive --all` sends dead letters"
+                " back; `cartwright down --wipe` starts afresh; `--home DIR` uses another shop."
+            )
+            raise typer.Exit(EXIT_NOT_JUDGED) from error
     path = report.write(result, directory)
     print_result(console, result, str(path))
-    raise typer.Exit(EXIT_HOLDS if result.holds else EXIT_BROKEN)
+    raise typer.Exit(exit_code(result))
+
+
+def exit_code(result: Result) -> int:
+    if not result.holds:
+        return EXIT_BROKEN if result.is_judged else EXIT_NOT_JUDGED
+    return EXIT_INTERRUPTED if result.interrupted else EXIT_HOLDS
+
+
+@contextmanager
+def _alone(console: Console, home: Path) -> Iterator[None]:
+    with ExitStack() as held:
+        try:
+            held.enter_context(Home(home).sole_run())
+        except RunUnderWay as error:
+            console.print(f"[red]Another run is under way:[/] {escape(str(error))}")
+            raise typer.Exit(EXIT_NOT_JUDGED) from error
+        yield
 
 
 @contextmanager
@@ -121,7 +150,7 @@ def _shop(console: Console, home: Path, choice: Choice) -> Iterator[Endpoints]:
             console.print(
                 f"[red]There is no shop to send shoppers through:[/] {escape(str(error))}"
             )
-            raise typer.Exit(EXIT_COULD_NOT_RUN) from error
+            raise typer.Exit(EXIT_NOT_JUDGED) from error
         yield endpoints
 
 
@@ -133,7 +162,7 @@ def _load(journey: str, console: Console) -> Journey:
         return loaders[journey]()
     except JourneyNotInstalled as error:
         console.print(f"[red]{error}[/]")
-        raise typer.Exit(EXIT_COULD_NOT_RUN) from error
+        raise typer.Exit(EXIT_NOT_JUDGED) from error
 
 
 def _stop_on_interrupt(console: Console) -> threading.Event:

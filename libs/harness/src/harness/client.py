@@ -17,14 +17,13 @@ from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from harness.history import History, Operation, Outcome
+from harness.retries import Answer, retry_after_s, until_answered
 
 # A shopper gives up on a page after this long; whether it happened is then unknown.
 REQUEST_TIMEOUT = httpx.Timeout(10.0, connect=2.0)
-# What the caller may have caused is unknown; it asks again with the same key, this often.
-PLACE_ATTEMPTS = 5
-RETRY_PAUSE_S = 0.2
-# Answers that say "not now" rather than yes or no (RFC 9110 §15.6.4, and a proxy's).
-TRY_AGAIN = frozenset({409, 429, 502, 503, 504})
+# A process that was killed is back within seconds. What found nobody at the door was never sent,
+# so anything may be sent again: at once, then after 0.5, 1, 2 and 4 s (httpcore).
+CONNECT_RETRIES = 5
 
 T = TypeVar("T")
 
@@ -69,16 +68,26 @@ class Urls:
 def new_http_client(connections: int = 100) -> httpx.Client:
     """One pool for all shoppers of a process."""
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-    return httpx.Client(timeout=REQUEST_TIMEOUT, limits=limits)
+    transport = httpx.HTTPTransport(retries=CONNECT_RETRIES, limits=limits)
+    return httpx.Client(timeout=REQUEST_TIMEOUT, transport=transport)
 
 
 class Shopper:
     """One person with a browser: a token, a cart, and what they remember of their orders.
 
     http: shared between shoppers. history: where every operation is recorded.
+    sleep: for tests, another. What is not answered is sent again with the same key; every method
+    raises ShopRefused for a no, and ShopDidNotAnswer for what stays unknown.
     """
 
-    def __init__(self, name: str, urls: Urls, http: httpx.Client, history: History) -> None:
+    def __init__(
+        self,
+        name: str,
+        urls: Urls,
+        http: httpx.Client,
+        history: History,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.name = name
         self.id = ""
         self.access_token = ""
@@ -87,6 +96,7 @@ class Shopper:
         self._http = http
         self._history = history
         self._headers: dict[str, str] = {}
+        self._sleep = sleep
 
     @contextmanager
     def checkout(self, **attributes: str) -> Iterator[str]:
@@ -139,10 +149,7 @@ class Shopper:
         key: str | None = None,
         expected_total_minor: int | None = None,
     ) -> dict[str, Any]:
-        """Place it once, however often it has to be sent: the same key every time.
-
-        Raises ShopRefused, or ShopDidNotAnswer after PLACE_ATTEMPTS.
-        """
+        """Place it once, however often it has to be sent: the same key every time."""
         body: dict[str, Any] = {
             "email": email,
             "payment_method": payment_method,
@@ -151,22 +158,15 @@ class Shopper:
         if expected_total_minor is not None:
             body["expected_total_minor"] = expected_total_minor
         key = key or str(uuid.uuid4())
-        return self._call(
-            "place_order",
-            "POST",
-            f"{self._urls.order}/orders",
-            json=body,
-            key=key,
-            attempts=PLACE_ATTEMPTS,
-        )
+        return self._call("place_order", "POST", f"{self._urls.order}/orders", json=body, key=key)
 
     def order(self, order_id: str) -> dict[str, Any]:
         url = f"{self._urls.order}/orders/{order_id}"
-        return self._call("read_order", "GET", url, order_id=order_id, attempts=PLACE_ATTEMPTS)
+        return self._call("read_order", "GET", url, order_id=order_id)
 
     def cancel(self, order_id: str) -> dict[str, Any]:
         url = f"{self._urls.order}/orders/{order_id}/cancellation"
-        return self._call("cancel_order", "POST", url, order_id=order_id, attempts=PLACE_ATTEMPTS)
+        return self._call("cancel_order", "POST", url, order_id=order_id)
 
     def take_back(
         self, order_id: str, lines: Sequence[Line], *, reason: str, key: str | None = None
@@ -178,11 +178,11 @@ class Shopper:
         }
         url = f"{self._urls.order}/orders/{order_id}/returns"
         key = key or str(uuid.uuid4())
-        return self._call("return_goods", "POST", url, json=body, key=key, attempts=PLACE_ATTEMPTS)
+        return self._call("return_goods", "POST", url, json=body, key=key)
 
     def returns(self, order_id: str) -> list[dict[str, Any]]:
         url = f"{self._urls.order}/orders/{order_id}/returns"
-        answer = self._call("read_returns", "GET", url, attempts=PLACE_ATTEMPTS)
+        answer = self._call("read_returns", "GET", url)
         found: list[dict[str, Any]] = answer["items"]
         return found
 
@@ -222,19 +222,13 @@ class Shopper:
         json: Any = None,
         key: str | None = None,
         order_id: str | None = None,
-        attempts: int = 1,
     ) -> dict[str, Any]:
         headers = dict(self._headers)
         if key:
             headers["Idempotency-Key"] = key
         started_at = time.time()
-        for attempt in range(1, attempts + 1):
-            status, body = self._send(kind, method, url, headers, json)
-            outcome = _judge(status)
-            if outcome is not Outcome.UNKNOWN and not _should_retry(status, body):
-                break
-            if attempt < attempts:
-                time.sleep(RETRY_PAUSE_S * attempt)
+        answer = until_answered(lambda: self._send(kind, method, url, headers, json), self._sleep)
+        status, body, outcome = answer.status, answer.body, answer.outcome
         self._history.record(
             Operation(
                 kind=kind,
@@ -255,9 +249,7 @@ class Shopper:
             raise ShopDidNotAnswer(f"{kind}: {status or 'no answer'} from {url}")
         return body
 
-    def _send(
-        self, kind: str, method: str, url: str, headers: dict[str, str], json: Any
-    ) -> tuple[int | None, dict[str, Any]]:
+    def _send(self, kind: str, method: str, url: str, headers: dict[str, str], json: Any) -> Answer:
         with _tracer.start_as_current_span(kind, kind=SpanKind.CLIENT) as span:
             traced = dict(headers)
             _propagator.inject(traced)
@@ -265,8 +257,8 @@ class Shopper:
                 response = self._http.request(method, url, headers=traced, json=json)
             except httpx.TransportError as error:
                 span.set_status(StatusCode.ERROR, type(error).__name__)
-                return None, {}
-            return response.status_code, _body(response, span)
+                return Answer(None, {})
+            return Answer(response.status_code, _body(response, span), retry_after_s(response))
 
 
 def _body(response: httpx.Response, span: Span) -> dict[str, Any]:
@@ -275,18 +267,6 @@ def _body(response: httpx.Response, span: Span) -> dict[str, Any]:
         span.set_status(StatusCode.ERROR)
     body = response.json() if response.content else {}
     return body if isinstance(body, dict) else {"items": body}
-
-
-def _judge(status: int | None) -> Outcome:
-    if status is None or status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        return Outcome.UNKNOWN
-    return Outcome.OK if status < httpx.codes.BAD_REQUEST else Outcome.FAIL
-
-
-def _should_retry(status: int | None, body: dict[str, Any]) -> bool:
-    """ "Not now": the same request is in flight, or the shop asks for patience."""
-    in_flight = str(body.get("type", "")).endswith("/request-in-flight")
-    return status in TRY_AGAIN and (status != httpx.codes.CONFLICT or in_flight)
 
 
 def _current_trace_id() -> str | None:

@@ -21,6 +21,10 @@ class HomeInUse(RuntimeError):
     """Another supervisor holds the lock of this home."""
 
 
+class RunUnderWay(RuntimeError):
+    """Another run sends its shoppers through the shop of this home."""
+
+
 @dataclass(frozen=True)
 class Home:
     """`<repository>/.cartwright` unless the environment or the command line says otherwise."""
@@ -83,6 +87,28 @@ class Home:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise HomeInUse(f"{self.path} is in use") from None
+            yield
+
+    @contextmanager
+    def sole_run(self) -> Iterator[None]:
+        """Be the only one who sends shoppers here and judges the books afterwards.
+
+        Two at once would judge each other's orders. The kernel lets go when we die. Raises
+        `RunUnderWay`, which names the other one.
+        """
+        self.create()
+        with (self.path / "run.lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                raise RunUnderWay(
+                    f"process {lock.read().strip() or '?'} sends its shoppers through the shop of"
+                    f" {self.path}: wait for it, or use another home (--home DIR)"
+                ) from None
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}")
+            lock.flush()
             yield
 
     def is_locked(self) -> bool:

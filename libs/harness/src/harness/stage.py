@@ -80,18 +80,7 @@ class Stage:
 
     def stock(self, sku: str) -> Mapping[str, int]:
         """``on_hand``, ``reserved`` and ``available`` of *sku*, as the inventory says."""
-        url = f"{self.endpoints.services['inventory']}/stock/{sku}"
-
-        def look() -> Mapping[str, int] | None:
-            answer = self._http.get(url)
-            if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-                return None  # It asks us to come again, as when its database was away.
-            stock: dict[str, int] = answer.raise_for_status().json()
-            return stock
-
-        stock = eventually(look, ANSWERED_WITHIN_S, f"the stock of {sku}")
-        assert stock is not None
-        return stock
+        return self._read(f"{self.endpoints.services['inventory']}/stock/{sku}")
 
     def settled(self, shopper: Shopper, order_id: str) -> Mapping[str, Any]:
         """The order, once it is final and stock and payment have answered."""
@@ -114,23 +103,37 @@ class Stage:
 
     def _mails(self, narrowed_by: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
         url = f"{self.endpoints.mailbox_url}/messages"
-        page = self._http.get(url, params=narrowed_by).raise_for_status().json()
-        mails: list[Mapping[str, Any]] = page["messages"]
+        mails: list[Mapping[str, Any]] = self._read(url, params=narrowed_by)["messages"]
         return mails
 
     def mail(self, id: str) -> Mapping[str, Any]:
         """One mail with its words: ``text``, ``html``, ``headers``."""
-        url = f"{self.endpoints.mailbox_url}/messages/{id}"
-        mail: dict[str, Any] = self._http.get(url).raise_for_status().json()
-        return mail
+        return self._read(f"{self.endpoints.mailbox_url}/messages/{id}")
 
     def payments(self, order_id: str) -> Sequence[Mapping[str, Any]]:
         """The payments for an order, as the payment provider's own book has them."""
         url = f"{self.endpoints.payment_provider_url}/v1/payments"
         key = {"Authorization": f"Bearer {self.endpoints.payment_provider_api_key}"}
-        response = self._http.get(url, params={"reference": order_id}, headers=key)
-        payments: list[Mapping[str, Any]] = response.raise_for_status().json()["payments"]
+        book = self._read(url, params={"reference": order_id}, headers=key)
+        payments: list[Mapping[str, Any]] = book["payments"]
         return payments
+
+    def _read(self, url: str, **request: Any) -> Mapping[str, Any]:
+        """What *url* says; asked again while whoever serves it is away, or has lost a database."""
+
+        def look() -> Mapping[str, Any] | None:
+            try:
+                answer = self._http.get(url, **request)
+            except httpx.TransportError:
+                return None
+            if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+                return None
+            found: dict[str, Any] = answer.raise_for_status().json()
+            return found
+
+        found = eventually(look, ANSWERED_WITHIN_S, f"an answer from {url}")
+        assert found is not None
+        return found
 
     def take_in(self, order_id: str, return_id: str) -> None:
         """Staff have the goods of a return in their hands, all of them."""

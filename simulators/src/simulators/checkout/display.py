@@ -79,6 +79,16 @@ def print_result(console: Console, result: Result, report: str) -> None:
     _print_violations(console, result)
     if result.interrupted:
         console.print("[yellow]Interrupted:[/] what was done until then is audited above.")
+    if result.earlier:
+        console.print(
+            f"[yellow]Not of this run:[/] {len(result.earlier)} violations of orders that were"
+            f" placed before it; the first: {result.earlier[0].message}"
+        )
+    if result.others:
+        console.print(
+            f"[yellow]Not alone:[/] others placed {result.others} orders meanwhile."
+            + ("" if result.is_judged else " What is wrong may be theirs: run again, alone.")
+        )
     if result.unrest:
         console.print(f"[red]Not settled:[/] {result.unrest}")
     if result.restarts:
@@ -87,7 +97,11 @@ def print_result(console: Console, result: Result, report: str) -> None:
             f" {result.excused} checkouts' traces not judged."
         )
     verdict = (
-        "[bold green]every invariant holds[/]" if result.holds else "[bold red]it does not hold[/]"
+        "[bold green]every invariant holds[/]"
+        if result.holds
+        else "[bold red]it does not hold[/]"
+        if result.is_judged
+        else "[bold yellow]not judged[/]"
     )
     console.print(f"\n{result.baskets} baskets, seed {result.plan.seed}: {verdict}")
     console.print(f"Report: {report}\nAgain:  {result.plan.command}", highlight=False)

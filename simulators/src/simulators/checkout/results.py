@@ -7,7 +7,7 @@ from datetime import datetime
 from importlib.metadata import version
 
 from harness.books import Books, Checkout
-from harness.checkers import Finding, traces_complete
+from harness.checkers import Finding, Violation, traces_complete
 from harness.history import Operation
 from harness.settling import Unrest
 
@@ -75,6 +75,10 @@ class Observed:
     interrupted: bool
     traces_url: str
 
+    @property
+    def started_s(self) -> float:
+        return self.started_at.timestamp()
+
 
 @dataclass(frozen=True)
 class Result:
@@ -82,6 +86,8 @@ class Result:
 
     outcomes: counts of ``confirmed``, ``cancelled: out_of_stock``, ``refused: …``, ``unknown``.
     excused: checkouts whose trace was not judged, because a process was killed meanwhile.
+    others: orders that were placed meanwhile by nobody of this run.
+    earlier: violations of orders that were placed before this run, which it does not judge.
     slowest: with milliseconds from placed to confirmed.
     timeline: of each checkout its start (s since the first), outcome, and those milliseconds.
     """
@@ -103,6 +109,8 @@ class Result:
     resources: Sequence[Resource]
     restarts: Sequence[str]
     excused: int
+    others: int
+    earlier: Sequence[Violation]
     findings: Sequence[Finding]
     checkouts: Sequence[Checkout]
     versions: Mapping[str, str]
@@ -118,6 +126,11 @@ class Result:
             and self.outcomes.get("confirmed", 0) > 0
             and not any(finding.violations for finding in self.findings)
         )
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether what is wrong can be laid on the shop: nobody else disturbed its books."""
+        return self.holds or not self.others
 
 
 def percentiles(milliseconds: Sequence[float]) -> Percentiles:
@@ -169,6 +182,28 @@ def confirming_times(books: Books, checkouts: Sequence[Checkout]) -> dict[str, f
     return times
 
 
+def others(books: Books, checkouts: Sequence[Checkout], since: float) -> int:
+    """How many orders were placed from *since* on with the key of no basket of this run."""
+    ours = {checkout.key for checkout in checkouts}
+    return sum(
+        order["placed_at"] >= since and bool(order["key"]) and order["key"] not in ours
+        for order in books.orders.values()
+    )
+
+
+def apart(
+    findings: Sequence[Finding], books: Books, since: float
+) -> tuple[list[Finding], list[Violation]]:
+    """The findings of this run, and the violations of orders that were placed before it."""
+    placed_before = {key for key, order in books.orders.items() if order["placed_at"] < since}
+    earlier = [v for f in findings for v in f.violations if v.order_id in placed_before]
+    ours = [
+        Finding(f.checker, tuple(v for v in f.violations if v.order_id not in placed_before))
+        for f in findings
+    ]
+    return ours, earlier
+
+
 def summarize(observed: Observed) -> Result:
     """Count what was observed. Pure but for the versions, which are read from the environment."""
     checkouts, books = observed.checkouts, observed.books
@@ -176,6 +211,7 @@ def summarize(observed: Observed) -> Result:
     confirmed = sum(checkout.outcome == "confirmed" for checkout in checkouts)
     replay_s = observed.phases_s["replay"]
     own_cpu_s = sum(cost.cpu_s for cost in observed.resources if cost.name not in FOREIGN)
+    findings, earlier = apart(observed.findings, books, observed.started_s)
     first_at = min((checkout.started_at for checkout in checkouts), default=0.0)
     slowest = sorted(
         ((c, confirming[c.order_id]) for c in checkouts if c.order_id in confirming),
@@ -199,7 +235,9 @@ def summarize(observed: Observed) -> Result:
         resources=observed.resources,
         restarts=[f"{r.process} ({r.signal or 'ended itself'})" for r in books.restarts],
         excused=traces_complete.excused(books),
-        findings=observed.findings,
+        others=others(books, checkouts, observed.started_s),
+        earlier=earlier,
+        findings=findings,
         checkouts=checkouts,
         versions={name: version(name) for name in VERSIONED},
         traces_url=observed.traces_url,

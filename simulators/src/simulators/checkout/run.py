@@ -18,7 +18,7 @@ from harness.client import Shopper, Urls, new_http_client
 from harness.endpoints import Endpoints
 from harness.history import History
 from harness.processes import Usage
-from harness.settling import Unrest, wait_until_settled
+from harness.settling import Unrest, queue_depths, wait_until_settled
 from harness.tokens import staff_token
 from harness.topology import Topology
 
@@ -33,6 +33,14 @@ from simulators.journey.domain import Journey
 # After the last shopper: the longest wait is a message that a killed worker had received
 # (visibility timeout 60 s), plus what follows from it.
 SETTLE_WITHIN_S = 120.0
+
+
+# A shop that was just used comes to rest within this, or it never will.
+REST_WITHIN_S = 30.0
+
+
+class ShopNotAtRest(Exception):
+    """Something of before still moves, or lies dead: what is found later could be its fault."""
 
 
 class Display(Protocol):
@@ -74,7 +82,11 @@ def run(
     display: Display,
     history_path: Path | None = None,
 ) -> Result:
-    """Run *plan* against a running shop. *stop* ends the replay early; the audit still happens."""
+    """Run *plan* against a running shop. *stop* ends the replay early; the audit still happens.
+
+    Raises ShopNotAtRest, before anything is changed, and seeding.SeedingFailed.
+    """
+    _expect_rest(endpoints)
     clock, started_at, history = Clock(display), datetime.now(UTC), History()
     planned = visits(journey.baskets[: plan.baskets], plan.seed)
     clock.enter("seed")
@@ -125,6 +137,14 @@ def run(
             traces_url=endpoints.trace_query_url,
         )
     )
+
+
+def _expect_rest(endpoints: Endpoints) -> None:
+    left = wait_until_settled(endpoints, REST_WITHIN_S)
+    dead = {name: depth.dead for name, depth in queue_depths(endpoints).items() if depth.dead}
+    letters = [f"{count} dead letters of {name}" for name, count in dead.items()]
+    if left or letters:
+        raise ShopNotAtRest(", ".join([*([str(left)] if left else []), *letters]))
 
 
 def stock_the_shop(

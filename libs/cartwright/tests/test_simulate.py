@@ -1,0 +1,59 @@
+"""What a run's end is told by, and who may run: nothing is started here."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from cartwright import cli
+from cartwright.simulate import EXIT_NOT_JUDGED, exit_code
+from simulators.checkout.results import Result
+from typer.testing import CliRunner
+
+HOLD_THE_RUN = """
+import sys
+from pathlib import Path
+from harness.home import Home
+with Home(Path(sys.argv[1])).sole_run():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def ended(**facts: bool) -> Result:
+    return cast(Result, SimpleNamespace(**{"interrupted": False, "is_judged": True} | facts))
+
+
+@pytest.mark.parametrize(
+    ("result", "code"),
+    [
+        (ended(holds=True), 0),
+        (ended(holds=False), 2),
+        (ended(holds=False, is_judged=False), 3),
+        (ended(holds=True, interrupted=True), 130),
+        (ended(holds=False, interrupted=True), 2),
+    ],
+    ids=["holds", "broken", "not judged", "interrupted, holds", "interrupted, broken"],
+)
+def test_the_exit_code_tells_how_it_ended(result: Result, code: int) -> None:
+    assert exit_code(result) == code
+
+
+def test_a_second_run_on_the_same_shop_is_refused_and_told_by_whom(tmp_path: Path) -> None:
+    arguments: list[Any] = [sys.executable, "-c", HOLD_THE_RUN, str(tmp_path)]
+    with subprocess.Popen(
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "held\n"
+
+        answer = CliRunner().invoke(
+            cli.build(["simulate", "doctor"]),
+            ["simulate", "--home", str(tmp_path), "--report-dir", str(tmp_path / "report")],
+        )
+        first.communicate("")
+
+    assert answer.exit_code == EXIT_NOT_JUDGED
+    assert f"process {first.pid}" in " ".join(answer.output.split())
