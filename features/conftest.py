@@ -1,9 +1,15 @@
 """One shop for the session, one stage for its scenarios, and a failure report with the trace."""
 
+# ruff: noqa: E402  Steps have to be announced before they are imported.
+
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+# Else a failing step says AssertionError and not which values disagree.
+pytest.register_assert_rewrite("steps", "security")
+
 from harness.endpoints import Endpoints
 from harness.report import plugin as report
 from harness.stage import Stage
@@ -52,6 +58,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.option.tbstyle == "auto":  # A step is five lines; the rest would be pytest's own.
+        config.option.tbstyle = "short"
     config.addinivalue_line("markers", "exclusive: has the shop for itself, whoever else runs")
     if config.getoption("dist", "no") == "load":  # What `-n 2` means; it knows no groups.
         config.option.dist = "loadgroup"

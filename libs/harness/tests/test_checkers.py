@@ -1,5 +1,6 @@
 """Each invariant holds on good books, and a planted bug breaks exactly the one it should."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -186,6 +187,30 @@ PLANTED: list[tuple[str, str, Plant]] = [
 )
 def test_a_planted_bug_breaks_its_invariant(invariant: str, plant: Plant) -> None:
     assert invariant in broken_by(plant(GOOD_BOOKS))
+
+
+@pytest.mark.parametrize(
+    "plant", [plant for _, _, plant in PLANTED], ids=[f"{name}: {bug}" for name, bug, _ in PLANTED]
+)
+def test_equal_violations_say_the_same_and_name_their_values_apart(plant: Plant) -> None:
+    violations = [v for finding in audit(plant(GOOD_BOOKS)) for v in finding.violations]
+
+    for violation in violations:
+        assert not re.search(r"\d|o-|t_", violation.what), violation.what
+        assert violation.values or violation.order_id
+
+
+def test_money_is_told_in_units_with_the_payment_it_is_about() -> None:
+    books = field("provider_payments", BAD_CARD, [PAYMENT | {"id": "pay_1"}])(GOOD_BOOKS)
+
+    (kept, ledger) = (v for finding in audit(books) for v in finding.violations)
+
+    assert kept.what == "the provider does not keep what a cancelled order costs"
+    assert kept.expected == "nothing kept"
+    assert kept.found == "pay_1 of 11.39 USD captured, 11.39 USD captured, 0.00 USD refunded"
+    assert kept.about == "total 11.39 USD, refunded 0.00 USD"
+    assert ledger.expected == "11.39 USD, as the provider keeps"
+    assert ledger.found == "0.00 USD in the ledger"
 
 
 def test_every_invariant_has_a_planted_bug() -> None:

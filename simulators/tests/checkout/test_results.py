@@ -4,6 +4,7 @@ from harness.checkers import CHECKERS, Finding, Violation
 from simulators.checkout.results import (
     apart,
     confirming_times,
+    grouped,
     others,
     outcome_of,
     outcomes,
@@ -76,3 +77,12 @@ def test_what_was_wrong_before_the_run_is_set_apart() -> None:
 
     assert [finding.violations for finding in found] == [(ours, of_no_order)]
     assert earlier == [old]
+
+
+def test_equal_violations_are_grouped_the_most_frequent_first() -> None:
+    rare, often = Violation("rare", "o-1"), Violation("often", "o-2")
+
+    groups = grouped([rare, often, Violation("often", "o-3")])
+
+    assert [(group.what, len(group.violations)) for group in groups] == [("often", 2), ("rare", 1)]
+    assert groups[0].first == often

@@ -10,6 +10,8 @@ SHIPPING_MINOR = 599
 SHIPPING_FREE_FROM_MINOR = 5_000
 # 8 % of the goods, half a cent rounded up, once an order.
 TAX_BASIS_POINTS = 800
+# ISO 4217: how many digits of an amount are minor units, where it is not two.
+EXPONENTS = {"JPY": 0, "KRW": 0, "KWD": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +32,9 @@ def totals(subtotal_minor: int) -> Totals:
     free = subtotal_minor >= SHIPPING_FREE_FROM_MINOR
     tax_minor = (subtotal_minor * TAX_BASIS_POINTS + 5_000) // 10_000
     return Totals(subtotal_minor, 0 if free else SHIPPING_MINOR, tax_minor)
+
+
+def shown(amount_minor: int, currency: str) -> str:
+    """An amount for people: ``210.68 USD``."""
+    exponent = EXPONENTS.get(currency, 2)
+    return f"{amount_minor / 10**exponent:,.{exponent}f} {currency}".strip()

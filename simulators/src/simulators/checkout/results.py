@@ -50,6 +50,18 @@ class Percentiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Violations of one invariant that say the same, the first of which stands for all."""
+
+    what: str
+    violations: Sequence[Violation]
+
+    @property
+    def first(self) -> Violation:
+        return self.violations[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
     """One process over the run."""
 
@@ -128,9 +140,23 @@ class Result:
         )
 
     @property
+    def broken_first(self) -> Sequence[Finding]:
+        """The findings as people read them."""
+        return sorted(self.findings, key=lambda finding: not finding.violations)
+
+    @property
     def is_judged(self) -> bool:
         """Whether what is wrong can be laid on the shop: nobody else disturbed its books."""
         return self.holds or not self.others
+
+
+def grouped(violations: Sequence[Violation]) -> list[Group]:
+    """Equal ones together, the most frequent first."""
+    by_what: dict[str, list[Violation]] = {}
+    for violation in violations:
+        by_what.setdefault(violation.what, []).append(violation)
+    groups = (Group(what, those) for what, those in by_what.items())
+    return sorted(groups, key=lambda group: -len(group.violations))
 
 
 def percentiles(milliseconds: Sequence[float]) -> Percentiles:

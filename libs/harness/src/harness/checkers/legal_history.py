@@ -21,20 +21,26 @@ def check(books: Books) -> Iterator[Violation]:
         for entry in books.order_history.get(order_id, ()):
             if entry["version"] != expected_version:
                 yield Violation(
-                    f"history jumps to version {entry['version']}, expected {expected_version}",
+                    "an order's history has a gap",
                     order_id,
                     trace_id,
+                    expected=f"version {expected_version}",
+                    found=f"version {entry['version']}",
                 )
             if entry["status"] not in ALLOWED[before]:
                 yield Violation(
-                    f"went from {before or 'nothing'} to {entry['status']} by {entry['event']}",
+                    "an order went where it may not go",
                     order_id,
                     trace_id,
+                    expected=f"{before or 'nothing'} → {' or '.join(sorted(ALLOWED[before]))}",
+                    found=f"{before or 'nothing'} → {entry['status']} by {entry['event']}",
                 )
             before, expected_version = entry["status"], entry["version"] + 1
         if before != order["status"]:
             yield Violation(
-                f"history ends {before or 'empty'}, the order is {order['status']}",
+                "an order is not what its history says",
                 order_id,
                 trace_id,
+                expected=before or "no order, as there is no history",
+                found=order["status"],
             )

@@ -10,11 +10,19 @@ def check(books: Books) -> Iterator[Violation]:
     for queue, depth in books.queues.items():
         if depth.pending:
             yield Violation(
-                f"{queue}: {depth.visible} waiting, {depth.in_flight} in flight,"
-                f" {depth.delayed} delayed"
+                "messages are left on a queue",
+                expected="none",
+                found=f"{depth.visible} waiting, {depth.in_flight} in flight,"
+                f" {depth.delayed} delayed",
+                about=f"queue {queue}",
             )
         if depth.dead:
-            yield Violation(f"{queue}: {depth.dead} in its dead-letter queue")
+            yield Violation(
+                "messages are dead: nobody could handle them",
+                expected="none",
+                found=f"{depth.dead} dead letters",
+                about=f"queue {queue}; `cartwright redrive {queue}` shows why and sends them back",
+            )
     yield from _published_and_received(books)
 
 
@@ -23,15 +31,18 @@ def _published_and_received(books: Books) -> Iterator[Violation]:
     for service, outbox in books.outboxes.items():
         for event in outbox:
             sent.add(event["event_id"])
-            where = f"{service}'s {event['event_type']} {event['event_id']}"
+            about = f"event {event['event_id']}"
+            name = f"{service}'s {event['event_type']}"
             order_id = event["subject"] if event["subject"] in books.orders else None
             trace_id = books.trace_id_of(order_id) if order_id else None
             if not event["published"]:
-                yield Violation(f"{where} was never published", order_id, trace_id)
+                yield Violation(f"{name} was never published", order_id, trace_id, about=about)
                 continue
             for consumer in books.consumers.get(event["event_type"], frozenset()):
                 if event["event_id"] not in books.inboxes.get(consumer, {}):
-                    yield Violation(f"{where} never reached {consumer}", order_id, trace_id)
+                    what = f"{name} never reached {consumer}"
+                    yield Violation(what, order_id, trace_id, about=about)
     for consumer, received in books.inboxes.items():
         for event_id in received.keys() - sent:
-            yield Violation(f"{consumer} handled {received[event_id]} {event_id}; nobody sent it")
+            what = f"{consumer} handled {received[event_id]} that nobody sent"
+            yield Violation(what, about=f"event {event_id}")

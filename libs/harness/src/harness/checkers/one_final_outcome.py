@@ -1,7 +1,7 @@
 """Every basket has exactly one final outcome, and the shopper was told the truth about it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from harness.books import Books, Checkout
 from harness.checkers.violation import Violation
@@ -17,14 +17,20 @@ def check(books: Books) -> Iterator[Violation]:
     for order_id, order in books.orders.items():
         if order["status"] not in FINAL:
             yield Violation(
-                f"order is still {order['status']}", order_id, books.trace_id_of(order_id)
+                "an order was never decided",
+                order_id,
+                books.trace_id_of(order_id),
+                expected="confirmed or cancelled",
+                found=order["status"],
             )
         elif not (order["stock_settled"] and order["payment_settled"]):
             open_ = [s for s in ("stock", "payment") if not order[f"{s}_settled"]]
             yield Violation(
-                f"{order['status']} order waits for {' and '.join(open_)}",
+                "an order was decided, and not everybody has answered",
                 order_id,
                 books.trace_id_of(order_id),
+                expected="stock and payment settled",
+                found=f"{order['status']}, waiting for {' and '.join(open_)}",
             )
 
 
@@ -36,10 +42,15 @@ def _no_order_for_two_baskets(books: Books) -> Iterator[Violation]:
     keys = Counter((row["customer_id"], row["key"]) for row in books.orders.values() if row["key"])
     for (_, key), count in keys.items():
         if count > 1:
-            yield Violation(f"{count} orders for the one key {key}")
+            yield Violation(
+                "one Idempotency-Key made several orders",
+                expected="1 order",
+                found=f"{count} orders",
+                about=f"key {key}",
+            )
     for order_id, order in books.orders.items():
         if not order["key"]:
-            yield Violation("order without an idempotency key: nobody asked for it", order_id)
+            yield Violation("an order without an Idempotency-Key: nobody asked for it", order_id)
 
 
 def _as_the_shopper_saw_it(
@@ -54,30 +65,47 @@ def _as_the_shopper_saw_it(
     if checkout.outcome == "refused":
         if of_its_key:
             yield Violation(
-                f"basket {checkout.basket_id} was refused, yet there is an order",
+                "the shopper was told no, and there is an order",
                 of_its_key,
                 checkout.trace_id,
+                expected="no order",
+                found="an order",
+                about=f"basket {checkout.basket_id}, key {checkout.key}",
             )
         return
     order = books.orders.get(checkout.order_id or "")
     if order is None or order["key"] != checkout.key:
         yield Violation(
-            f"basket {checkout.basket_id}: the shopper was given an order that does not exist",
+            "the shopper was given an order that does not exist",
             checkout.order_id,
             checkout.trace_id,
+            expected="the order in the books",
+            found="another's" if order else "nothing",
+            about=f"basket {checkout.basket_id}, key {checkout.key}",
         )
         return
     if order["status"] != checkout.outcome:
         yield Violation(
-            f"the shopper saw {checkout.outcome}, the order is {order['status']}",
+            "the shopper was told another end than the books tell",
             checkout.order_id,
             checkout.trace_id,
+            expected=f"{checkout.outcome}, as the shopper saw it",
+            found=order["status"],
         )
     lines = books.order_lines.get(checkout.order_id or "", ())
     bought = {line["sku"]: line["quantity"] for line in lines}
     if bought != dict(checkout.lines):
         yield Violation(
-            f"the order's {len(bought)} lines are not the basket's {len(checkout.lines)}",
+            "the order's lines are not the basket's",
             checkout.order_id,
             checkout.trace_id,
+            expected=_lines(dict(checkout.lines), bought),
+            found=_lines(bought, dict(checkout.lines)),
+            about=f"basket {checkout.basket_id}",
         )
+
+
+def _lines(lines: Mapping[str, int], others: Mapping[str, int]) -> str:
+    """What *lines* has that *others* has not so: the rest would hide it."""
+    own = [f"{count} × {sku}" for sku, count in sorted(lines.items()) if others.get(sku) != count]
+    return f"{len(lines)} lines with {', '.join(own) or 'nothing of its own'}"

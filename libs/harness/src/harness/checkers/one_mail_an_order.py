@@ -17,9 +17,26 @@ def check(books: Books) -> Iterator[Violation]:
         wanted = [KIND[order["status"]]] if order["status"] in KIND else []
         trace_id = books.trace_id_of(order_id)
         if kinds != wanted:
-            yield Violation(f"{order['status']} order got the mails {kinds}", order_id, trace_id)
+            yield Violation(
+                f"a {order['status']} order's customer did not get the one mail that tells it",
+                order_id,
+                trace_id,
+                expected=_named(wanted),
+                found=_named(kinds),
+            )
         for mail in mails:
             if order["email"] not in mail["to"]:
-                yield Violation("mail went to somebody else", order_id, trace_id)
+                yield Violation(
+                    "a mail went to somebody else",
+                    order_id,
+                    trace_id,
+                    expected="the customer's own address",
+                    found="another",
+                    about=f"mail {mail.get('id', 'without an id')}",
+                )
     for order_id in books.mails.keys() - books.orders.keys():
-        yield Violation("mail about an order that does not exist", order_id)
+        yield Violation("a mail is about an order that does not exist", order_id)
+
+
+def _named(kinds: list[str]) -> str:
+    return " and ".join(kind.replace("_", " ") for kind in kinds) or "no mail"

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from harness.books import Books, Row
 from harness.checkers.violation import Violation
-from harness.pricing import totals
+from harness.pricing import shown, totals
 
 # Between asking for the price and writing the order lies a part of one request: milliseconds, or
 # seconds where every process of the shop and of its shoppers shares two cores.
@@ -37,15 +37,21 @@ def check(books: Books) -> Iterator[Violation]:
         ):
             if order[name] != amount or not lines:
                 yield Violation(
-                    f"{name} is {order[name]}, its {len(lines)} lines make it {amount}",
+                    f"an order's {name.removesuffix('_minor')} is not what its lines make it",
                     order_id,
                     books.trace_id_of(order_id),
+                    expected=f"{shown(amount, order['currency'])} for {len(lines)} lines",
+                    found=shown(order[name], order["currency"]),
                 )
         for line in lines:
             valid = prices_at(books.prices.get(line["sku"], ()), order["placed_at"])
             if line["unit_price_minor"] not in valid:
                 yield Violation(
-                    f"{line['sku']} sold at {line['unit_price_minor']}, the catalog said {valid}",
+                    "a product was sold at a price the catalog did not have",
                     order_id,
                     books.trace_id_of(order_id),
+                    expected=" or ".join(shown(price, order["currency"]) for price in valid)
+                    or "no sale: it had no price then",
+                    found=shown(line["unit_price_minor"], order["currency"]),
+                    about=f"SKU {line['sku']}",
                 )

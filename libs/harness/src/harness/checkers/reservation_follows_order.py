@@ -17,10 +17,17 @@ def check(books: Books) -> Iterator[Violation]:
         allowed = ALLOWED.get(order["status"])
         state = books.reservations.get(order_id)
         if allowed is not None and state not in allowed:
+            may_be = " or ".join(sorted(map(_name, allowed)))
             yield Violation(
-                f"{order['status']} order has a reservation that is {state or 'missing'}",
+                f"a {order['status']} order's stock is not {may_be}",
                 order_id,
                 books.trace_id_of(order_id),
+                expected=may_be,
+                found=_name(state),
             )
     for order_id in books.reservations.keys() - books.orders.keys():
-        yield Violation("reservation for an order that does not exist", order_id)
+        yield Violation("stock is reserved for an order that does not exist", order_id)
+
+
+def _name(state: str | None) -> str:
+    return state or "not reserved"

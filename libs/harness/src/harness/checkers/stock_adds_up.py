@@ -13,14 +13,25 @@ def check(books: Books) -> Iterator[Violation]:
         for balance in ("on_hand", "reserved"):
             if stock[balance] != moved[balance]:
                 yield Violation(
-                    f"{sku}: {balance} is {stock[balance]}, its movements come to {moved[balance]}"
+                    f"stock {balance.replace('_', ' ')} is not what its movements come to",
+                    expected=str(moved[balance]),
+                    found=str(stock[balance]),
+                    about=f"SKU {sku}",
                 )
         if not 0 <= stock["reserved"] <= stock["on_hand"]:
             yield Violation(
-                f"{sku}: {stock['on_hand']} on hand, {stock['reserved']} of them reserved"
+                "more is promised than is there",
+                expected=f"at most {stock['on_hand']} reserved, as many as are on hand",
+                found=f"{stock['reserved']} reserved",
+                about=f"SKU {sku}",
             )
         if stock["reserved"]:
-            yield Violation(f"{sku}: {stock['reserved']} still reserved after all orders settled")
+            yield Violation(
+                "stock is still reserved after all orders settled",
+                expected="0 reserved",
+                found=f"{stock['reserved']} reserved",
+                about=f"SKU {sku}",
+            )
     yield from _sold_as_ordered(books)
 
 
@@ -38,5 +49,8 @@ def _sold_as_ordered(books: Books) -> Iterator[Violation]:
     for sku in ordered.keys() | committed.keys():
         if ordered[sku] != committed[sku]:
             yield Violation(
-                f"{sku}: {ordered[sku]} sold by orders, {committed[sku]} by the inventory"
+                "the inventory committed another quantity than confirmed orders have",
+                expected=f"{ordered[sku]}, as ordered",
+                found=str(committed[sku]),
+                about=f"SKU {sku}",
             )

@@ -45,8 +45,15 @@ EXCUSED_S = 2.0
 def check(books: Books) -> Iterator[Violation]:
     for checkout in books.checkouts:
         if checkout.outcome in STEPS and not _excused(books, checkout):
-            for fault in faults(books.traces.get(checkout.trace_id), checkout):
-                yield Violation(fault, checkout.order_id, checkout.trace_id)
+            trace = books.traces.get(checkout.trace_id)
+            for fault in faults(trace, checkout):
+                yield Violation(
+                    f"the trace of a {checkout.outcome} checkout is not whole or not clean",
+                    checkout.order_id,
+                    checkout.trace_id,
+                    expected="one root, every step, no orphan, no card data",
+                    found=f"{fault} (of {len(trace.spans) if trace else 0} spans)",
+                )
 
 
 def faults(trace: Trace | None, checkout: Checkout) -> Iterator[str]:

@@ -1,12 +1,34 @@
-"""One thing that is wrong, and where to look."""
+"""One thing that is wrong, in words for people, and where to look."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """message: a sentence with the two values that disagree."""
+    """what: the same words for equal ones, so that they can be counted; no number, no id.
 
-    message: str
+    expected, found: the two values that disagree; money in units, as `pricing.shown` says it.
+    about: what else it concerns, with its id: a payment, a SKU, an event, a queue.
+    """
+
+    what: str
     order_id: str | None = None
     trace_id: str | None = None
+    expected: str = ""
+    found: str = ""
+    about: str = ""
+
+    @property
+    def values(self) -> str:
+        """``expected 1, found 2 (payment pay_1)``, as far as there is anything to say."""
+        parts = [
+            f"expected {self.expected}" if self.expected else "",
+            f"found {self.found}" if self.found else "",
+        ]
+        said = ", ".join(part for part in parts if part)
+        return f"{said} ({self.about})" if said and self.about else said or self.about
+
+    @property
+    def message(self) -> str:
+        """All of it on one line, but for order and trace."""
+        return f"{self.what}: {self.values}" if self.values else self.what
