@@ -8,13 +8,15 @@ READY := .venv/.ready
 # Locust shoppers and how long they come.
 USERS ?= 8
 RUN_TIME ?= 1m
+# Rounds of each suite.
+N ?= 20
 LOAD := .venv-load
 STOREFRONT := frontend/.next/standalone/server.js
 # Only Python: these checks and tests cover every package of the workspace.
 SOURCES := libs services simulators features conformance loadtests infra/emulator frontend
 
 .DEFAULT_GOAL := help
-.PHONY: help setup simulate test check audit contracts unit acceptance mutants conformance containers up down status format clean load demo walk
+.PHONY: help setup simulate test check audit contracts unit acceptance mutants conformance containers up down status format clean load demo walk flakes
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -71,6 +73,9 @@ contracts: $(READY) ## Whether the services' contracts keep what was promised be
 	@$(BIN)/python -m harness.contract_lock && echo "contracts kept"
 
 # Exit code 1: an advisory. 2: nobody to ask, which is said, and is an error where it has to work.
+flakes: $(READY) ## Both suites N times on ever worse machines: which test fails, ever? 7 minutes a round
+	@$(BIN)/python -m harness.flakes --rounds $(N) $(ARGS)
+
 audit: $(READY) ## Known advisories against everything in uv.lock (asks osv.dev)
 	@$(UV) audit --quiet --frozen --preview-features audit-command $(AUDIT); code=$$?; \
 	if [ $$code -eq 2 ] && [ -z "$(AUDIT_REQUIRED)" ]; then \
