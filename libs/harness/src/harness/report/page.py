@@ -7,30 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from harness.report import drawing, recording
-from harness.report.recording import Arrow, Bar, Flow, Scenario
+from harness.report import drawing, recording, waterfall
+from harness.report.recording import Arrow, Flow, Scenario
 
 # Geometry of the sequence diagram, in its own units.
 LANE_WIDTH, ROW_HEIGHT, TOP, SIDE = 132, 26, 44, 66
-# A bar that is too short to be seen is drawn this wide, in percent.
-WIDTH_MIN = 0.4
-# A colour a service, the same all over the page; names beyond these share them in turn.
-PALETTE = 9
-SERVICES = (
-    "shopper", "auth", "cart", "catalog", "inventory", "order", "payment", "notification",
-    "payment-provider",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Row:
-    """A bar with where it is drawn, in percent of the whole flow."""
-
-    bar: Bar
-    left: float
-    width: float
 
 
 @dataclass(frozen=True)
@@ -55,14 +36,8 @@ class Diagram:
 
 def render(scenarios: Sequence[Scenario], headline: str, began: float, ended: float) -> str:
     """The whole page. began, ended: seconds since the epoch."""
-    environment = Environment(
-        loader=PackageLoader("harness.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"seconds": seconds, "money": money}
+    environment = waterfall.TEMPLATES.overlay()
+    environment.filters = waterfall.TEMPLATES.filters | {"money": money}
     ordered = sorted(scenarios, key=lambda s: (s.file, s.line, s.id))
     return environment.get_template("page.html.j2").render(
         features=[(f, list(told)) for f, told in groupby(ordered, key=lambda s: s.feature)],
@@ -79,29 +54,12 @@ def render(scenarios: Sequence[Scenario], headline: str, began: float, ended: fl
         python=platform.python_version(),
         began=datetime.fromtimestamp(began, UTC),
         took=ended - began,
-        colour=colour,
-        rows=rows,
         sequence=sequence,
-        span_ms=span_ms,
+        span_ms=waterfall.span_ms,
+        waterfall=waterfall.draw,
+        waterfall_style=waterfall.style(),
         slowest=sorted(ordered, key=lambda s: -s.seconds)[:5],
     )
-
-
-def span_ms(flow: Flow) -> float:
-    """How long the flow took from its first span to the end of its last."""
-    return max((bar.start_ms + bar.duration_ms for bar in flow.bars), default=0.0)
-
-
-def rows(flow: Flow) -> list[Row]:
-    whole = span_ms(flow) or 1.0
-    return [
-        Row(
-            bar,
-            100 * bar.start_ms / whole,
-            max(WIDTH_MIN, 100 * min(bar.duration_ms, whole - bar.start_ms) / whole),
-        )
-        for bar in flow.bars
-    ]
 
 
 def sequence(flow: Flow) -> Diagram:
@@ -117,16 +75,6 @@ def sequence(flow: Flow) -> Diagram:
         2 * SIDE + LANE_WIDTH * max(0, len(names) - 1),
         TOP + ROW_HEIGHT * (len(drawn) + 1),
     )
-
-
-def colour(service: str) -> int:
-    """The number of the service's colour, from 0."""
-    known = SERVICES.index(service) if service in SERVICES else sum(service.encode())
-    return known % PALETTE
-
-
-def seconds(value: float) -> str:
-    return f"{value:.1f} s" if value >= 1 else f"{value * 1000:.0f} ms"
 
 
 def money(minor: str) -> str:
