@@ -9,6 +9,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from simulators.trace_store.app import create_app
+from simulators.trace_store.journal import Journal
 from simulators.trace_store.store import Store
 from werkzeug.test import Client, TestResponse
 
@@ -85,9 +86,11 @@ RunningWith = Callable[..., Running]
 
 @pytest.fixture
 def running_with() -> RunningWith:
-    def start(*, max_traces: int = 1_000, max_bytes: int = 10**8) -> Running:
+    def start(
+        *, max_traces: int = 1_000, max_bytes: int = 10**8, journal: Journal | None = None
+    ) -> Running:
         store = Store(max_traces=max_traces, max_bytes=max_bytes)
-        return Running(store, Client(create_app(store, otlp_port=OTLP_PORT)))
+        return Running(store, Client(create_app(store, otlp_port=OTLP_PORT, journal=journal)))
 
     return start
 

@@ -2,9 +2,10 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -23,11 +24,27 @@ STARTS_WITHIN_S = 15  # Half a second alone; other tests may keep both cores bus
 STOPS_WITHIN_S = 5  # It takes one second when exporters hold connections open.
 
 
-@dataclass(frozen=True)
+@dataclass
 class Running:
-    process: subprocess.Popen[bytes]
+    command: list[str]
+    home: Path
     otlp: str
     query: str
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def start(self) -> None:
+        # A home of its own shows whether anything is left there.
+        environment = {"HOME": str(self.home)}
+        self.process = subprocess.Popen(self.command, env=environment, cwd=self.home)
+        eventually(self.is_up, STARTS_WITHIN_S, "the trace store answers on both ports")
+
+    def kill(self) -> None:
+        """Arbiter and worker at once, as the kernel would."""
+        workers = psutil.Process(self.process.pid).children()
+        for victim in (self.process, *workers):
+            victim.kill()
+        self.process.wait()
+        eventually(lambda: not any(map(is_alive, workers)), STOPS_WITHIN_S, "the worker is gone")
 
     def is_up(self) -> bool:
         assert self.process.poll() is None, "the trace store ended while it started"
@@ -52,15 +69,15 @@ def running(tmp_path: Path) -> Iterator[Running]:
     otlp, query = chosen["otlp"], chosen["traces"]
     command = [sys.executable, "-m", "simulators.trace_store", "--host", ports.HOST]
     command += ["--otlp-port", str(otlp), "--query-port", str(query)]
-    # A home of its own shows whether anything is left there.
-    with subprocess.Popen(command, env={"HOME": str(tmp_path)}, cwd=tmp_path) as process:
-        store = Running(process, f"http://{ports.HOST}:{otlp}", f"http://{ports.HOST}:{query}")
-        try:
-            eventually(store.is_up, STARTS_WITHIN_S, "the trace store answers on both ports")
-            yield store
-        finally:
-            if process.poll() is None:
-                process.terminate()
+    urls = (f"http://{ports.HOST}:{port}" for port in (otlp, query))
+    store = Running(command, tmp_path, *urls)
+    try:
+        store.start()
+        yield store
+    finally:
+        if store.process.poll() is None:
+            store.process.terminate()
+        store.process.wait()
 
 
 @pytest.fixture(params=[Compression.NoCompression, Compression.Gzip])
@@ -94,3 +111,50 @@ def test_what_the_exporter_sends_is_read_back_and_a_stop_is_prompt(
     assert len(workers) == 1
     assert not any(is_alive(worker) for worker in workers)
     assert list(tmp_path.iterdir()) == []  # No control socket, no bytecode, no log.
+
+
+@pytest.fixture
+def keeping(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Running:
+    """The same store, started anew with a folder to keep its spans in."""
+    running.kill()
+    running.command += ["--data-dir", str(tmp_path_factory.mktemp("traces"))]
+    running.start()
+    return running
+
+
+def stored(store: Running, trace_id: int) -> bool:
+    with TraceReader(store.query) as reader:
+        return reader.fetch(f"{trace_id:032x}") is not None
+
+
+def send(store: Running, body: bytes) -> None:
+    answer = httpx.post(
+        f"{store.otlp}/v1/traces", content=body, headers={"Content-Type": "application/x-protobuf"}
+    )
+    assert answer.status_code == 200
+
+
+def test_what_was_accepted_outlives_a_kill_of_everything(
+    keeping: Running, span: Callable[..., Any], request_of: Callable[..., bytes]
+) -> None:
+    for number in range(1, 21):
+        send(keeping, request_of(span(number, 1)))
+
+    keeping.kill()
+    keeping.start()
+    send(keeping, request_of(span(21, 1)))
+
+    assert all(stored(keeping, number) for number in range(1, 22))
+
+
+def test_what_was_accepted_outlives_a_kill_of_the_worker_alone(
+    keeping: Running, span: Callable[..., Any], request_of: Callable[..., bytes]
+) -> None:
+    send(keeping, request_of(span(1, 1)))
+    [worker] = psutil.Process(keeping.process.pid).children()
+
+    worker.kill()
+    eventually(lambda: not is_alive(worker), STOPS_WITHIN_S, "the worker is gone")
+    eventually(keeping.is_up, STARTS_WITHIN_S, "another worker answers")
+
+    assert stored(keeping, 1)

@@ -13,7 +13,7 @@ from rich.console import Console
 from cartwright import location
 
 # What a stack remembers. Kept: the emulator's environment and compiled Python, which hold no data.
-DATA = ("postgres", "redis", "emulator", "payment-provider", "mailbox", "logs", "spans")
+DATA = ("postgres", "redis", "emulator", "payment-provider", "mailbox", "traces", "logs", "spans")
 DATA_FILES = (
     *("secrets.json", "state.json", "ports.json", "launch.json", "messaging.json"),
     *("restarts.jsonl", "outline.json", "self-test.json"),

@@ -1,1 +1,1 @@
-"""Takes spans by OTLP/HTTP and answers for traces as Jaeger does. Keeps nothing on disk."""
+"""Takes spans by OTLP/HTTP and answers for traces as Jaeger does. Keeps spans if told where."""

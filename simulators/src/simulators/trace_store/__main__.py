@@ -3,13 +3,18 @@
 import argparse
 import gc
 import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # It ships no types.
 
 from simulators.trace_store.answer import WSGIApp
 from simulators.trace_store.app import create_app
+from simulators.trace_store.journal import Journal, requests
 from simulators.trace_store.store import Store
+from simulators.trace_store.wire import read_request
 
 # Jaeger's usual ports.
 OTLP_PORT = 4318
@@ -25,19 +30,19 @@ THREADS = 8
 # Longer than an exporter ever pauses while in use, so that no send meets a connection just closed.
 KEEPALIVE_S = 75
 
-# Nothing here survives a stop, so a stop need not wait for connections that are merely open.
+# What was answered is in the journal, so a stop need not wait for connections that are merely open.
 GRACEFUL_STOP_S = 1
 
-# The arbiter would kill a worker that is silent for a time, and every trace with it; on a machine
-# that was suspended or is overloaded, silence is no fault.
+# The arbiter would kill a worker that is silent for a time; on a machine that was suspended or is
+# overloaded, silence is no fault.
 SILENCE_TIMEOUT_OFF = 0
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # The untyped base class is gunicorn's way in.
     """gunicorn with one worker, whose memory the store is, and a few threads."""
 
-    def __init__(self, app: WSGIApp, settings: dict[str, Any]) -> None:
-        self._app, self._settings = app, settings
+    def __init__(self, build: Callable[[], WSGIApp], settings: dict[str, Any]) -> None:
+        self._build, self._settings = build, settings
         super().__init__()
 
     def load_config(self) -> None:
@@ -45,7 +50,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # The untyped base class i
             self.cfg.set(name, value)
 
     def load(self) -> WSGIApp:
-        return self._app
+        """Called in each worker: one that comes after a killed one takes up all that was kept."""
+        return self._build()
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -55,6 +61,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--query-port", type=int, default=QUERY_PORT)
     parser.add_argument("--max-traces", type=int, default=MAX_TRACES)
     parser.add_argument("--max-bytes", type=int, default=MAX_BYTES)
+    parser.add_argument("--data-dir", type=Path, help="keep spans here; only in memory without")
     return parser.parse_args(argv)
 
 
@@ -77,6 +84,16 @@ def settings(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def build(args: argparse.Namespace) -> WSGIApp:
+    """The store with everything that its folder holds."""
+    store = Store(max_traces=args.max_traces, max_bytes=args.max_bytes)
+    journal = Journal(args.data_dir) if args.data_dir else None
+    if journal:
+        for request in requests(args.data_dir):
+            store.add(read_request(request))
+    return create_app(store, otlp_port=args.otlp_port, journal=journal)
+
+
 def announce(args: argparse.Namespace) -> None:
     sys.stdout.write(
         f"trace store: spans to http://{args.host}:{args.otlp_port}/v1/traces,"
@@ -87,8 +104,7 @@ def announce(args: argparse.Namespace) -> None:
 
 def main() -> None:
     args = arguments()
-    store = Store(max_traces=args.max_traces, max_bytes=args.max_bytes)
-    Server(create_app(store, otlp_port=args.otlp_port), settings(args)).run()
+    Server(partial(build, args), settings(args)).run()
 
 
 if __name__ == "__main__":

@@ -18,8 +18,9 @@ from simulators.trace_store.answer import (
     WSGIApp,
     json_answer,
 )
+from simulators.trace_store.journal import Journal
 from simulators.trace_store.metrics import Metrics
-from simulators.trace_store.store import Batch, Store
+from simulators.trace_store.store import Store
 from simulators.trace_store.wire import Malformed, Status, read_request
 
 PROTOBUF = "application/x-protobuf"
@@ -40,23 +41,23 @@ class Refused(Exception):
         self.status = status
 
 
-def create_ingest(store: Store, metrics: Metrics) -> WSGIApp:
+def create_ingest(store: Store, metrics: Metrics, journal: Journal | None = None) -> WSGIApp:
     """The WSGI application of the OTLP port."""
 
     def ingest(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        return route(store, metrics, environ).send(start_response)
+        return route(store, metrics, journal, environ).send(start_response)
 
     return ingest
 
 
-def route(store: Store, metrics: Metrics, environ: Environ) -> Answer:
+def route(store: Store, metrics: Metrics, journal: Journal | None, environ: Environ) -> Answer:
     encoding = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     try:
         match environ["REQUEST_METHOD"], environ.get("PATH_INFO"):
             case "GET", "/healthz":
                 return HEALTHY
             case "POST", "/v1/traces":
-                store.add(read_spans(environ, encoding))
+                take(store, journal, read_spans(environ, encoding))
                 return Answer(b"{}" if encoding == JSON else b"", encoding)
             case "POST", "/v1/metrics":
                 metrics.add(read_metrics(environ, encoding))
@@ -70,15 +71,29 @@ def route(store: Store, metrics: Metrics, environ: Environ) -> Answer:
         return refusal(error.status, str(error), encoding)
 
 
-def read_spans(environ: Environ, encoding: str) -> list[Batch]:
-    """Refused: not an encoding we know, or too large. Malformed: not what it says it is."""
+def take(store: Store, journal: Journal | None, request: bytes) -> None:
+    """Refused: it cannot be kept, and is not stored. Malformed: not what it says it is."""
+    batches = read_request(request)
+    if journal:
+        try:
+            journal.append(request)
+        except OSError as error:
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+    store.add(batches)
+
+
+def read_spans(environ: Environ, encoding: str) -> bytes:
+    """The request in protobuf.
+
+    Refused: not an encoding we know, or too large. Malformed: not the JSON it says it is.
+    """
     if encoding == PROTOBUF:
-        return read_request(read_body(environ))
+        return read_body(environ)
     if encoding == JSON:
         # Only browsers and tests send JSON: the services never pay for loading this.
         from simulators.trace_store.otlp_json import request_from_json
 
-        return read_request(request_from_json(read_body(environ)))
+        return request_from_json(read_body(environ))
     raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {PROTOBUF} or {JSON}")
 
 

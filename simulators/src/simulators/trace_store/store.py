@@ -1,4 +1,4 @@
-"""Spans in memory, by trace. Bounded: the oldest traces make room. Lost when the process ends.
+"""Spans in memory, by trace. Bounded: the oldest traces make room. `journal` outlives the process.
 
 A ring by trace, as Jaeger's memory store: what leaves is whole traces, first seen first. A span
 that comes late for a trace that left starts it anew.

@@ -67,4 +67,5 @@ def traces(setting: Setting) -> ProcessSpec:
     return shop_specs.simulator(
         *(setting, "trace-store", "traces", "simulators.trace_store"),
         *("--otlp-port", ports["otlp"], "--query-port", ports["traces"]),
+        *("--data-dir", str(setting.home.path / "traces")),
     )
