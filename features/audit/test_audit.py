@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from email.message import EmailMessage
+from pathlib import Path
 
 import boto3
 import psycopg2
 import pytest
-from harness import stack, topology
+from harness import stack, topology, trace_archive
 from harness.auditing import read_books
 from harness.books import Books
 from harness.checkers import CHECKERS, audit
 from harness.endpoints import Endpoints
 from harness.stage import Stage
+from harness.traces import TraceReader
 from simulators.checkout.results import Plan, Result
 from simulators.checkout.run import run
 from simulators.journey.load import load_sample
@@ -42,10 +44,24 @@ class Silent:
 
 
 @pytest.fixture(scope="module")
-def result(endpoints: Endpoints, stage: Stage) -> Result:
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the run leaves what it saw."""
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="module")
+def result(endpoints: Endpoints, stage: Stage, directory: Path) -> Result:
     """A small run; *stage* has set up tracing for this process."""
     assert stage.endpoints == endpoints
-    return run(PLAN, load_sample(), endpoints, TOPOLOGY, stop=threading.Event(), display=Silent())
+    return run(
+        PLAN,
+        load_sample(),
+        endpoints,
+        TOPOLOGY,
+        stop=threading.Event(),
+        display=Silent(),
+        directory=directory,
+    )
 
 
 def read(endpoints: Endpoints, result: Result) -> Books:
@@ -66,6 +82,19 @@ def test_a_small_run_holds(result: Result) -> None:
     assert found == []
     assert result.holds
     assert result.baskets == PLAN.baskets
+
+
+def test_the_trace_of_every_checkout_is_kept_whole(
+    endpoints: Endpoints, result: Result, directory: Path
+) -> None:
+    folder = directory / trace_archive.FOLDER
+
+    with TraceReader(endpoints.trace_query_url) as store:
+        for checkout in result.checkouts:
+            entry = trace_archive.find(folder, checkout.trace_id)
+
+            assert entry
+            assert trace_archive.read(folder, entry) == store.fetch(checkout.trace_id)
 
 
 def sql(there: str, back: str) -> Plant:

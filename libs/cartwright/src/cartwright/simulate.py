@@ -87,6 +87,7 @@ def simulate(
     directory.mkdir(parents=True, exist_ok=True)
     at = home or Home.default(root).path
     choice = location.choose_provider(provider)
+    stays = choice.name is ProviderName.EXTERNAL or stack.endpoints(at) is not None
     with _alone(console, at), _shop(console, at, choice) as endpoints:
         trace_to(endpoints.otlp_url, service_name="shopper")
         stop = _stop_on_interrupt(console)
@@ -100,7 +101,7 @@ def simulate(
                     topology.load(root / "infra" / "topology.yaml"),
                     stop=stop,
                     display=display,
-                    history_path=directory / "history.jsonl",
+                    directory=directory,
                 )
         except SeedingFailed as error:
             console.print(f"[red]The shop could not be stocked:[/] {error}")
@@ -113,7 +114,7 @@ def simulate(
             )
             raise typer.Exit(EXIT_NOT_JUDGED) from error
     path = report.write(result, directory)
-    print_result(console, result, str(path))
+    print_result(console, result, str(path), shop_stays=stays)
     raise typer.Exit(exit_code(result))
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -26,6 +27,13 @@ from harness.traces import Trace, TraceReader
 TRACES_WITHIN_S = 10.0
 POLL_S = 0.25
 
+# Takes each checkout's trace, as OTLP/JSON `TracesData`, once it is complete or given up.
+Keep = Callable[[Checkout, Mapping[str, Any]], None]
+
+
+def keep_nothing(_checkout: Checkout, _traces: Mapping[str, Any]) -> None:
+    """For whoever only judges."""
+
 
 def read_books(
     endpoints: Endpoints,
@@ -35,11 +43,13 @@ def read_books(
     *,
     since: float,
     advance: Callable[[int], None] = lambda _: None,
+    keep: Keep = keep_nothing,
 ) -> Books:
     """Everything the checkers need, read once. Call it when the shop is at rest.
 
     since: seconds since the epoch; restarts before it belong to an earlier run.
     advance: told how many traces have been read, for a progress bar.
+    keep: given the trace of every checkout, as far as it is stored.
     """
     tables = read_tables(endpoints.auditor_dsn)
     key = {"Authorization": f"Bearer {endpoints.payment_provider_api_key}"}
@@ -62,34 +72,45 @@ def read_books(
         inboxes=tables.inboxes,
         consumers=topology.consumers,
         queues=queue_depths(endpoints),
-        traces=read_traces(endpoints.trace_query_url, checkouts, advance),
+        traces=read_traces(endpoints.trace_query_url, checkouts, advance, keep),
         restarts=read_restarts(Path(endpoints.home) / "restarts.jsonl", since),
     )
 
 
 def read_traces(
-    query_url: str, checkouts: Sequence[Checkout], advance: Callable[[int], None]
+    query_url: str,
+    checkouts: Sequence[Checkout],
+    advance: Callable[[int], None],
+    keep: Keep = keep_nothing,
 ) -> dict[str, Trace | None]:
-    """The trace of every checkout; asks again, for a while, for those not yet complete."""
+    """The trace of every checkout; asks again, for a while, for those that should be complete."""
     traces: dict[str, Trace | None] = {}
-    waiting = [c for c in checkouts if c.outcome in traces_complete.STEPS]
+    waiting = list(checkouts)
     give_up_at = time.monotonic() + TRACES_WITHIN_S
     with TraceReader(query_url) as reader:
         while waiting:
+            last = time.monotonic() > give_up_at
             incomplete = []
             for checkout in waiting:
-                trace = reader.fetch(checkout.trace_id)
-                traces[checkout.trace_id] = trace
-                if any(traces_complete.faults(trace, checkout)):
+                stored = reader.fetch_otlp(checkout.trace_id)
+                trace = traces[checkout.trace_id] = Trace.from_otlp(stored) if stored else None
+                if not last and _incomplete(trace, checkout):
                     incomplete.append(checkout)
-                else:
-                    advance(1)
-            if not incomplete or time.monotonic() > give_up_at:
-                advance(len(incomplete))
-                break
+                    continue
+                advance(1)
+                if stored:
+                    keep(checkout, stored)
             waiting = incomplete
-            time.sleep(POLL_S)
+            if waiting:
+                time.sleep(POLL_S)
     return traces
+
+
+def _incomplete(trace: Trace | None, checkout: Checkout) -> bool:
+    """What a refused or unknown checkout has to leave is not known: it is taken as it is."""
+    if checkout.outcome not in traces_complete.STEPS:
+        return False
+    return any(traces_complete.faults(trace, checkout))
 
 
 def read_restarts(path: Path, since: float) -> list[Restart]:

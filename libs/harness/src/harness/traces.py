@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import httpx
 
@@ -107,11 +107,17 @@ class TraceReader:
         httpx.HTTPStatusError: any other refusal; a 404 that is not Jaeger's own is one of them,
         lest a wrong address pass for an unknown trace.
         """
+        traces = self.fetch_otlp(trace_id)
+        return None if traces is None else Trace.from_otlp(traces)
+
+    def fetch_otlp(self, trace_id: str) -> Mapping[str, Any] | None:
+        """The same as OTLP/JSON `TracesData`, with all that our own spans leave out."""
         response = self._http.get(f"/api/v3/traces/{trace_id}", params=RAW)
         if is_unknown_trace(response):
             return None
         response.raise_for_status()
-        return Trace.from_otlp(response.json()["result"])
+        traces: Mapping[str, Any] = response.json()["result"]
+        return traces
 
 
 def is_unknown_trace(response: httpx.Response) -> bool:

@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from harness.checkers.violation import Violation
 from harness.settling import Unrest
 from rich.console import Console, Group
 from rich.live import Live
@@ -71,12 +73,15 @@ class LiveDisplay:
         self._bars.update(self._task, total=total, completed=done, note="traces read")
 
 
-def print_result(console: Console, result: Result, report: str) -> None:
-    """The verdict for people: outcomes, times, costs, invariants, and where to look."""
+def print_result(console: Console, result: Result, report: str, *, shop_stays: bool) -> None:
+    """The verdict for people: outcomes, times, costs, invariants, and where to look.
+
+    shop_stays: whether an address in it is still answered afterwards.
+    """
     console.print(_outcomes(result))
     console.print(_times(result))
     console.print(_invariants(result))
-    _print_violations(console, result)
+    _print_violations(console, result, Path(report).parent, shop_stays=shop_stays)
     if result.interrupted:
         console.print("[yellow]Interrupted:[/] what was done until then is audited above.")
     if result.earlier:
@@ -143,18 +148,23 @@ def _invariants(result: Result) -> Table:
     return table
 
 
-def _print_violations(console: Console, result: Result) -> None:
+def _where(violation: Violation, result: Result, run: Path, *, shop_stays: bool) -> str:
+    """How to look at its trace: by a command that needs no shop, unless one stays up."""
+    if shop_stays and violation.trace_id:
+        return f"\n  trace {result.traces_url}/trace/{violation.trace_id}"
+    wanted = violation.order_id or violation.trace_id
+    return f"\n  cartwright trace {wanted} --run {run}" if wanted else ""
+
+
+def _print_violations(console: Console, result: Result, run: Path, *, shop_stays: bool) -> None:
     for finding in result.findings:
         for violation in finding.violations[:VIOLATIONS_SHOWN]:
             console.print(
                 f"[red]{finding.checker.name}[/]: {violation.message}"
                 + (f"\n  order {violation.order_id}" if violation.order_id else "")
-                + (
-                    f"\n  trace {result.traces_url}/trace/{violation.trace_id}"
-                    if violation.trace_id
-                    else ""
-                ),
+                + _where(violation, result, run, shop_stays=shop_stays),
                 highlight=False,
+                soft_wrap=True,
             )
         hidden = len(finding.violations) - VIOLATIONS_SHOWN
         if hidden > 0:

@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import orjson
+from harness.report import waterfall
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from simulators.checkout.exhibits import VIOLATING_MAX
 from simulators.checkout.results import Result
 
 CHART_WIDTH, CHART_HEIGHT = 720, 160
@@ -39,7 +41,7 @@ def write(result: Result, directory: Path) -> Path:
     environment = Environment(
         loader=PackageLoader("simulators.checkout"), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters["ms"] = _ms
+    environment.filters |= {"ms": _ms, "waterfall": waterfall.draw}
     template = environment.get_template("report.html")
     page = template.render(
         result=result,
@@ -51,7 +53,10 @@ def write(result: Result, directory: Path) -> Path:
         width=CHART_WIDTH,
         height=CHART_HEIGHT,
         colours=COLOURS,
-        style=Markup(_style()),  # noqa: S704  Our own file.
+        style=Markup(_style()) + waterfall.style(),  # noqa: S704  Our own file.
+        trace_of={e.order_id: e.trace_id for e in result.exhibits if e.order_id},
+        shown={exhibit.trace_id for exhibit in result.exhibits},
+        violating_max=VIOLATING_MAX,
     )
     path = directory / "report.html"
     path.write_text(page, encoding="utf-8")
@@ -117,7 +122,7 @@ def _style() -> str:
 
 def _summary(result: Result) -> dict[str, object]:
     """The result without its pictures: for machines that compare runs."""
-    left_out = {"findings", "timeline", "checkouts"}
+    left_out = {"findings", "timeline", "checkouts", "exhibits"}
     summary = {k: v for k, v in asdict(result).items() if k not in left_out}
     summary["holds"] = result.holds
     summary["invariants"] = {

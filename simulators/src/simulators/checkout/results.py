@@ -11,12 +11,13 @@ from harness.checkers import Finding, Violation, traces_complete
 from harness.history import Operation
 from harness.settling import Unrest
 
+from simulators.checkout import exhibits
+from simulators.checkout.exhibits import Exhibit
 from simulators.checkout.mix import Visit
 
 SHOPPERS = "shoppers"
 # Not counted as the shop's own CPU: what it stands on, and who drives it.
 FOREIGN = frozenset({"postgres", "redis", "emulator", SHOPPERS})
-SLOWEST_SHOWN = 10
 VERSIONED = ("flask", "gunicorn", "sqlalchemy", "boto3", "opentelemetry-sdk")
 
 
@@ -101,6 +102,7 @@ class Result:
     others: orders that were placed meanwhile by nobody of this run.
     earlier: violations of orders that were placed before this run, which it does not judge.
     slowest: with milliseconds from placed to confirmed.
+    exhibits: checkouts whose whole trace the report shows.
     timeline: of each checkout its start (s since the first), outcome, and those milliseconds.
     """
 
@@ -128,6 +130,7 @@ class Result:
     versions: Mapping[str, str]
     traces_url: str
     slowest: Sequence[tuple[Checkout, float]]
+    exhibits: Sequence[Exhibit]
     timeline: Sequence[tuple[float, str, float | None]]
 
     @property
@@ -267,7 +270,8 @@ def summarize(observed: Observed) -> Result:
         checkouts=checkouts,
         versions={name: version(name) for name in VERSIONED},
         traces_url=observed.traces_url,
-        slowest=slowest[:SLOWEST_SHOWN],
+        slowest=slowest[: exhibits.SLOWEST_MAX],
+        exhibits=exhibits.choose(books, checkouts, observed.findings, slowest, outcome_of),
         timeline=[
             (c.started_at - first_at, outcome_of(c), confirming.get(c.order_id or ""))
             for c in checkouts

@@ -7,11 +7,11 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import psutil
-from harness import processes, stack
-from harness.auditing import read_books
+from harness import processes, stack, trace_archive
+from harness.auditing import Keep, keep_nothing, read_books
 from harness.books import Checkout
 from harness.checkers import audit
 from harness.client import Shopper, Urls, new_http_client
@@ -33,6 +33,7 @@ from simulators.journey.domain import Journey
 # After the last shopper: the longest wait is a message that a killed worker had received
 # (visibility timeout 60 s), plus what follows from it.
 SETTLE_WITHIN_S = 120.0
+HISTORY = "history.jsonl"  # In the folder of a run.
 
 
 # A shop that was just used comes to rest within this, or it never will.
@@ -80,10 +81,11 @@ def run(
     *,
     stop: threading.Event,
     display: Display,
-    history_path: Path | None = None,
+    directory: Path | None = None,
 ) -> Result:
     """Run *plan* against a running shop. *stop* ends the replay early; the audit still happens.
 
+    directory: where the shoppers' history and every checkout's trace are kept; nowhere if None.
     Raises ShopNotAtRest, before anything is changed, and seeding.SeedingFailed.
     """
     _expect_rest(endpoints)
@@ -109,18 +111,24 @@ def run(
         done += count
         display.auditing(done, len(checkouts))
 
-    books = read_books(
-        endpoints,
-        topology,
-        checkouts,
-        history.operations(),
-        since=started_at.timestamp(),
-        advance=advance,
-    )
+    with contextlib.ExitStack() as held:
+        keep: Keep = keep_nothing
+        if directory:
+            history.save(directory / HISTORY)
+            keep = _keeper(
+                held.enter_context(trace_archive.TraceWriter(directory / trace_archive.FOLDER))
+            )
+        books = read_books(
+            endpoints,
+            topology,
+            checkouts,
+            history.operations(),
+            since=started_at.timestamp(),
+            advance=advance,
+            keep=keep,
+        )
     findings = audit(books)
     clock.leave()
-    if history_path:
-        history.save(history_path)
     return summarize(
         Observed(
             plan=plan,
@@ -145,6 +153,18 @@ def _expect_rest(endpoints: Endpoints) -> None:
     letters = [f"{count} dead letters of {name}" for name, count in dead.items()]
     if left or letters:
         raise ShopNotAtRest(", ".join([*([str(left)] if left else []), *letters]))
+
+
+def _keeper(archive: trace_archive.TraceWriter) -> Keep:
+    def keep(checkout: Checkout, traces: Mapping[str, Any]) -> None:
+        archive.add(
+            traces,
+            trace_id=checkout.trace_id,
+            order_id=checkout.order_id,
+            outcome=results.outcome_of(checkout),
+        )
+
+    return keep
 
 
 def stock_the_shop(

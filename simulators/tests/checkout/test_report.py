@@ -1,0 +1,124 @@
+"""The page of a run: everything it links to is on it, and nothing is loaded from anywhere."""
+
+import io
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import orjson
+import pytest
+from harness.books import Checkout
+from harness.checkers import CHECKERS, Finding
+from harness.checkers.violation import Violation
+from harness.report import drawing
+from harness.settling import Unrest
+from harness.spans import Kind, Span, Status
+from harness.traces import Trace
+from rich.console import Console
+from simulators.checkout import report
+from simulators.checkout.display import print_result
+from simulators.checkout.exhibits import Exhibit
+from simulators.checkout.results import Percentiles, Plan, Result
+
+ORDER, TRACE, UNSHOWN = "o-1", "a1" * 16, "b2" * 16
+NOTHING = Percentiles(0, None, None, None, None)
+BARS = drawing.bars(
+    Trace(
+        (
+            Span(TRACE, "01" * 8, None, "POST /orders", Kind.SERVER, "order", 0, 9_000_000),
+            Span(
+                *(TRACE, "02" * 8, "01" * 8, "<script>", Kind.SERVER, "payment", 1, 2),
+                status=Status.ERROR,
+            ),
+        )
+    )
+)
+
+
+class Tags(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def values(self, attribute: str) -> list[str]:
+        return [str(attrs[attribute]) for _, attrs in self.found if attribute in attrs]
+
+
+@pytest.fixture
+def result() -> Result:
+    checkout = Checkout("b", "h", "k", {}, TRACE, 0.0, "confirmed", ORDER)
+    broken = [
+        Violation("it costs too much", ORDER),
+        Violation("no trace is stored", None, UNSHOWN),
+    ]
+    return Result(
+        plan=Plan("sample", 1, 1.0, 1, 1, "cartwright simulate"),
+        started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        phases_s={"replay": 1.0},
+        baskets=1,
+        interrupted=False,
+        unrest=Unrest(0, 0, 0, 0, 0),
+        outcomes={"confirmed": 1},
+        by_persona={},
+        placing_ms=NOTHING,
+        confirming_ms=NOTHING,
+        lateness_ms=NOTHING,
+        checkouts_per_s=1.0,
+        confirmed_per_s=1.0,
+        cpu_ms_per_confirmed=None,
+        resources=[],
+        restarts=[],
+        excused=0,
+        findings=[Finding(CHECKERS[0], broken)],
+        checkouts=[checkout],
+        versions={},
+        traces_url="http://store",
+        slowest=[(checkout, 9.0)],
+        exhibits=[Exhibit(TRACE, ORDER, "confirmed", ("breaks it",), 2, BARS)],
+        timeline=[(0.0, "confirmed", 9.0)],
+    )
+
+
+def test_every_link_leads_to_a_waterfall_on_the_page(result: Result, tmp_path: Path) -> None:
+    tags = Tags(report.write(result, tmp_path).read_text())
+
+    assert tags.values("href") == [f"#trace-{TRACE}"] * 2, "the violation's and the slowest's"
+    assert f"trace-{TRACE}" in tags.values("id")
+    assert "waterfall" in tags.values("class")
+
+
+def test_a_page_runs_nothing_and_loads_nothing(result: Result, tmp_path: Path) -> None:
+    page = report.write(result, tmp_path).read_text()
+
+    assert not {"script", "link", "img"} & {tag for tag, _ in Tags(page).found}
+    assert "http://" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_numbers_for_machines_leave_the_pictures_out(result: Result, tmp_path: Path) -> None:
+    report.write(result, tmp_path)
+
+    assert "exhibits" not in orjson.loads((tmp_path / "result.json").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("shop_stays", "said"),
+    [
+        (False, ["cartwright trace o-1 --run", f"cartwright trace {UNSHOWN} --run"]),
+        (True, ["cartwright trace o-1 --run", f"http://store/trace/{UNSHOWN}"]),
+    ],
+)
+def test_a_violation_says_how_to_look_at_it_when_the_command_has_ended(
+    result: Result, tmp_path: Path, *, shop_stays: bool, said: list[str]
+) -> None:
+    console = Console(file=io.StringIO(), width=80)
+
+    with console.capture() as printed:
+        print_result(console, result, str(tmp_path / "report.html"), shop_stays=shop_stays)
+
+    for words in said:
+        assert words in printed.get()
