@@ -8,7 +8,8 @@ import typer
 
 # The order of `cartwright --help`. A new subcommand is a module of this package and a word here.
 COMMANDS = (
-    "up", "stock", "simulate", "status", "logs", "import-products", "redrive", "down", "doctor",
+    "up", "stock", "simulate", "trace", "status", "logs", "import-products", "redrive", "down",
+    "doctor",
 )  # fmt: skip
 
 

@@ -41,7 +41,7 @@ DEFAULT_BASKETS = 200
 DEFAULT_CONCURRENCY = 32
 
 
-def simulate(
+def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
     *,
     baskets: Annotated[
         int, typer.Option(min=1, help="How many, from the first on; the sample has 900.")
@@ -64,6 +64,9 @@ def simulate(
     ] = None,
     home: Annotated[Path | None, typer.Option(help="Where the shop keeps its data.")] = None,
     provider: location.ProviderOption = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the shop up if it is started for this.")
+    ] = False,
 ) -> None:
     """Replay real baskets, wait until every order has settled, audit the books.
 
@@ -87,8 +90,8 @@ def simulate(
     directory.mkdir(parents=True, exist_ok=True)
     at = home or Home.default(root).path
     choice = location.choose_provider(provider)
-    stays = choice.name is ProviderName.EXTERNAL or stack.endpoints(at) is not None
-    with _alone(console, at), _shop(console, at, choice) as endpoints:
+    stays = keep or choice.name is ProviderName.EXTERNAL or stack.endpoints(at) is not None
+    with _alone(console, at), _shop(console, at, choice, keep=keep) as endpoints:
         trace_to(endpoints.otlp_url, service_name="shopper")
         stop = _stop_on_interrupt(console)
         display = LiveDisplay(console)
@@ -115,6 +118,8 @@ def simulate(
             raise typer.Exit(EXIT_NOT_JUDGED) from error
     path = report.write(result, directory)
     print_result(console, result, str(path), shop_stays=stays)
+    if keep:
+        _say_kept(console, at)
     raise typer.Exit(exit_code(result))
 
 
@@ -136,23 +141,38 @@ def _alone(console: Console, home: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _shop(console: Console, home: Path, choice: Choice) -> Iterator[Endpoints]:
-    """The shop to send shoppers through; started, and stopped again, if none runs."""
+def _shop(console: Console, home: Path, choice: Choice, *, keep: bool) -> Iterator[Endpoints]:
+    """The shop to send shoppers through; started, and stopped again unless kept, if none runs."""
     is_external = choice.name is ProviderName.EXTERNAL
     if not is_external and stack.endpoints(home) is None:
         console.print(f"[dim]{choice}[/]")
-        console.print("Starting the shop (it stops afterwards; `cartwright up` keeps it running) …")
+        after = "it stays afterwards" if keep else "it stops afterwards; `--keep` leaves it up"
+        console.print(f"Starting the shop ({after}) …")
     with ExitStack() as held:
         try:
-            endpoints = held.enter_context(
-                stack.running(home, provider=choice.name, ephemeral_ports=False)
-            )
+            if keep:
+                endpoints = stack.left_running(home, provider=choice.name)
+            else:
+                endpoints = held.enter_context(
+                    stack.running(home, provider=choice.name, ephemeral_ports=False)
+                )
         except (StackDidNotStart, ContainersUnavailable, NoEndpoints) as error:
             console.print(
                 f"[red]There is no shop to send shoppers through:[/] {escape(str(error))}"
             )
             raise typer.Exit(EXIT_NOT_JUDGED) from error
         yield endpoints
+
+
+def _say_kept(console: Console, home: Path) -> None:
+    endpoints = stack.endpoints(home)
+    if endpoints:  # Not if it is somewhere else, or somebody has stopped it.
+        console.print(
+            f"The shop is still up; its traces: {endpoints.trace_query_url}\n"
+            f"Stop it: cartwright down --home {home}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _load(journey: str, console: Console) -> Journey:

@@ -5,6 +5,7 @@ provider, mailbox, queues), and the shoppers' history. No service vouches for it
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,9 @@ SELECT id::text, customer_id, email, currency, subtotal_minor, shipping_minor, t
        total_minor, refunded_minor, status, cancel_reason, stock_settled, payment_settled,
        extract(epoch FROM placed_at)::float8 AS placed_at, version, traceparent, client_token AS key
   FROM "order".orders
+"""
+TRACE_OF_ORDER = """
+SELECT split_part(traceparent, '-', 2) FROM "order".orders WHERE id = %s::uuid
 """
 ORDER_LINES = """
 SELECT order_id::text, sku, quantity, unit_price_minor FROM "order".order_lines
@@ -184,6 +188,14 @@ def read_tables(auditor_dsn: str) -> Tables:
         )
     finally:
         connection.close()
+
+
+def read_trace_id(auditor_dsn: str, order_id: str) -> str | None:
+    """The trace in which the order was placed; None if there is no such order. order_id: a UUID."""
+    with closing(psycopg2.connect(auditor_dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute(TRACE_OF_ORDER, (order_id,))
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def _grouped(rows: Sequence[Row], column: str) -> dict[str, list[Row]]:

@@ -51,6 +51,24 @@ def _put_first() -> list[Path]:
     ]
 
 
+def left_running(home: Path, *, provider: str = ProviderName.EMBEDDED) -> Endpoints:
+    """The stack of *home*, started if need be, and left up as `cartwright up` leaves it.
+
+    Raises what `running` raises.
+    """
+    if provider == ProviderName.EXTERNAL:
+        return external.endpoints()
+    found = endpoints(home)
+    if found:
+        return found
+    ours = local_provider(provider)(Home(home.resolve()), repository(), python_path=_put_first())
+    try:
+        return ours.start()
+    except KeyboardInterrupt:
+        ours.stop()
+        raise
+
+
 @contextmanager
 def running(
     home: Path,
