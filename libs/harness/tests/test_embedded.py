@@ -1,4 +1,4 @@
-"""The whole embedded stack for real, with services that do nothing. Starts it twice."""
+"""The whole embedded stack for real, with services that do nothing. Starts it three times."""
 
 import json
 import signal
@@ -17,6 +17,7 @@ from harness.endpoints import Endpoints
 from harness.eventually import eventually
 from harness.home import Home
 from harness.providers import emulator
+from harness.providers.choice import provider_of
 from harness.providers.role_names import AUDITOR, every_role
 
 REPOSITORY = Path(__file__).parents[3]
@@ -156,3 +157,24 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_start_is_clean(
         exits = [json.loads(line) for line in Home(home).restarts_file.read_text().splitlines()]
         assert {line["process"] for line in exits} >= {"order-web", "postgres"}
     assert stack.endpoints(home) is None
+
+
+@pytest.fixture
+def nothing_left(home: Path, repo_root: Path) -> Iterator[None]:
+    yield
+    provider_of(Home(home))(Home(home), repo_root).stop()
+
+
+# It is meant to run on when nobody here holds it any more.
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+@pytest.mark.usefixtures("nothing_left")
+def test_a_stack_that_is_left_running_is_bound_to_nobody(
+    home: Path, repo_root: Path, python_path: Path
+) -> None:
+    left = stack.left_running(home, repo_root=repo_root, python_path=[python_path])
+
+    supervisor_pid = (Home(home).read_state() or {})["supervisor"]["pid"]
+    assert "--die-with" not in psutil.Process(supervisor_pid).cmdline()
+    with stack.running(home) as found:
+        assert found.services == left.services
+    assert stack.endpoints(home) is not None

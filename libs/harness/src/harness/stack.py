@@ -51,7 +51,13 @@ def _put_first() -> list[Path]:
     ]
 
 
-def left_running(home: Path, *, provider: str = ProviderName.EMBEDDED) -> Endpoints:
+def left_running(
+    home: Path,
+    *,
+    provider: str = ProviderName.EMBEDDED,
+    repo_root: Path | None = None,
+    python_path: Sequence[Path] = (),
+) -> Endpoints:
     """The stack of *home*, started if need be, and left up as `cartwright up` leaves it.
 
     Raises what `running` raises.
@@ -61,7 +67,11 @@ def left_running(home: Path, *, provider: str = ProviderName.EMBEDDED) -> Endpoi
     found = endpoints(home)
     if found:
         return found
-    ours = local_provider(provider)(Home(home.resolve()), repository(), python_path=_put_first())
+    ours = local_provider(provider)(
+        Home(home.resolve()),
+        repo_root or repository(),
+        python_path=[*_put_first(), *python_path],
+    )
     try:
         return ours.start()
     except KeyboardInterrupt:

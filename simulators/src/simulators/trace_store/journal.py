@@ -25,9 +25,9 @@ HEADER = struct.Struct(">II")  # length, CRC-32
 class Journal:
     """Appends to segments in a folder. Safe to use from several threads.
 
-    The oldest segments are deleted when a segment begins: beyond *max_bytes* in all, or *max_age_s*
-    after their last record. Every process begins a segment of its own, so that one that is still
-    ending is not in the way of the next.
+    The oldest segments are deleted at the start and when a segment begins: beyond *max_bytes* in
+    all, or *max_age_s* after their last record. Every process begins a segment of its own, so that
+    one that is still ending is not in the way of the next.
     """
 
     def __init__(
