@@ -1,6 +1,7 @@
 """The page of a run: everything it links to is on it, and nothing is loaded from anywhere."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -73,6 +74,8 @@ def result() -> Result:
         resources=[],
         restarts=[],
         excused=0,
+        others=0,
+        earlier=[],
         findings=[Finding(CHECKERS[0], broken)],
         checkouts=[checkout],
         versions={},
@@ -122,3 +125,30 @@ def test_a_violation_says_how_to_look_at_it_when_the_command_has_ended(
 
     for words in said:
         assert words in printed.get()
+
+
+def test_equal_violations_stand_together_with_their_values_and_the_broken_come_first(
+    result: Result, tmp_path: Path
+) -> None:
+    held = Violation(
+        "a confirmed order still holds money on the card",
+        "o-2",
+        expected="captured or let go",
+        found="pay_1 of 210.68 USD authorized",
+    )
+    also = replace(held, order_id="o-3")
+    broken = replace(
+        result, findings=[Finding(CHECKERS[1], ()), Finding(CHECKERS[0], (held, also))]
+    )
+    console = Console(file=io.StringIO(), width=200)
+
+    with console.capture() as captured:
+        print_result(console, broken, str(tmp_path / "report.html"), shop_stays=False)
+    printed, page = captured.get(), report.write(broken, tmp_path).read_text()
+
+    assert "still holds money on the card ×2\n" in printed
+    assert "\n  expected captured or let go, found pay_1 of 210.68 USD authorized\n" in printed
+    assert "\n  order o-2\n  also o-3\n" in printed
+    for text in (printed, page.replace("_<wbr>", "_")):
+        assert text.index(CHECKERS[0].name) < text.index(CHECKERS[1].name)
+    assert "still holds money on the card ×2" in page

@@ -7,18 +7,22 @@ from pathlib import Path
 
 from harness.checkers.violation import Violation
 from harness.settling import Unrest
-from rich.console import Console, Group
+from rich import console as rich_console
+from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
 from simulators.checkout.replay import Progress
-from simulators.checkout.results import Percentiles, Result, outcome_of
+from simulators.checkout.results import Group, Percentiles, Result, grouped, outcome_of
 
-# Violations of one invariant that are printed; the report has them all.
-VIOLATIONS_SHOWN = 5
+# Kinds of violations of one invariant that are printed, and orders of one kind beside the first;
+# the report has more.
+GROUPS_SHOWN = 5
+OTHERS_SHOWN = 3
 
 
 class LiveDisplay:
@@ -44,7 +48,9 @@ class LiveDisplay:
             yield self
             return
         with Live(
-            Group(self._bars, self._counts), console=self._console, refresh_per_second=8
+            rich_console.Group(self._bars, self._counts),
+            console=self._console,
+            refresh_per_second=8,
         ) as live:
             self._live = live
             yield self
@@ -141,7 +147,7 @@ def _ms(values: Percentiles) -> str:
 
 def _invariants(result: Result) -> Table:
     table = Table("invariant", "", "promise", title="The audit")
-    for finding in result.findings:
+    for finding in result.broken_first:
         broken = len(finding.violations)
         mark = f"[red]broken ×{broken}[/]" if broken else "[green]holds[/]"
         table.add_row(finding.checker.name, mark, finding.checker.promise)
@@ -157,15 +163,27 @@ def _where(violation: Violation, result: Result, run: Path, *, shop_stays: bool)
 
 
 def _print_violations(console: Console, result: Result, run: Path, *, shop_stays: bool) -> None:
-    for finding in result.findings:
-        for violation in finding.violations[:VIOLATIONS_SHOWN]:
+    for finding in result.broken_first:
+        groups = grouped(finding.violations)
+        for group in groups[:GROUPS_SHOWN]:
+            first, count = group.first, len(group.violations)
+            often = f" ×{count}" if count > 1 else ""
             console.print(
-                f"[red]{finding.checker.name}[/]: {violation.message}"
-                + (f"\n  order {violation.order_id}" if violation.order_id else "")
-                + _where(violation, result, run, shop_stays=shop_stays),
+                f"[red]{finding.checker.name}[/]: [bold]{escape(group.what)}[/]{often}"
+                + (f"\n  {escape(first.values)}" if first.values else "")
+                + (f"\n  order {first.order_id}" if first.order_id else "")
+                + _others(group)
+                + _where(first, result, run, shop_stays=shop_stays),
                 highlight=False,
                 soft_wrap=True,
             )
-        hidden = len(finding.violations) - VIOLATIONS_SHOWN
-        if hidden > 0:
-            console.print(f"  … and {hidden} more of {finding.checker.name} in the report")
+        if len(groups) > GROUPS_SHOWN:
+            hidden = len(groups) - GROUPS_SHOWN
+            console.print(f"  … and {hidden} more kinds of {finding.checker.name} in the report")
+
+
+def _others(group: Group) -> str:
+    orders = [violation.order_id for violation in group.violations[1:] if violation.order_id]
+    shown = ", ".join(orders[:OTHERS_SHOWN])
+    more = len(orders) - OTHERS_SHOWN
+    return f"\n  also {shown}" + (f" and {more} more" if more > 0 else "") if orders else ""

@@ -10,9 +10,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from simulators.checkout.exhibits import VIOLATING_MAX
-from simulators.checkout.results import Result
+from simulators.checkout.results import Result, grouped
 
 CHART_WIDTH, CHART_HEIGHT = 720, 160
+# Of equal violations; what they all are stands in result.json.
+SHOWN_OF_A_KIND = 20
 COLOURS = {"confirmed": "ok", "cancelled": "warn", "refused": "bad", "unknown": "bad"}
 
 
@@ -45,6 +47,8 @@ def write(result: Result, directory: Path) -> Path:
     template = environment.get_template("report.html")
     page = template.render(
         result=result,
+        grouped=grouped,
+        shown_of_a_kind=SHOWN_OF_A_KIND,
         bars=throughput_bars(result.timeline),
         most_a_second=max(checkouts_a_second(result.timeline)),
         dots=latency_dots(result.timeline),
