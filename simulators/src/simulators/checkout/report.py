@@ -14,7 +14,7 @@ from simulators.checkout.results import Result, grouped
 
 CHART_WIDTH, CHART_HEIGHT = 720, 160
 # Of equal violations; what they all are stands in result.json.
-SHOWN_OF_A_KIND = 20
+SHOWN_OF_A_KIND = 5
 COLOURS = {"confirmed": "ok", "cancelled": "warn", "refused": "bad", "unknown": "bad"}
 
 
