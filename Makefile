@@ -10,13 +10,14 @@ USERS ?= 8
 RUN_TIME ?= 1m
 # Rounds of each suite.
 N ?= 20
+SLO ?= loadtests/slo.yaml
 LOAD := .venv-load
 STOREFRONT := frontend/.next/standalone/server.js
 # Only Python: these checks and tests cover every package of the workspace.
 SOURCES := libs services simulators features conformance loadtests infra/emulator frontend
 
 .DEFAULT_GOAL := help
-.PHONY: help setup simulate test check audit contracts unit acceptance mutants conformance containers up down status format clean load demo walk flakes
+.PHONY: help setup simulate test check audit contracts unit acceptance mutants conformance containers up down status format clean load demo walk doors flakes
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -86,10 +87,11 @@ format: $(READY) ## Format the code and mend what the linter can
 	@$(BIN)/ruff format --quiet $(SOURCES)
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
 
-load: $(READY) ## Real baskets by Locust, judged by loadtests/slo.yaml; starts the shop
+load: $(READY) ## Real baskets by Locust, judged by loadtests/slo.yaml and the books; starts the shop
 	@UV_PROJECT_ENVIRONMENT=$(LOAD) $(UV) sync --quiet --frozen --inexact --no-dev --group load
-	@$(BIN)/cartwright up
-	@$(LOAD)/bin/locust -f loadtests/locustfile.py --headless -u $(USERS) -r 4 -t $(RUN_TIME) --only-summary $(ARGS)
+	@$(BIN)/cartwright up && mkdir -p reports
+	@CARTWRIGHT_SLO=$(SLO) $(LOAD)/bin/locust -f loadtests/locustfile.py --headless -u $(USERS) -r 4 -t $(RUN_TIME) \
+	  --only-summary --html reports/load.html $(ARGS)
 
 # Where the machine has no Node.js, PyPI has one.
 $(STOREFRONT): $(shell git ls-files frontend | grep -v '[.]py$$\|[.]md$$') | $(READY)
@@ -104,6 +106,19 @@ demo: $(READY) $(STOREFRONT) ## The shop with its storefront; Ctrl-C ends the st
 
 walk: $(READY) $(STOREFRONT) ## A shopper without JavaScript buys through the storefront of a shop of its own
 	@$(BIN)/pytest -q frontend $(ARGS)
+
+# With a home of its own, so that it never meets the shop of whoever tries it.
+DOORS := $(CURDIR)/reports/doors
+doors: export CARTWRIGHT_HOME = $(DOORS)
+doors: $(READY) ## Walk every command that needs a shop, once; ten seconds of load, every book audited
+	@mkdir -p $(DOORS)
+	@$(MAKE) --no-print-directory up && $(MAKE) --no-print-directory up && $(MAKE) --no-print-directory status
+	@$(BIN)/cartwright doctor && $(BIN)/cartwright stock && $(BIN)/cartwright redrive
+	@$(BIN)/cartwright logs -n 1 >$(DOORS)/all.txt && $(BIN)/cartwright logs order-worker -n 1
+	@$(MAKE) --no-print-directory load USERS=4 RUN_TIME=10s SLO=loadtests/smoke.yaml \
+	  || { $(BIN)/cartwright down; exit 1; }
+	@$(BIN)/cartwright simulate --baskets 10
+	@$(BIN)/cartwright down && $(BIN)/cartwright down --wipe
 
 up: $(READY) ## Start the shop and leave it running
 	@$(BIN)/cartwright up $(ARGS)

@@ -1,18 +1,24 @@
 """Shoppers under load: each brings a real basket, orders it as a guest, and waits for the end.
 
-Run by `make load`, against the shop that runs in CARTWRIGHT_HOME. Judges by `slo.py` alone.
+Run by `make load`, against the shop that runs in CARTWRIGHT_HOME. Judged by `slo.py`, and by
+`books.py` once the last one has left.
 """
 
 import itertools
 import logging
+import os
 import time
 import uuid
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
+import books
 import slo
 from harness import stack
+from harness.books import Checkout
 from harness.endpoints import Endpoints
-from harness.home import Home
+from harness.home import Home, RunUnderWay
 from harness.tokens import staff_token
 from locust import HttpUser, between, events, task
 from locust.env import Environment
@@ -54,12 +60,25 @@ def running_shop() -> Endpoints:
 
 
 SHOP = running_shop()
+SLO = slo.load(Path(os.environ.get("CARTWRIGHT_SLO", slo.SLO_FILE)))
+# What became of each basket. Locust's own processes on other cores know theirs only.
+CHECKOUTS: list[Checkout] = []
+STARTED_AT = time.time()
+ALONE = ExitStack()  # Held until the process ends.
+VERDICT: list[str] = []
 
 
 @events.test_start.add_listener
 def stock_the_shelves(environment: Environment, **_: Any) -> None:
     if isinstance(environment.runner, WorkerRunner):
         return  # The master did.
+    try:
+        ALONE.enter_context(Home(Path(SHOP.home)).sole_run())
+    except RunUnderWay as error:
+        environment.process_exit_code = slo.EXIT_NOT_JUDGED
+        VERDICT.append(f"another run is under way: {error}")
+        environment.runner.quit()
+        return
     seed(
         SHOP.services["catalog"],
         SHOP.services["inventory"],
@@ -71,8 +90,21 @@ def stock_the_shelves(environment: Environment, **_: Any) -> None:
 
 @events.quitting.add_listener
 def judge(environment: Environment, **_: Any) -> None:
-    if not isinstance(environment.runner, WorkerRunner):
-        slo.gate(environment, slo.load())
+    if isinstance(environment.runner, WorkerRunner) or environment.process_exit_code:
+        return
+    broken = slo.gate(environment, SLO) + books.violations(SHOP, CHECKOUTS, STARTED_AT)
+    if broken:
+        environment.process_exit_code = slo.EXIT_BROKEN
+    VERDICT.extend(
+        broken or [f"holds: figures within their limits, {len(CHECKOUTS)} baskets right"]
+    )
+
+
+@events.quit.add_listener
+def tell(**_: Any) -> None:
+    """Below the figures: the last thing that is read."""
+    for sentence in VERDICT:
+        print(sentence)  # noqa: T201  The verdict is the output.
 
 
 class GuestShopper(HttpUser):
@@ -88,14 +120,26 @@ class GuestShopper(HttpUser):
         entered = self.ask("POST", "auth", "/guest-tokens", 201, json={})
         headers = {"Authorization": f"Bearer {entered['access_token']}"}
         self.ask("PUT", "cart", "/cart", 200, json={"lines": lines}, headers=headers)
-        placed_at = time.perf_counter()
+        placed_at, began_at, key = time.perf_counter(), time.time(), str(uuid.uuid4())
         order = self.ask(
             *("POST", "order", "/orders", 202),
-            headers=headers | {"Idempotency-Key": str(uuid.uuid4())},
+            headers=headers | {"Idempotency-Key": key},
             json={"email": "load@shoppers.example", "payment_method": "pm_ok", "lines": lines},
         )
         status = self.watch(order["id"], headers)
         self.report_flow("placed to final", placed_at, status)
+        CHECKOUTS.append(
+            Checkout(
+                basket_id=basket.id,
+                shopper="load",
+                key=key,
+                lines={line.sku: line.quantity for line in basket.lines},
+                trace_id="",
+                started_at=began_at,
+                outcome=status if status != "pending" else "unknown",
+                order_id=order["id"],
+            )
+        )
 
     def watch(self, order_id: str, headers: dict[str, str]) -> str:
         """How it ended, or `pending` when the shopper has gone home."""

@@ -1,0 +1,37 @@
+"""What a load run did to the shop's books: settled, read and judged as the simulator does it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness import stack, topology
+from harness.auditing import read_books
+from harness.books import Books, Checkout
+from harness.checkers import audit, traces_complete
+from harness.endpoints import Endpoints
+from harness.settling import wait_until_settled
+from simulators.checkout.results import apart, grouped
+
+# After the last shopper, as in the simulator: the longest wait is a message whose worker died.
+SETTLE_WITHIN_S = 120.0
+# These shoppers send no spans, so a trace of theirs has no root.
+NOT_JUDGED = traces_complete.__name__.rpartition(".")[2]
+
+
+def violations(shop: Endpoints, checkouts: Sequence[Checkout], since: float) -> list[str]:
+    """A sentence for each kind of what is wrong with the orders placed from *since* on."""
+    left = wait_until_settled(shop, SETTLE_WITHIN_S)
+    described = topology.load(stack.repository() / "infra" / "topology.yaml")
+    books = read_books(shop, described, (), (), since=since)
+    unsettled = [f"not settled: {left}"] if left else []
+    return [*unsettled, *judged(replace(books, checkouts=checkouts), since)]
+
+
+def judged(books: Books, since: float) -> list[str]:
+    findings, _ = apart(audit(books), books, since)
+    return [
+        f"{finding.checker.name}: {group.what} ×{len(group.violations)};"
+        f" the first: {group.first.values} {group.first.order_id or ''}".rstrip()
+        for finding in findings
+        if finding.checker.name != NOT_JUDGED
+        for group in grouped(finding.violations)
+    ]

@@ -1,0 +1,24 @@
+"""The books of a load run: right ones pass, a planted fault is named, older orders are not ours."""
+
+from dataclasses import replace
+
+import books
+from books_for_tests import BAD_CARD, CONFIRMED, GOOD_BOOKS, change
+
+
+def test_good_books_break_nothing_though_there_are_no_spans() -> None:
+    assert books.judged(replace(GOOD_BOOKS, traces={}), since=0.0) == []
+
+
+def test_what_is_wrong_is_said_with_its_order_and_values() -> None:
+    spoilt = replace(GOOD_BOOKS, orders=change(GOOD_BOOKS.orders, BAD_CARD, tax_minor=39))
+
+    found = books.judged(spoilt, since=0.0)
+
+    assert any("0.39 USD" in sentence and BAD_CARD in sentence for sentence in found)
+
+
+def test_orders_of_before_are_not_judged() -> None:
+    spoilt = replace(GOOD_BOOKS, orders=change(GOOD_BOOKS.orders, CONFIRMED, tax_minor=39))
+
+    assert books.judged(spoilt, since=1e9) == []
