@@ -28,3 +28,10 @@ def test_restarts_of_earlier_runs_are_left_out(tmp_path: Path) -> None:
 
 def test_a_stack_that_never_lost_a_process_has_no_restarts(tmp_path: Path) -> None:
     assert read_restarts(tmp_path / "restarts.jsonl", since=0.0) == []
+
+
+def test_a_line_that_is_still_being_written_is_left_for_the_next_look(tmp_path: Path) -> None:
+    path = tmp_path / "restarts.jsonl"
+    path.write_text(KILLED + ENDED[:30])
+
+    assert [r.process for r in read_restarts(path, since=START)] == ["order-worker"]

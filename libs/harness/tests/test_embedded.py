@@ -15,7 +15,7 @@ import redis
 from harness import outline, processes, stack, supervisor
 from harness.endpoints import Endpoints
 from harness.eventually import eventually
-from harness.home import Home
+from harness.home import Home, whole_lines
 from harness.providers import emulator
 from harness.providers.choice import provider_of
 from harness.providers.role_names import AUDITOR, every_role
@@ -154,7 +154,7 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_start_is_clean(
     with stack.running(home, repo_root=repo_root, python_path=[python_path]) as again:
         assert again.services == running.services, "a warm start keeps its ports"
         assert again.queue_urls == running.queue_urls
-        exits = [json.loads(line) for line in Home(home).restarts_file.read_text().splitlines()]
+        exits = [json.loads(line) for line in whole_lines(Home(home).restarts_file)]
         assert {line["process"] for line in exits} >= {"order-web", "postgres"}
     assert stack.endpoints(home) is None
 

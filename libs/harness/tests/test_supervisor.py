@@ -15,7 +15,7 @@ import psutil
 import pytest
 from harness import processes, supervisor
 from harness.eventually import eventually
-from harness.home import Home
+from harness.home import Home, whole_lines
 from harness.launch import Launch
 
 PLANS = Path(__file__).parent / "supervised_for_tests"
@@ -62,9 +62,7 @@ def process_state(home: Home, name: str) -> dict[str, Any]:
 
 
 def recorded_exits(home: Home, name: str) -> list[dict[str, Any]]:
-    if not home.restarts_file.exists():
-        return []
-    lines = map(json.loads, home.restarts_file.read_text().splitlines())
+    lines = map(json.loads, whole_lines(home.restarts_file))
     return [line for line in lines if line["process"] == name]
 
 
@@ -131,8 +129,18 @@ def test_when_the_zygote_dies_everything_forked_from_it_comes_back(home: Home) -
     assert process_state(home, "program")["pid"] == before["program"]
 
 
+def told_by(home: Home, name: str) -> dict[str, Any]:
+    """What the process says of itself, once it has said it: its log is others' too."""
+    said = eventually(
+        lambda: [line for line in whole_lines(home.log_file(name)) if line.startswith("{")],
+        UP_WITHIN_S,
+    )
+    facts: dict[str, Any] = json.loads(said[-1])
+    return facts
+
+
 def test_a_forked_process_is_warm_alone_and_itself(home: Home) -> None:
-    facts = [json.loads(home.log_tail(name)[-1]) for name in ("forked", "forking")]
+    facts = [told_by(home, name) for name in ("forked", "forking")]
 
     assert [fact["arguments"] for fact in facts] == [["--alone"], ["--with-child"]]
     assert all(fact["is_warm"] and fact["session_leader"] for fact in facts)

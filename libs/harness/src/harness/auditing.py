@@ -19,6 +19,7 @@ from harness.books import (
 from harness.checkers import traces_complete
 from harness.endpoints import Endpoints
 from harness.history import Operation
+from harness.home import whole_lines
 from harness.settling import queue_depths
 from harness.topology import Topology
 from harness.traces import Trace, TraceReader
@@ -115,11 +116,7 @@ def _incomplete(trace: Trace | None, checkout: Checkout) -> bool:
 
 def read_restarts(path: Path, since: float) -> list[Restart]:
     """What the supervisor wrote down of processes that ended unexpectedly, from *since* on."""
-    if not path.exists():
-        return []
-    entries: list[Mapping[str, object]] = [
-        orjson.loads(line) for line in path.read_bytes().splitlines() if line
-    ]
+    entries: list[Mapping[str, object]] = [orjson.loads(line) for line in whole_lines(path)]
     restarts = [
         Restart(
             process=str(entry["process"]),

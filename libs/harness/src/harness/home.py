@@ -138,6 +138,14 @@ class Home:
             return log.read().decode(errors="replace").splitlines()[-lines:]
 
 
+def whole_lines(path: Path) -> list[str]:
+    """The lines that whoever writes to *path* has finished; none if there is no such file."""
+    if not path.exists():
+        return []
+    text = path.read_bytes()
+    return text[: text.rfind(b"\n") + 1].decode(errors="replace").splitlines()
+
+
 def _read_object(path: Path) -> dict[str, Any] | None:
     try:
         document = json.loads(path.read_text())
