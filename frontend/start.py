@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from harness import stack
+from harness import stack, surroundings
 from harness.home import Home
 from harness.providers.ports import HOST, is_free
 
@@ -57,6 +57,7 @@ def node() -> str:
 
 
 def main() -> None:
+    surroundings.clean()
     try:
         server = environment(Home.default(stack.repository()))
         if not SERVER.exists():

@@ -15,7 +15,7 @@ from typing import Any
 
 import books
 import slo
-from harness import stack
+from harness import stack, surroundings
 from harness.books import Checkout
 from harness.endpoints import Endpoints
 from harness.home import Home, RunUnderWay
@@ -35,6 +35,7 @@ LOOK_AFTER_S = (0.15, 0.25, 0.4, 0.6, 1.0, 2.0)
 PATIENCE_S = 20.0
 REQUEST_TIMEOUT_S = 10.0
 
+surroundings.clean()
 # Seeding sends fifty requests, and each would be a line.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 

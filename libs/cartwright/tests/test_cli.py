@@ -8,6 +8,7 @@ import psutil
 import pytest
 from cartwright import cli, status
 from cartwright.location import EXIT_NOT_RUNNING
+from harness import surroundings
 from harness.home import Home
 from typer.testing import CliRunner
 
@@ -83,6 +84,19 @@ def test_a_process_is_listed_with_what_it_costs(tmp_path: Path) -> None:
     assert (order["process"], order["restarts"], order["port"]) == ("order-web", 2, 8005)
     assert order["cpu_s"] is None, "it waits to be restarted, so it costs nothing"
     assert supervisor["pss_mb"] > 1
+
+
+def test_the_command_leaves_the_shells_settings_before_anything_reads_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["cartwright", "status", "--help"])
+    for name in ("HTTP_PROXY", "PGSERVICE", surroundings.NETWORK_VARIABLE):
+        monkeypatch.setenv(name, "{}")
+
+    with pytest.raises(SystemExit):
+        cli.main()
+
+    assert not {"HTTP_PROXY", "PGSERVICE"} & set(os.environ)
 
 
 def running_state() -> dict[str, object]:

@@ -23,6 +23,7 @@ from cart.settings import Settings
 from common.auth import Role
 from common.testing import JWT_SECRET, bearer, migrated_database, valkey
 from flask import Flask
+from harness import surroundings
 from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 
@@ -150,5 +151,6 @@ def silent(_logger: Any, _method: str, _event: MutableMapping[str, Any]) -> Mapp
 
 
 if __name__ == "__main__":
+    surroundings.clean()
     os.environ.setdefault("SERVICE_NAME", "cart")
     main()

@@ -28,6 +28,7 @@ from common.auth import Role
 from common.db import Database
 from common.testing import JWT_SECRET, bearer, migrated_database, valkey
 from flask import Flask
+from harness import surroundings
 from pydantic import SecretStr
 from sqlalchemy.dialects import postgresql
 
@@ -180,4 +181,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    surroundings.clean()
     main()

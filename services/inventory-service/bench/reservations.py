@@ -22,6 +22,7 @@ from common.db import Database
 from common.events import Event, parse
 from common.ids import new_id
 from common.testing import FakeSqs, migrated_database
+from harness import surroundings
 from inventory import worker
 from sqlalchemy import text
 
@@ -130,4 +131,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    surroundings.clean()
     main()

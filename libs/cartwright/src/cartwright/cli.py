@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 import typer
+from harness import surroundings
 
 # The order of `cartwright --help`. A new subcommand is a module of this package and a word here.
 COMMANDS = (
@@ -33,6 +34,7 @@ def _only_subcommands() -> None:
 
 
 def main() -> None:
+    surroundings.clean()  # Before a subcommand imports what reads its environment (ADR-0024).
     # The simulator's imports take longer than most commands: load what was asked for.
     asked = [command for command in COMMANDS if command in sys.argv[1:2]]
     build(asked or COMMANDS)()

@@ -6,11 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from harness import surroundings
 from harness.home import Home
-
-REGION = "us-east-1"
-# Of the developer's environment, what a program needs to find its files and speak the language.
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV")
 
 
 @dataclass(frozen=True)
@@ -34,15 +31,7 @@ class Launch:
 
     def environment(self, outside: Mapping[str, str]) -> dict[str, str]:
         """For every process: not the developer's AWS account, nor proxies or settings."""
-        environment = {name: outside[name] for name in _KEPT if name in outside} | {
-            "PYTHONUNBUFFERED": "1",
-            "AWS_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        environment = surroundings.of_stacks(outside) | {"PYTHONUNBUFFERED": "1"}
         if self.python_path:
             environment["PYTHONPATH"] = os.pathsep.join(self.python_path)
         if outside.get("PYTHONDONTWRITEBYTECODE"):

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import mortality
-from harness.launch import REGION
+from harness.surroundings import REGION
 
 # What two or more of the processes import. Nothing here may start a thread, open a socket
 # or read its environment for good when imported: children inherit the result.

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness import surroundings
 from harness.providers.ports import HOST
 
 PROJECT = Path("infra", "emulator")
@@ -122,7 +123,8 @@ def _sync(repo_root: Path, env_dir: Path, uv: str) -> None:
     project = repo_root / PROJECT
     arguments = [uv, "sync", "--project", str(project), "--frozen", "--python", sys.executable]
     # With VIRTUAL_ENV set uv warns that it uses another one; that is what we ask of it.
-    variables = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    network = surroundings.of_installers()
+    variables = {name: value for name, value in network.items() if name != "VIRTUAL_ENV"}
     try:
         subprocess.run(  # noqa: S603  Our own arguments.
             arguments,
