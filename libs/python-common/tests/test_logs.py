@@ -22,11 +22,10 @@ class Person(BaseModel):
 @pytest.fixture
 def log() -> Iterator[structlog.stdlib.BoundLogger]:
     """As a service has it."""
-    before, root = structlog.get_config(), logging.getLogger()
+    root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     logs.install("web")
     yield structlog.get_logger()
-    structlog.configure(**before)
     root.handlers[:] = handlers
     root.setLevel(level)
 
@@ -104,3 +103,15 @@ def test_nobody_writes_a_line_of_their_own(
     lines = capsys.readouterr().out.splitlines()
 
     assert [json.loads(line)["name"] for line in lines] == [value]
+
+
+def test_a_logger_that_was_used_follows_when_logs_are_installed_again(
+    log: structlog.stdlib.BoundLogger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.info("first")
+    logs.install("worker")
+
+    log.info("second")
+
+    roles = [json.loads(line)["role"] for line in capsys.readouterr().out.splitlines()]
+    assert roles == ["web", "worker"]

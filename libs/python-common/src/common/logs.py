@@ -31,6 +31,10 @@ class _Stdout:
         sys.stdout.flush()
 
 
+# One list for good: a logger that was used keeps the list of then, and is to follow nevertheless.
+_processors: list[Any] = []
+
+
 def _trace_id(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     trace_id = tracing.current_trace_id()
     if trace_id:
@@ -73,8 +77,9 @@ def install(role: str, level: int = logging.INFO) -> None:
         _without_values,
     ]
     stdout = cast("TextIO", _Stdout())
+    _processors[:] = [*shared, structlog.processors.JSONRenderer(serializer=_json)]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer(serializer=_json)],
+        processors=_processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=stdout),
         cache_logger_on_first_use=True,
