@@ -94,7 +94,8 @@ load: $(READY) ## Real baskets by Locust, judged by loadtests/slo.yaml and the b
 	  --only-summary --html reports/load.html $(ARGS)
 
 # Where the machine has no Node.js, PyPI has one.
-$(STOREFRONT): $(shell git ls-files frontend | grep -v '[.]py$$\|[.]md$$') | $(READY)
+$(STOREFRONT): $(shell find frontend \( -name node_modules -o -name .next \) -prune -o -type f \
+  ! -name '*.py' ! -name '*.md' ! -name next-env.d.ts ! -name '*.tsbuildinfo' -print) | $(READY)
 	@command -v npm >/dev/null || $(UV) sync --quiet --frozen --inexact --group storefront
 	@cd frontend && export PATH="$$PATH:$(CURDIR)/$(BIN)" \
 	  && npm ci --silent && npm run --silent build && touch .next/standalone/server.js

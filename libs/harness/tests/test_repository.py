@@ -2,9 +2,10 @@
 
 import ast
 import json
+import os
 import re
-import subprocess
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ TOPOLOGY = topology.load(ROOT / "infra" / "topology.yaml")
 SERVICES = sorted(path.name.removesuffix("-service") for path in ROOT.glob("services/*-service"))
 # Longer modules need a reason; none has one. Tests may be as long as what they test.
 MODULE_LINES_MAX = 300
+MADE = {"node_modules", "__pycache__", "reports"}
 PUBLISHED = sorted(
     (name, event_type)
     for name, service in TOPOLOGY.services.items()
@@ -23,15 +25,14 @@ PUBLISHED = sorted(
 )
 
 
-def tracked(*patterns: str) -> list[Path]:
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", *patterns],  # noqa: S607
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()]
+def files(*patterns: str) -> list[Path]:
+    """Files of ours, not of the tools that work here; without git, which a download has not."""
+    found: list[Path] = []
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if name[0] != "." and name not in MADE]
+        paths = [(Path(folder) / name).relative_to(ROOT) for name in names]
+        found += [ROOT / path for path in paths if any(fnmatch(str(path), p) for p in patterns)]
+    return found
 
 
 def refusals(path: Path) -> Iterator[str]:
@@ -76,7 +77,7 @@ def test_every_service_has_its_papers(service: str) -> None:
 
 
 def test_every_problem_has_a_page() -> None:
-    modules = tracked("services/*/src/**/*.py", "libs/python-common/src/common/*.py")
+    modules = files("services/*/src/**/*.py", "libs/python-common/src/common/*.py")
     names = {name for path in modules for name in refusals(path)} - {"Refusal"}
     pages = {path.stem for path in (ROOT / "docs" / "problems").glob("*.md")}
 
@@ -88,7 +89,7 @@ def test_every_problem_has_a_page() -> None:
 def test_no_module_is_too_long() -> None:
     long = {
         str(path.relative_to(ROOT)): count
-        for path in tracked("*/src/*.py", "infra/*.py", "features/*.py")
+        for path in files("*/src/*.py", "infra/*.py", "features/*.py")
         if (count := len(path.read_text(encoding="utf-8").splitlines())) > MODULE_LINES_MAX
     }
 
@@ -99,7 +100,7 @@ def test_lock_files_name_public_registries_only() -> None:
     public = {"pypi.org", "files.pythonhosted.org", "registry.npmjs.org"}
     sources = re.compile(r'(?:\burl|registry) = "https?://([^/"]+)|"resolved": "https?://([^/"]+)')
 
-    for path in tracked("*uv.lock", "*package-lock.json"):
+    for path in files("*uv.lock", "*package-lock.json"):
         hosts = {a or b for a, b in sources.findall(path.read_text(encoding="utf-8"))}
         assert hosts <= public, path
 
