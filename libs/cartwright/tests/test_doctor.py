@@ -70,3 +70,21 @@ def test_a_folder_that_cannot_be_written_stops_the_start() -> None:
     finding = doctor.check_disk(Home(Path("/proc/nowhere")))
 
     assert finding.verdict is Verdict.STOP
+
+
+def test_a_user_without_an_account_cannot_run_postgresql() -> None:
+    finding = doctor.check_account(user_id=2**31 - 1)
+
+    assert finding.verdict is Verdict.STOP
+    assert "/etc/passwd" in finding.remedy
+
+
+def test_a_cache_that_uv_cannot_write_stops_the_start_until_the_emulator_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_CACHE_DIR", "/dev/null/uv")
+
+    finding = doctor.check_emulator(Home(tmp_path))
+
+    assert finding.verdict is Verdict.STOP
+    assert "UV_CACHE_DIR" in finding.remedy

@@ -57,3 +57,38 @@ def test_a_second_run_on_the_same_shop_is_refused_and_told_by_whom(tmp_path: Pat
 
     assert answer.exit_code == EXIT_NOT_JUDGED
     assert f"process {first.pid}" in " ".join(answer.output.split())
+
+
+def test_a_home_that_cannot_be_made_is_named_and_nothing_is_judged(tmp_path: Path) -> None:
+    file = tmp_path / "file"  # What not even root may make a folder in.
+    file.touch()
+
+    answer = simulated("--home", str(file / "home"), "--report-dir", str(tmp_path))
+
+    assert answer.exit_code == EXIT_NOT_JUDGED
+    assert f"{file} is not writable" in answer.output
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    answer = simulated("--home", str(tmp_path), "--report-dir", str(tmp_path / "file" / "report"))
+
+    assert answer.exit_code == EXIT_NOT_JUDGED
+    assert "--report-dir" in answer.output
+
+
+def test_a_shop_that_cannot_start_is_told_with_the_fix_and_nothing_is_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV", str(tmp_path / "no-uv"))
+
+    answer = simulated("--home", str(tmp_path / "home"), "--report-dir", str(tmp_path))
+
+    assert answer.exit_code == EXIT_NOT_JUDGED
+    assert isinstance(answer.exception, SystemExit)
+    assert "Install it: https://docs.astral.sh/uv/" in answer.output
+
+
+def simulated(*options: str) -> Any:
+    return CliRunner().invoke(cli.build(["simulate", "doctor"]), ["simulate", *options])

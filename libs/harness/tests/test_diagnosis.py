@@ -10,6 +10,8 @@ from harness.diagnosis import remedy
         ("OSError: [Errno 98] Address already in use", "cartwright up"),
         ("ModuleNotFoundError: No module named 'flask'", "uv sync"),
         ("FATAL: could not resize shared memory segment", "--shm-size"),
+        ("initdb: could not look up effective user ID 42: user does not exist", "/etc/passwd"),
+        ("root cannot run PostgreSQL, and there is no user 'postgres'", "useradd"),
         ("write failed: No space left on device", "disk is full"),
     ],
 )

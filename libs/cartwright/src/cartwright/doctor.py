@@ -1,6 +1,7 @@
 """`cartwright doctor`: would `up` work here, and if not, what to do. Changes nothing."""
 
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -11,9 +12,9 @@ from pathlib import Path
 
 import psutil
 import typer
-from harness import outline, processes, stack
+from harness import diagnosis, outline, processes, stack
 from harness.home import Home
-from harness.providers import emulator, ports, postgres, valkey
+from harness.providers import emulator, ports, postgres, unprivileged, valkey
 from rich.console import Console
 from rich.table import Table
 
@@ -48,7 +49,7 @@ class Finding:
 
 def doctor(home: location.HomeOption = None) -> None:
     """Check what `up` needs. Exits with 1 if something would stop it."""
-    findings = examine(location.find(home), stack.repository())
+    findings = examine(location.named(home), stack.repository())
     table = Table(box=None, pad_edge=False, show_header=False)
     colours = {Verdict.OK: "green", Verdict.NOTE: "yellow", Verdict.STOP: "red"}
     for finding in findings:
@@ -60,18 +61,22 @@ def doctor(home: location.HomeOption = None) -> None:
 
 
 def examine(home: Home, repo_root: Path) -> list[Finding]:
+    of_the_home: list[Callable[[], Finding]] = [
+        lambda: check_emulator(home),
+        lambda: check_leftovers(home),
+        lambda: check_ports(home, repo_root),
+    ]
     checks: list[Callable[[], Finding]] = [
         check_python,
         check_system,
         check_uv,
         check_postgres,
         check_valkey,
-        lambda: check_emulator(home),
+        check_account,
         lambda: check_disk(home),
         check_memory,
         check_shared_memory,
-        lambda: check_leftovers(home),
-        lambda: check_ports(home, repo_root),
+        *(of_the_home if location.is_ours(location.nearest(home)) else ()),
     ]
     return [check() for check in checks]
 
@@ -129,20 +134,47 @@ def _runs(subject: str, program: Path) -> Finding:
     return Finding(subject, Verdict.OK, told.stdout.strip())
 
 
+def check_account(user_id: int | None = None) -> Finding:
+    """Whether PostgreSQL, which refuses to be root or without a name, can be somebody.
+
+    user_id: of whoever starts the shop.
+    """
+    try:
+        account = unprivileged.account() if user_id is None else None
+        name = account.name if account else pwd.getpwuid(user_id or os.geteuid()).pw_name
+    except unprivileged.NoUnprivilegedUser as error:
+        remedy = diagnosis.remedy("postgres", [str(error)])
+        return Finding("account", Verdict.STOP, f"{error}.", remedy)
+    except KeyError as error:
+        return Finding(
+            "account", Verdict.STOP, f"{error.args[0]}.", "Run as a user of /etc/passwd."
+        )
+    return Finding("account", Verdict.OK, f"PostgreSQL runs as {name}")
+
+
 def check_emulator(home: Home) -> Finding:
     if (home.path / "emulator-env" / "bin" / "python").exists():
         return Finding("SNS and SQS", Verdict.OK, "the emulator is installed")
+    try:
+        cache = location.nearest(Home(emulator.cache_folder(emulator.find_uv())))
+    except (OSError, subprocess.CalledProcessError) as error:
+        return Finding("SNS and SQS", Verdict.STOP, f"uv knows no cache: {error}")
+    if not location.is_ours(cache):
+        return Finding(
+            "SNS and SQS",
+            Verdict.STOP,
+            f"uv's cache: {cache} is not writable.",
+            "Set UV_CACHE_DIR to a folder that is.",
+        )
     return Finding(
         "SNS and SQS", Verdict.NOTE, "the first `up` downloads the emulator's packages (25 MB)"
     )
 
 
 def check_disk(home: Home) -> Finding:
-    existing = next(path for path in (home.path, *home.path.parents) if path.exists())
-    if not os.access(existing, os.W_OK):
-        return Finding(
-            "disk", Verdict.STOP, f"{existing} is not writable", "Choose another --home."
-        )
+    existing = location.nearest(home)
+    if not location.is_ours(existing):
+        return Finding("disk", Verdict.STOP, f"{existing} is not writable.", location.ANOTHER_HOME)
     free_mb = shutil.disk_usage(existing).free // 1024**2
     return _enough("disk", free_mb, DISK_FREE_MB_MIN, "Free some space.", Verdict.STOP)
 

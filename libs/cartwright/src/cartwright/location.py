@@ -1,5 +1,6 @@
 """Which stack a command means, and on what it stands: options, else the environment."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -26,8 +27,31 @@ ProviderOption = Annotated[
 EXIT_NOT_RUNNING = 3
 
 
-def find(chosen: Path | None) -> Home:
+ANOTHER_HOME = "Choose another place for the shop's data: --home DIR."
+
+
+def named(chosen: Path | None) -> Home:
     return Home(chosen.resolve()) if chosen else Home.default(stack.repository())
+
+
+def find(chosen: Path | None, otherwise: int = 1) -> Home:
+    """The home that a command means. Says so and exits with *otherwise* if we may not use it."""
+    home = named(chosen)
+    place = nearest(home)
+    if not is_ours(place):
+        typer.echo(f"{place} is not writable. {ANOTHER_HOME}")
+        raise typer.Exit(otherwise)
+    return home
+
+
+def nearest(home: Home) -> Path:
+    """The home, or the folder it would be made in."""
+    # `Path.exists` raises where a folder on the way may not be entered.
+    return next(path for path in (home.path, *home.path.parents) if os.path.exists(path))
+
+
+def is_ours(place: Path) -> bool:
+    return os.access(place, os.W_OK | os.X_OK)
 
 
 def choose_provider(wanted: str | None) -> Choice:

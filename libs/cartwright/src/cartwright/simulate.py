@@ -14,10 +14,8 @@ import typer
 from harness import stack, topology
 from harness.endpoints import Endpoints
 from harness.home import Home, RunUnderWay
-from harness.providers.base import StackDidNotStart
+from harness.providers.base import CannotStart
 from harness.providers.choice import Choice, ProviderName
-from harness.providers.containers import ContainersUnavailable
-from harness.providers.external import NoEndpoints
 from harness.tracing import trace_to
 from rich.console import Console
 from rich.markup import escape
@@ -87,8 +85,8 @@ def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
     )
     root = stack.repository()
     directory = report_dir or root / "reports" / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    directory.mkdir(parents=True, exist_ok=True)
-    at = home or Home.default(root).path
+    at = location.find(home, otherwise=EXIT_NOT_JUDGED).path
+    _make(directory, console)
     choice = location.choose_provider(provider)
     stays = keep or choice.name is ProviderName.EXTERNAL or stack.endpoints(at) is not None
     with _alone(console, at), _shop(console, at, choice, keep=keep) as endpoints:
@@ -129,6 +127,18 @@ def exit_code(result: Result) -> int:
     return EXIT_INTERRUPTED if result.interrupted else EXIT_HOLDS
 
 
+def _make(directory: Path, console: Console) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        console.print(
+            f"[red]There is no place for the report:[/] {escape(str(error))}. Choose another:"
+            " --report-dir DIR",
+            soft_wrap=True,
+        )
+        raise typer.Exit(EXIT_NOT_JUDGED) from error
+
+
 @contextmanager
 def _alone(console: Console, home: Path) -> Iterator[None]:
     with ExitStack() as held:
@@ -156,9 +166,10 @@ def _shop(console: Console, home: Path, choice: Choice, *, keep: bool) -> Iterat
                 endpoints = held.enter_context(
                     stack.running(home, provider=choice.name, ephemeral_ports=False)
                 )
-        except (StackDidNotStart, ContainersUnavailable, NoEndpoints) as error:
+        except CannotStart as error:
             console.print(
-                f"[red]There is no shop to send shoppers through:[/] {escape(str(error))}"
+                f"[red]There is no shop to send shoppers through:[/] {escape(str(error))}",
+                soft_wrap=True,
             )
             raise typer.Exit(EXIT_NOT_JUDGED) from error
         yield endpoints

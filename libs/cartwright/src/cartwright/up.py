@@ -9,10 +9,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 from harness import stack
 from harness.home import Home
-from harness.providers.base import StackDidNotStart
+from harness.providers.base import CannotStart
 from harness.providers.choice import ProviderName, local_provider, provider_of
-from harness.providers.containers import ContainersUnavailable
-from harness.providers.emulator import EmulatorNotInstalled
 from harness.providers.local import LocalProvider
 from rich.console import Console
 from rich.markup import escape
@@ -76,13 +74,7 @@ def _start(provider: LocalProvider, only: list[str] | None) -> None:
         console.print("Interrupted: stopping what had started …")
         provider.stop()
         raise typer.Exit(130) from None
-    except EmulatorNotInstalled as error:
-        console.print(f"[red]The SNS and SQS emulator is missing.[/] {escape(str(error))}")
-        raise typer.Exit(1) from None
-    except ContainersUnavailable as error:
-        console.print(f"[red]No containers.[/] {escape(str(error))}", soft_wrap=True)
-        raise typer.Exit(1) from None
-    except StackDidNotStart as error:
+    except CannotStart as error:
         _explain(error)
     console.print(f"[green]The shop is up[/] after {time.monotonic() - started:.1f} s")
 
@@ -96,11 +88,10 @@ def progress(state: Mapping[str, Any]) -> str:
     return f"{ready} ready; waiting for {', '.join(waiting) or 'the next step'}"
 
 
-def _explain(error: StackDidNotStart) -> NoReturn:
+def _explain(error: CannotStart) -> NoReturn:
     for line in error.log:
         console.print(f"  [dim]{escape(line)}[/]", soft_wrap=True)
-    console.print(f"[red]{error.process} {error.reason}[/], so everything was stopped again.")
-    console.print(error.fix, soft_wrap=True)
+    console.print(f"[red]The shop did not start:[/] {escape(str(error))}", soft_wrap=True)
     raise typer.Exit(1)
 
 

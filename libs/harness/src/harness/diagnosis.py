@@ -16,6 +16,11 @@ _REMEDIES: Sequence[tuple[str, str]] = (
     ),
     (r"No module named|ModuleNotFoundError|ImportError", "A package is missing: run `uv sync`."),
     (
+        r"could not look up effective user ID",
+        "This user id has no account, and PostgreSQL asks for one: run as a user of /etc/passwd.",
+    ),
+    (r"there is no user 'postgres'", "Make one: `useradd --system postgres`."),
+    (
         r"was initialized by PostgreSQL version|incompatible with server",
         "The data is from another PostgreSQL: `cartwright down --wipe` deletes it.",
     ),

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness import images
 from harness.providers import container
+from harness.providers.base import CannotStart
 from harness.providers.local import LocalProvider
 
 if TYPE_CHECKING:
     from docker import DockerClient  # type: ignore[import-untyped]  # It ships no types.
 
 
-class ContainersUnavailable(RuntimeError):
+class ContainersUnavailable(CannotStart):
     """No engine answers, or an image is missing and no registry has it; the message says which."""
 
 

@@ -3,10 +3,14 @@
 import asyncio
 from pathlib import Path
 
+from harness import diagnosis
 from harness.endpoints import Endpoints
 from harness.launch import Launch
 from harness.providers import embedded_specs as specs
 from harness.providers import postgres, shop_plan, shop_specs
+from harness.providers.base import StackDidNotStart
+from harness.providers.setting import Setting
+from harness.providers.unprivileged import NoUnprivilegedUser
 from harness.supervision import Supervisor
 
 
@@ -16,10 +20,21 @@ async def bring_up(supervisor: Supervisor, launch: Launch) -> Endpoints:
     aws = specs.aws(setting, Path(launch.options["emulator_env"]))
     await supervisor.start(aws, specs.cache(setting))
     await asyncio.sleep(0)  # These run now, while we may be busy with initdb.
-    server = postgres.installation(supervisor.home.path / "postgres")
+    server = _database_files(setting)
     if server.note:
         supervisor.notes.append(server.note)
-    postgres.initialise(server, setting.secrets[postgres.SUPERUSER])
     database = specs.database(setting, server)
     await supervisor.start(database, specs.traces(setting), *shop_specs.simulators(setting))
     return await shop_plan.open_shop(supervisor, setting, database, aws)
+
+
+def _database_files(setting: Setting) -> postgres.Installation:
+    """Raises `StackDidNotStart`, most often because of who we are or may be on this machine."""
+    try:
+        server = postgres.installation(setting.home.path / "postgres")
+        postgres.initialise(server, setting.secrets[postgres.SUPERUSER])
+    except (postgres.PostgresDidNotStart, NoUnprivilegedUser, PermissionError) as error:
+        log = str(error).splitlines()
+        fix = diagnosis.remedy("postgres", log)
+        raise StackDidNotStart("postgres", f"cannot be set up: {log[0]}", log, fix) from error
+    return server

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import http.client
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness import surroundings
+from harness.providers.base import CannotStart
 from harness.providers.ports import HOST
 
 PROJECT = Path("infra", "emulator")
@@ -29,7 +31,7 @@ INSTALL_TIMEOUT_S = 300.0
 _STAMP = ".made-from"
 
 
-class EmulatorNotInstalled(RuntimeError):
+class EmulatorNotInstalled(CannotStart):
     """Its environment could not be made; the message says what to do."""
 
 
@@ -147,5 +149,17 @@ def _sync(repo_root: Path, env_dir: Path, uv: str) -> None:
     except subprocess.CalledProcessError as error:
         raise EmulatorNotInstalled(
             f"uv could not install the emulator (exit {error.returncode}). It said:\n"
-            f"{error.stderr.strip()}\nTry it yourself: {' '.join(arguments)}"
+            f"{error.stderr.strip()}\n{_remedy(error.stderr)}: {shlex.join(arguments)}"
         ) from None
+
+
+def cache_folder(uv: str) -> Path:
+    """Where uv keeps what it downloads. Raises what `subprocess` raises if there is no uv."""
+    asked = [uv, "cache", "dir"]
+    return Path(subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip())  # noqa: S603
+
+
+def _remedy(said: str) -> str:
+    if "initialize cache" in said:
+        return "Set UV_CACHE_DIR to a folder that you may write to, then try it"
+    return "Try it yourself"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.endpoints import Endpoints
+from harness.providers.base import CannotStart
 from harness.providers.choice import ENDPOINTS_VARIABLE
 
 PREFIX = "CARTWRIGHT_"
@@ -22,7 +23,7 @@ _PARSED = {str: str, int: int}
 _NOT_OURS: Mapping[str, Any] = {"provider": "external", "pids": {}, "home": ""}
 
 
-class NoEndpoints(ValueError):
+class NoEndpoints(CannotStart):
     """It is not said where the shop is, or not all of it; the message names what is missing."""
 
 

@@ -127,7 +127,9 @@ class LocalProvider:
         if failure:
             return StackDidNotStart(**failure)
         log = self.logs("supervisor", 20)
-        return StackDidNotStart("supervisor", "ended", log, "Read its log above.")
+        return StackDidNotStart(
+            "supervisor", "ended", log, "Read its log: `cartwright logs supervisor`."
+        )
 
     def stop(self) -> None:
         """Raises `TimeoutError` if the supervisor is still there after a while."""
