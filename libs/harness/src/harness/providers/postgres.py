@@ -54,7 +54,6 @@ THROWAWAY_SETTINGS: Mapping[str, str] = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    "max_connections": "50",
     "shared_buffers": "64MB",
 }
 
