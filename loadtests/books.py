@@ -10,9 +10,8 @@ from harness.checkers import audit, traces_complete
 from harness.endpoints import Endpoints
 from harness.settling import wait_until_settled
 from simulators.checkout.results import apart, grouped
+from simulators.checkout.run import SETTLE_WITHIN_S
 
-# After the last shopper, as in the simulator: the longest wait is a message whose worker died.
-SETTLE_WITHIN_S = 120.0
 # These shoppers send no spans, so a trace of theirs has no root.
 NOT_JUDGED = traces_complete.__name__.rpartition(".")[2]
 

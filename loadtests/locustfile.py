@@ -94,11 +94,8 @@ def judge(environment: Environment, **_: Any) -> None:
     if isinstance(environment.runner, WorkerRunner) or environment.process_exit_code:
         return
     broken = slo.gate(environment, SLO) + books.violations(SHOP, CHECKOUTS, STARTED_AT)
-    if broken:
-        environment.process_exit_code = slo.EXIT_BROKEN
-    VERDICT.extend(
-        broken or [f"holds: figures within their limits, {len(CHECKOUTS)} baskets right"]
-    )
+    holds = f"holds: figures within their limits, {len(CHECKOUTS)} baskets right"
+    VERDICT.extend(slo.verdict(environment, broken, holds))
 
 
 @events.quit.add_listener

@@ -73,6 +73,13 @@ def violations(slo: Slo, measured: Mapping[str, Figures]) -> list[str]:
     return found
 
 
+def verdict(environment: Any, broken: list[str], holds: str) -> list[str]:
+    """What to tell, and Locust's exit code made to say the same. holds: told if nothing broke."""
+    if broken:
+        environment.process_exit_code = EXIT_BROKEN
+    return broken or [holds]
+
+
 def gate(environment: Any, slo: Slo) -> list[str]:
     """What the run's figures break."""
     measured = figures(environment.stats.entries.values())

@@ -79,6 +79,24 @@ def test_the_gate_reads_what_locust_counted() -> None:
     assert slo.gate(quick, SLO) == []
 
 
+def test_a_broken_promise_is_the_exit_code() -> None:
+    slow = environment(FakeEntry("POST", "/orders", 10, 0, 500.0))
+
+    told = slo.verdict(slow, slo.gate(slow, SLO), "holds")
+
+    assert slow.process_exit_code == slo.EXIT_BROKEN
+    assert told[0].startswith("SLO broken: POST /orders")
+
+
+def test_kept_promises_leave_the_exit_code_to_locust() -> None:
+    quick = environment(FakeEntry("POST", "/orders", 10, 0, 50.0))
+
+    told = slo.verdict(quick, slo.gate(quick, SLO), "holds")
+
+    assert quick.process_exit_code is None
+    assert told == ["holds"]
+
+
 def test_the_committed_file_is_understood() -> None:
     assert "POST /orders" in slo.load().p95_ms_max
 
