@@ -7,7 +7,7 @@ from harness.diagnosis import remedy
 @pytest.mark.parametrize(
     ("last_words", "advice"),
     [
-        ("OSError: [Errno 98] Address already in use", "cartwright up"),
+        ("OSError: [Errno 98] Address already in use", "ss -ltnp"),
         ("ModuleNotFoundError: No module named 'flask'", "uv sync"),
         ("FATAL: could not resize shared memory segment", "--shm-size"),
         ("initdb: could not look up effective user ID 42: user does not exist", "/etc/passwd"),

@@ -13,10 +13,12 @@ from typing import Any
 
 import psutil
 import pytest
-from harness import processes, supervisor
+from harness import processes, stack, supervisor
 from harness.eventually import eventually
 from harness.home import Home, whole_lines
 from harness.launch import Launch
+from harness.providers.base import StackDidNotStart
+from harness.providers.local import LocalProvider
 
 PLANS = Path(__file__).parent / "supervised_for_tests"
 # The zygote's imports take 1.5 s on an idle core and several on one that is not.
@@ -239,8 +241,52 @@ def test_a_process_that_dies_during_the_start_fails_it_and_is_explained(tmp_path
     assert (exit_code, state["status"]) == (1, "failed")
     assert state["failure"]["process"] == "broken"
     assert state["failure"]["log"] == ["Address already in use"]
-    assert "cartwright up" in state["failure"]["fix"]
+    assert "ss -ltnp" in state["failure"]["fix"]
     assert process_state(home, "program")["state"] == "stopped"
+
+
+class Unlucky(LocalProvider):
+    plan = "tiny_plan:unlucky"
+
+    def prepare(self) -> dict[str, Any]:
+        return {}
+
+
+@pytest.fixture
+def unlucky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Unlucky]:
+    monkeypatch.setenv("PYTHONPATH", str(PLANS))
+    provider = Unlucky(Home(tmp_path), stack.repository())
+    yield provider
+    provider.stop()
+
+
+def test_who_loses_a_port_between_choosing_and_binding_chooses_again(unlucky: Unlucky) -> None:
+    left = unlucky.home.path / "unlucky"
+    left.write_text("2")
+
+    unlucky.start()
+
+    assert left.read_text() == "-1"
+    assert state_of(unlucky.home)["status"] == "running"
+
+
+def test_a_port_that_is_lost_again_and_again_is_told(unlucky: Unlucky) -> None:
+    left = unlucky.home.path / "unlucky"
+    left.write_text("100")
+
+    with pytest.raises(StackDidNotStart, match="ss -ltnp"):
+        unlucky.start()
+
+    assert left.read_text() == "97"
+    assert not unlucky.home.is_locked()
+
+
+def test_what_ends_for_another_reason_is_not_started_again(unlucky: Unlucky) -> None:
+    """It has no file to count in."""
+    with pytest.raises(StackDidNotStart, match="supervisor"):
+        unlucky.start()
+
+    assert whole_lines(unlucky.home.log_file("supervisor"))[-1].startswith("FileNotFoundError")
 
 
 def test_a_stack_that_fails_its_self_test_does_not_come_up_and_says_what_does_not_work(

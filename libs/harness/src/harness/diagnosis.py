@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 
+_PORT_TAKEN = r"Address already in use|could not bind|EADDRINUSE|port is already allocated"
 # The first that matches the end of the log wins, so the specific come first.
 _REMEDIES: Sequence[tuple[str, str]] = (
     (
-        r"Address already in use|could not bind|EADDRINUSE",
-        "Something else took its port meanwhile: `cartwright up` again chooses another.",
+        _PORT_TAKEN,
+        "Something else took its port, also after others were chosen: see who, `ss -ltnp`.",
     ),
     (r"No space left on device", "The disk is full: free some space, then `cartwright up`."),
     (
@@ -40,3 +41,8 @@ def remedy(process: str, log: Sequence[str]) -> str:
         if re.search(pattern, text):
             return advice
     return _NO_REMEDY.format(process=process)
+
+
+def lost_its_port(log: Sequence[str]) -> bool:
+    """Whether it died of that: ports are chosen before anybody binds them."""
+    return re.search(_PORT_TAKEN, "\n".join(log)) is not None

@@ -45,6 +45,14 @@ async def failing(supervisor: Supervisor, _launch: Launch) -> Endpoints:
     return nowhere(supervisor.home.path)
 
 
+async def unlucky(supervisor: Supervisor, launch: Launch) -> Endpoints:
+    """Loses its port as often as the home's file of that name says."""
+    left = supervisor.home.path / "unlucky"
+    times = int(left.read_text())
+    left.write_text(str(times - 1))
+    return nowhere(supervisor.home.path) if times < 1 else await failing(supervisor, launch)
+
+
 async def silent(supervisor: Supervisor, _launch: Launch) -> Endpoints:
     """Whatever should answer a self-test is somebody who does not."""
     port = 1  # Nobody's (RFC 1078), and closed.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from harness import outline, processes
+from harness import diagnosis, outline, processes
 from harness.endpoints import Endpoints
 from harness.home import Home
 from harness.launch import Launch
@@ -19,6 +19,8 @@ from harness.providers.base import Capability, StackDidNotStart
 # What `python -m harness.supervisor` exits with when somebody else holds the home.
 EXIT_IN_USE = 3
 POLL_S = 0.03
+# How often a start chooses its ports: somebody may take one before its process binds it.
+STARTS_MAX = 3
 # Longer than the supervisor gives the stack, plus the time to stop it all again.
 START_WITHIN_S = 180.0
 # Every layer may take the 30 s that one process may take; usually it is two seconds in all.
@@ -65,9 +67,9 @@ class LocalProvider:
 
     def states(self, names: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
         """Like `start`, and yields the supervisor's state as it changes, until it is running."""
-        supervisor = None
+        supervisor, starts = None, 0
         if not self.home.is_locked():
-            supervisor = self._launched = self._launch(names)
+            supervisor, starts = self._launch(names), 1
         give_up_at = time.monotonic() + START_WITHIN_S
         while time.monotonic() < give_up_at:
             exit_code = supervisor.poll() if supervisor else None
@@ -80,7 +82,10 @@ class LocalProvider:
                 if state["status"] == "running":
                     return
             if exit_code is not None or (supervisor is None and not self.home.is_locked()):
-                raise self._why(state)
+                why = self._why(state)
+                if starts not in range(1, STARTS_MAX) or not diagnosis.lost_its_port(why.log):
+                    raise why
+                supervisor, starts = self._launch(names), starts + 1
             time.sleep(POLL_S)
         raise StackDidNotStart("supervisor", "is silent", self.logs("supervisor"), "Restart it.")
 
@@ -105,13 +110,14 @@ class LocalProvider:
             command += ["--die-with", str(os.getpid())]
         self.home.rotate_log("supervisor")
         with self.home.log_file("supervisor").open("ab") as log:
-            return subprocess.Popen(  # noqa: S603  Our own program and arguments.
+            self._launched = subprocess.Popen(  # noqa: S603  Our own program and arguments.
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        return self._launched
 
     def _state_of(self, supervisor: "subprocess.Popen[bytes] | None") -> dict[str, Any] | None:
         """None while the file is still that of a stack before."""
