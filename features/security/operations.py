@@ -1,13 +1,11 @@
 """What the seven contracts say can be asked of the shop. Reads them; asks nothing."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import yaml
 from harness import stack
+from harness.contract_lock import contracts
 
 METHODS = ("get", "put", "post", "delete", "patch")
 # A shopper's, staff's or service's access token; other schemes bring credentials of their own.
@@ -34,12 +32,6 @@ class Operation:
         return tuple(re.findall(r"{([^}]+)}", self.path))
 
 
-def contracts() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each service's name and OpenAPI document."""
-    for path in sorted(stack.repository().glob("services/*-service/contract/openapi.yaml")):
-        yield _service(path), yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
 def all_operations() -> list[Operation]:
     """Every operation of every contract, in the contracts' order."""
     return [
@@ -50,15 +42,11 @@ def all_operations() -> list[Operation]:
             takes_body="requestBody" in item[method],
             is_public=_is_public(document, item[method]),
         )
-        for service, document in contracts()
+        for service, document in contracts(stack.repository())
         for path, item in document["paths"].items()
         for method in item
         if method in METHODS
     ]
-
-
-def _service(path: Path) -> str:
-    return path.parents[1].name.removesuffix("-service")
 
 
 def _is_public(document: dict[str, Any], operation: dict[str, Any]) -> bool:

@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from harness import stack
+from harness.contract_lock import contracts
 from security import recipes
 from security.cast import Caller
-from security.operations import contracts
 from security.scene import Scene
 from security.table import Row
+
+# In one process with the authorization table: its rows are asked for once.
+pytestmark = pytest.mark.xdist_group("table")
 
 MEMBERS: dict[str, Any] = {
     "status": "confirmed",
@@ -38,7 +42,7 @@ def writable() -> list[str]:
     """Operations that take JSON."""
     return [
         f"{service} {method.upper()} {placeholders(path)}"
-        for service, document in contracts()
+        for service, document in contracts(stack.repository())
         for path, item in document["paths"].items()
         for method, operation in item.items()
         if isinstance(operation, dict)

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from auth import domain
 from auth.routes import bodies
-from common import errors, problems
+from common import contract, errors, problems
 from common.db import Database
 from common.testing import published
 from flask.testing import FlaskClient
@@ -17,7 +16,7 @@ from pydantic import BaseModel
 
 SERVICE = Path(__file__).parents[1]
 PROBLEMS = SERVICE.parents[1] / "docs" / "problems"
-CONTRACT: dict[str, Any] = yaml.safe_load((SERVICE / "contract" / "openapi.yaml").read_text())
+CONTRACT: dict[str, Any] = contract.read(SERVICE / "contract" / "openapi.yaml")
 # Keywords that bound a value; prose and defaults may differ.
 BOUNDS = {
     "type", "pattern", "const", "minLength", "maxLength", "minimum", "maximum",

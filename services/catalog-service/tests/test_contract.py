@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from catalog.domain import imports, products
 from catalog.routes import bodies
 from catalog.routes import imports as import_routes
-from common import errors, problems
+from common import contract, errors, problems
 from common.db import Database
 from common.testing import published
 from common.testing.contracts import hold_to_contract
@@ -19,7 +18,7 @@ from pydantic import BaseModel
 
 SERVICE = Path(__file__).parents[1]
 PROBLEMS = SERVICE.parents[1] / "docs" / "problems"
-CONTRACT: dict[str, Any] = yaml.safe_load((SERVICE / "contract" / "openapi.yaml").read_text())
+CONTRACT: dict[str, Any] = contract.read(SERVICE / "contract" / "openapi.yaml")
 # Keywords that bound a value; prose and defaults may differ.
 BOUNDS = {
     "type", "pattern", "const", "minLength", "maxLength", "minimum", "maximum",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from common import errors, problems
+from common import contract, errors, problems
 from common.auth import Role
 from common.testing import bearer
 from flask.testing import FlaskClient
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SERVICE = Path(__file__).parents[1]
 ROOT = SERVICE.parents[1]
 PROBLEMS = ROOT / "docs" / "problems"
-CONTRACT: dict[str, Any] = yaml.safe_load((SERVICE / "contract" / "openapi.yaml").read_text())
+CONTRACT: dict[str, Any] = contract.read(SERVICE / "contract" / "openapi.yaml")
 SCHEMAS: dict[str, Any] = CONTRACT["components"]["schemas"]
 TOPOLOGY: dict[str, Any] = yaml.safe_load((ROOT / "infra" / "topology.yaml").read_text())
 STAFF = bearer(Role.STAFF, "staff-1")

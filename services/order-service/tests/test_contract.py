@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from common import errors, problems
+from common import contract, errors, problems
 from common.db import Database
 from common.ids import new_id
 from common.testing import deliver, promised, published
@@ -20,7 +20,7 @@ from order_fixtures import Ana
 SERVICE = Path(__file__).parents[1]
 ROOT = SERVICE.parents[1]
 PROBLEMS = ROOT / "docs" / "problems"
-CONTRACT: dict[str, Any] = yaml.safe_load((SERVICE / "contract" / "openapi.yaml").read_text())
+CONTRACT: dict[str, Any] = contract.read(SERVICE / "contract" / "openapi.yaml")
 TOPOLOGY: dict[str, Any] = yaml.safe_load((ROOT / "infra" / "topology.yaml").read_text())
 SCHEMAS: dict[str, dict[str, Any]] = {
     path.name.removesuffix(".v1.json"): json.loads(path.read_text())

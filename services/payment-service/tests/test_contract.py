@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
-from common import errors, problems
+from common import contract, errors, problems
 from common.auth import Role
 from common.db import Database
 from common.testing import conformance, published
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 SERVICE = Path(__file__).parents[1]
 PROBLEMS = SERVICE.parents[1] / "docs" / "problems"
-CONTRACT: dict[str, Any] = yaml.safe_load((SERVICE / "contract" / "openapi.yaml").read_text())
+CONTRACT: dict[str, Any] = contract.read(SERVICE / "contract" / "openapi.yaml")
 EVENTS = {
     path.name.removesuffix(".v1.json") for path in (SERVICE / "contract" / "events").glob("*.json")
 }

@@ -18,6 +18,8 @@ PAGE_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline';"
     " img-src 'self' data:; frame-ancestors 'none'"
 )
+# libyaml's, ten times as fast: in Python alone a service spends 0.2 s of its start here.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 EVENTS_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
@@ -43,10 +45,19 @@ def install(app: Flask, folder: Path) -> None:
             auth.public(view)
 
 
+def read(file: Path) -> Any:
+    """What a document says. Raises OSError or yaml.YAMLError."""
+    return _parsed(file.read_text(encoding="utf-8"))
+
+
+def _parsed(text: str) -> Any:
+    return yaml.load(text, _LOADER)  # noqa: S506  Safe, both of them.
+
+
 def _serve(documents: Blueprint, folder: Path, name: str) -> Any:
     """Serve one document in both forms; returns what it says."""
     text = (folder / f"{name}.yaml").read_text(encoding="utf-8")
-    content = yaml.safe_load(text)
+    content = _parsed(text)
     as_json = orjson.dumps(content)
 
     @documents.get(f"/{name}.yaml", endpoint=f"{name}_yaml")

@@ -17,13 +17,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import schemathesis
-import yaml
 from flask import Flask
 from hypothesis import HealthCheck, settings
 from schemathesis import BaseSchema, Case, CheckContext, Response
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi import checks
 
+from common import contract
 from common.auth import Role
 from common.testing.contracts import REPOSITORY
 from common.testing.environment import bearer
@@ -63,7 +63,7 @@ class Target:
 def contract_of(service: str) -> tuple[BaseSchema, Target]:
     """The committed contract, and what its requests go to; `hold` puts the application there."""
     path = REPOSITORY / f"services/{service}-service/contract/openapi.yaml"
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document = contract.read(path)
     document["servers"] = [{"url": "http://localhost"}]
     schema = schemathesis.openapi.from_dict(document)
     schema.app = target = Target()

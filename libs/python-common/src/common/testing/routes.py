@@ -3,11 +3,10 @@
 import re
 from collections.abc import Iterator
 
-import yaml
 from flask import Flask
 from werkzeug.routing import Rule
 
-from common import auth
+from common import auth, contract
 from common.testing.contracts import REPOSITORY
 
 # Flask adds these to every rule that takes GET, or any method at all.
@@ -35,7 +34,7 @@ def undecided(app: Flask) -> list[str]:
 def contradictions(app: Flask, service: str) -> list[str]:
     """Operations that only the code has, or only the contract."""
     path = REPOSITORY / f"services/{service}-service/contract/openapi.yaml"
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document = contract.read(path)
     promised = {
         f"{method.upper()} {re.sub(r'{[^}]+}', '{}', url)}"
         for url, item in document["paths"].items()
