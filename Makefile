@@ -46,11 +46,11 @@ unit: $(READY) ## Unit, store and component tests of every package
 	@$(BIN)/pytest -q -n 2 libs services simulators loadtests $(ARGS)
 
 acceptance: $(READY) ## The Gherkin scenarios, proven by trace; ARGS=--provider=… says on what
-	@$(BIN)/pytest -q features $(ARGS)
+	@$(BIN)/pytest -q -n 2 features $(ARGS)
 
 containers: $(READY) ## The same scenarios on PostgreSQL, Redis, LocalStack and Jaeger in containers
 	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --inexact --group containers
-	@$(BIN)/pytest -q features --ignore features/security --provider containers $(ARGS)
+	@$(BIN)/pytest -q -n 2 features --ignore features/security --provider containers $(ARGS)
 
 mutants: $(READY) ## Plant each bug of mutants/ alone: who notices? Writes docs/mutants.md; half an hour
 	@$(BIN)/python -m harness.mutants --write $(ARGS)

@@ -61,6 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.tbstyle == "auto":  # A step is five lines; the rest would be pytest's own.
         config.option.tbstyle = "short"
     config.addinivalue_line("markers", "exclusive: has the shop for itself, whoever else runs")
+    config.addinivalue_line("markers", "elsewhere: has a shop of its own, never waits")
     if config.getoption("dist", "no") == "load":  # What `-n 2` means; it knows no groups.
         config.option.dist = "loadgroup"
     config.stash[SHOP] = OneShop(config)

@@ -1,7 +1,7 @@
 """One shop for a whole run of pytest, also when several of its processes share it (`-n 2`).
 
 The controller starts it and tells its workers where it is. A test marked `exclusive` has the shop
-for itself, its fixtures included; all others share it.
+for itself, its fixtures included; all others share it, but for those marked `elsewhere`.
 """
 
 import tempfile
@@ -65,6 +65,8 @@ class OneShop:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        if item.get_closest_marker("elsewhere") is not None:
+            return (yield)
         is_alone = item.get_closest_marker("exclusive") is not None
         with self._turns.alone() if is_alone else self._turns.together():
             return (yield)

@@ -14,6 +14,9 @@ from security.operations import METHODS, Operation, all_operations
 from security.scene import Scene
 from security.table import Row
 
+# In one process: the rows are asked for once.
+pytestmark = pytest.mark.xdist_group("table")
+
 PAGE = stack.repository() / "docs/authorization.md"
 OPERATIONS = all_operations()
 # What an address may be asked for; TRACE would show a script the headers it must not read.

@@ -28,6 +28,9 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from security.careless import Careless
 from security.tap import tapped
 
+# Alone, and in one process: what anybody told is looked through, and has to come to rest first.
+pytestmark = [pytest.mark.exclusive, pytest.mark.xdist_group("canaries")]
+
 SETTLED_WITHIN_S = 60.0
 # Spans leave a process five times a second.
 EXPORTED_WITHIN_S = 10.0
@@ -97,7 +100,7 @@ def test_no_secret_is_written_down(aftermath: Aftermath) -> None:
 
 
 def test_everything_was_looked_through(aftermath: Aftermath) -> None:
-    """Else nothing found would mean nothing."""
+    """Else nothing found would mean nothing. Spans of whoever was there before may still come."""
     address = Canary("address", aftermath.careless.email)
     searched = search([address], aftermath.passages())
     stored = httpx.get(f"{aftermath.endpoints.trace_query_url}/stats").raise_for_status().json()
@@ -107,7 +110,7 @@ def test_everything_was_looked_through(aftermath: Aftermath) -> None:
     seen = {leak.kind for leak in searched.leaks}
     assert seen >= {"mail", "table of order", "event of auth-events", "event of order-events"}
     assert set(aftermath.endpoints.pids) <= files
-    assert len(spans) == stored["spans"]
+    assert len(spans) >= stored["spans"] > 0
 
 
 Plant = Callable[[Aftermath, str], Iterable[Passage]]

@@ -62,7 +62,7 @@ CONDITIONS = (
 )
 SUITES: Mapping[str, Sequence[str]] = {
     "unit": ("-n", "2", "libs", "services", "simulators", "loadtests"),
-    "acceptance": ("features",),
+    "acceptance": ("-n", "2", "features"),
 }
 
 
