@@ -1,7 +1,6 @@
 """`make audit` goes red for an advisory, and says so when it could not ask."""
 
 import json
-import os
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -9,8 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from harness import surroundings
 
 ROOT = Path(__file__).parents[3]
+# It asks the index, too, which is wherever the developer's settings say; we are here.
+HERE_DIRECTLY = {"UV_HTTP_RETRIES": "0", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 ADVISORY = {"id": "PYSEC-0000-1", "modified": "2026-01-01T00:00:00Z", "summary": "planted"}
 
 
@@ -58,7 +60,7 @@ def audit(service: str, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
         cwd=ROOT,
-        env=os.environ | {"UV_HTTP_RETRIES": "0"},
+        env=surroundings.of_installers() | HERE_DIRECTLY,
         capture_output=True,
         text=True,
         timeout=60,
