@@ -1,5 +1,6 @@
 """One message in a queue: how it is sent, hidden, given again and deleted."""
 
+import time
 from typing import Any
 
 import pytest
@@ -117,13 +118,20 @@ def test_a_body_of_a_mebibyte_is_taken_and_one_byte_more_is_not(aws: Aws) -> Non
 # Visibility
 
 
-def test_a_received_message_is_hidden_and_comes_back_counted(aws: Aws) -> None:
+def test_a_received_message_is_hidden(aws: Aws) -> None:
+    inbox = aws.queue(VisibilityTimeout="60")
+    aws.send(inbox, "1")
+
+    aws.arrived(inbox)
+
+    assert aws.receive(inbox) == []
+
+
+def test_a_received_message_comes_back_counted(aws: Aws) -> None:
     inbox = aws.queue(VisibilityTimeout=str(SHORT_VISIBILITY_S))
     aws.send(inbox, "1")
 
-    [first] = aws.arrived(inbox)
-    assert aws.receive(inbox) == []
-    [second] = aws.arrived(inbox)
+    [first], [second] = aws.arrived(inbox), aws.arrived(inbox)
 
     assert (first["MessageId"], first["Body"]) == (second["MessageId"], second["Body"])
     assert first["Attributes"]["ApproximateReceiveCount"] == "1"
@@ -152,17 +160,20 @@ def test_a_visibility_changed_to_nothing_gives_the_message_back_at_once(aws: Aws
 
 
 def test_an_extended_visibility_hides_the_message_for_longer(aws: Aws) -> None:
-    inbox = aws.queue(VisibilityTimeout=str(SHORT_VISIBILITY_S))
-    aws.send(inbox, "extended", "left alone")
-    received = {message["Body"]: message["ReceiptHandle"] for message in aws.arrived(inbox, 2)}
-
-    answer = aws.sqs.change_message_visibility_batch(
-        QueueUrl=inbox,
-        Entries=[
-            {"Id": "good", "ReceiptHandle": received["extended"], "VisibilityTimeout": 60},
-            {"Id": "bad", "ReceiptHandle": "never-issued", "VisibilityTimeout": 60},
-        ],
-    )
+    for visibility_s in (SHORT_VISIBILITY_S, 4 * SHORT_VISIBILITY_S):
+        inbox = aws.queue(VisibilityTimeout=str(visibility_s))
+        aws.send(inbox, "extended", "left alone")
+        began = time.monotonic()
+        received = {message["Body"]: message["ReceiptHandle"] for message in aws.arrived(inbox, 2)}
+        answer = aws.sqs.change_message_visibility_batch(
+            QueueUrl=inbox,
+            Entries=[
+                {"Id": "good", "ReceiptHandle": received["extended"], "VisibilityTimeout": 60},
+                {"Id": "bad", "ReceiptHandle": "never-issued", "VisibilityTimeout": 60},
+            ],
+        )
+        if time.monotonic() - began < visibility_s:
+            break  # Else it was seen again before we came to extend it: this machine is slow.
 
     assert [it["Id"] for it in answer["Successful"]] == ["good"]
     assert [it["Id"] for it in answer["Failed"]] == ["bad"]
