@@ -16,6 +16,9 @@ STOREFRONT := frontend/.next/standalone/server.js
 # Only Python: these checks and tests cover every package of the workspace.
 SOURCES := libs services simulators features conformance loadtests infra/emulator frontend
 
+# Meant for building images; here each process would compile once more all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup simulate test check audit contracts unit acceptance mutants conformance containers up down status format clean load demo walk doors flakes
 
