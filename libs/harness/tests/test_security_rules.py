@@ -4,6 +4,7 @@ Each rule is shown to see what it forbids.
 """
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from detect_secrets import SecretsCollection
+from detect_secrets.settings import transient_settings
 from harness import stack
 
 ROOT = stack.repository()
@@ -174,15 +177,13 @@ def test_a_planted_key_is_found(tmp_path: Path) -> None:
     clean, leaking = tmp_path / "clean.py", tmp_path / "leaking.py"
     clean.write_text('REGION = "us-east-1"\n')
     leaking.write_text(f'ACCESS_KEY = "{PLANTED}"\n')
-    hook = [str(Path(sys.executable).with_name("detect-secrets-hook")), "--baseline"]
 
-    found = [
-        subprocess.run([*hook, str(ROOT / ".secrets.baseline"), str(file)], capture_output=True)
-        for file in (clean, leaking)
-    ]
+    with transient_settings(json.loads((ROOT / ".secrets.baseline").read_text())):
+        found = SecretsCollection()
+        for file in (clean, leaking):  # The hook itself would ask git about the baseline.
+            found.scan_file(str(file))
 
-    assert [one.returncode for one in found] == [0, 1]
-    assert b"AWS Access Key" in found[1].stdout
+    assert [(file, secret.type) for file, secret in found] == [(str(leaking), "AWS Access Key")]
 
 
 def locked(text: str) -> list[str]:
