@@ -222,8 +222,8 @@ def is_unproven(proof: Proof, checkout: Checkout) -> None:
 
 
 @when("nobody pays in time", target_fixture="challenge_url")
-def deadline_passes(faults: Faults, checkout: Checkout) -> str:
-    url = bank_asks(checkout)
+def deadline_passes(faults: Faults, stage: Stage, checkout: Checkout) -> str:
+    url = bank_asks(stage, checkout)
     faults.pass_deadline(checkout.order_id)
     return url
 
