@@ -4,7 +4,9 @@ import pytest
 from common import idempotency
 from common.db import Database
 from common.idempotency import Answer, IdempotencyKeyMissing, IdempotencyKeyReused, RequestInFlight
+from sqlalchemy import text
 
+AT_ONCE = text("SET LOCAL lock_timeout = '50ms'")
 DONE = Answer(202, "/orders/1", '{"id":"1"}')
 
 
@@ -60,8 +62,10 @@ def test_a_request_in_flight_too_long_is_a_conflict(db: Database) -> None:
     with db.transaction() as first:
         idempotency.claim(first, "ana", "k", "print")
 
-        with db.transaction() as second, pytest.raises(RequestInFlight):
-            idempotency.claim(second, "ana", "k", "print")
+        with db.transaction() as second:
+            second.execute(AT_ONCE)
+            with pytest.raises(RequestInFlight):
+                idempotency.claim(second, "ana", "k", "print")
 
 
 def test_of_many_concurrent_requests_with_one_key_exactly_one_runs(db: Database) -> None:

@@ -11,6 +11,7 @@ from payment.store import ledger, operations, payments
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
+AT_ONCE = text("SET LOCAL lock_timeout = '50ms'")
 LEASE_S = 10.0
 RESEND_FOR_S = 3600.0
 
@@ -87,6 +88,7 @@ def test_a_payment_that_may_be_changed_is_nobody_elses_meanwhile(db: Database) -
         payments.get(mine, payment.order_id)
 
         assert payments.find(other, payment.order_id) == payment
+        other.execute(AT_ONCE)
         with pytest.raises(OperationalError, match="lock timeout"):
             payments.get(other, payment.order_id)
         other.rollback()

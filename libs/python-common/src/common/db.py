@@ -27,23 +27,25 @@ class Database:
     """The service's own schema, reached as the service's own role.
 
     url: a SQLAlchemy URL that names the driver, ``postgresql+psycopg2://``.
+    patience: how many times as long everything may take; more than once only in tests.
     """
 
-    def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE, patience: int = 1) -> None:
         self.engine: Engine = create_engine(
             url,
             pool_size=pool_size,
             max_overflow=0,
             hide_parameters=True,  # Else every traceback of a statement tells somebody's data.
-            pool_timeout=POOL_WAIT_S,
+            pool_timeout=POOL_WAIT_S * patience,
             pool_use_lifo=True,  # The busiest connections stay warm, the rest may idle out.
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_S,
                 "options": (
-                    f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
-                    f" -c lock_timeout={LOCK_TIMEOUT_MS}"
-                    f" -c transaction_timeout={TRANSACTION_TIMEOUT_MS}"
-                    f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
+                    f"-c statement_timeout={STATEMENT_TIMEOUT_MS * patience}"
+                    f" -c lock_timeout={LOCK_TIMEOUT_MS * patience}"
+                    f" -c transaction_timeout={TRANSACTION_TIMEOUT_MS * patience}"
+                    " -c idle_in_transaction_session_timeout="
+                    f"{IDLE_IN_TRANSACTION_TIMEOUT_MS * patience}"
                 ),
             },
         )

@@ -14,6 +14,8 @@ from common.db import Database
 from common.events import Event, outbox, parse
 from common.testing.contracts import hold_to_contract
 
+# A lock that a shop gives up after half a second is waited for on the busiest machine.
+PATIENCE = 20
 REPOSITORY = Path(__file__).resolve().parents[5]
 
 
@@ -80,7 +82,7 @@ def migrated_database(service: str, directory: Path | None = None) -> Iterator[s
 @contextmanager
 def clean_database(url: str) -> Iterator[Database]:
     """The service's `Database`; afterwards every table is empty again."""
-    db = Database(url)
+    db = Database(url, patience=PATIENCE)
     try:
         yield db
     finally:
