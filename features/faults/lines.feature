@@ -23,6 +23,14 @@ Feature: Lines that break
       | the trace store      | cannot be reached     |
       | the payment provider | answers 1500 ms late  |
 
+  Scenario: The payment provider tells by webhook before it answers
+    Given the payment provider answers 1500 ms late
+    When she orders with a card that asks her bank
+    And her bank asks
+    And she cancels at once
+    Then her order is cancelled, because she asked for it
+    And it went the way we know as "cancellation"
+
   Scenario Outline: The payment provider <trouble> for a while
     Given the payment provider <trouble>
     When she orders with a good card
