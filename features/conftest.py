@@ -2,6 +2,7 @@
 
 # ruff: noqa: E402  Steps have to be announced before they are imported.
 
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,6 +69,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(config.stash[SHOP])
     if config.getoption("--report"):
         config.pluginmanager.register(report.Report(config, str(choice(config))))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Ids of traces come from `random`, which `--random-order` has seeded alike in each process."""
+    random.seed()
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -1,6 +1,7 @@
 """Everybody who might call: from nobody at all to staff. Holds tokens; decides nothing."""
 
 import base64
+import time
 import uuid
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,8 @@ from harness.stage import Stage
 PASSWORD = "a horse that nobody else rides"  # noqa: S105  Of invented people.
 # A service that has a client of its own at the auth service.
 CLIENT = "order"
+# A fifth of what its token holds for.
+RENEW_AFTER_S = 60.0
 # A token of staff in every respect, but that nobody has signed it (RFC 8725 §2.1).
 GARBAGE = jwt.encode({"sub": "harness", "role": "staff"}, None, algorithm="none")
 
@@ -55,7 +58,15 @@ class Cast:
         _, self.other = self._enrol("other")
         self.staff = self._enrol_staff()
         self.guest = stage.shopper("guest").access_token
-        self.service = service_token(stage.endpoints)
+        self._service, self._renew_at = "", 0.0
+
+    @property
+    def service(self) -> str:
+        """Not an old one: it holds for minutes, and the table may be asked for late."""
+        if time.monotonic() > self._renew_at:
+            self._renew_at = time.monotonic() + RENEW_AFTER_S
+            self._service = service_token(self._stage.endpoints)
+        return self._service
 
     def token(self, caller: Caller) -> str | None:
         """The access token that *caller* shows; None for nobody."""

@@ -1,7 +1,9 @@
 """Steps about staff who receive, count and mend what is on the shelf."""
 
 import uuid
+from functools import partial
 
+import pytest
 from harness.asking import Answer
 from harness.client import Line
 from harness.eventually import eventually
@@ -56,9 +58,13 @@ def customer_counts(
     parsers.re(r'(?P<count>\d+) of "(?P<name>.+)" are promised to somebody whose bank still asks'),
     converters=COUNT,
 )
-def are_promised(stage: Stage, shelf: Shelf, name: str, count: int) -> None:
-    lines = [Line(shelf[name], count)]
-    stage.shopper("Waiting").place_order(lines, email=BUYER, payment_method="pm_3ds_required")
+def are_promised(
+    stage: Stage, shelf: Shelf, name: str, count: int, request: pytest.FixtureRequest
+) -> None:
+    lines, waiting = [Line(shelf[name], count)], stage.shopper("Waiting")
+    order = waiting.place_order(lines, email=BUYER, payment_method="pm_3ds_required")
+    # Else it waits for a quarter of an hour, and the shop does not come to rest.
+    request.addfinalizer(partial(waiting.cancel, order["id"]))
     eventually(lambda: stage.stock(shelf[name])["reserved"], RESERVED_WITHIN_S, "a promise")
 
 
