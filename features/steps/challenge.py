@@ -4,7 +4,7 @@ from harness.eventually import eventually
 from harness.stage import Stage
 from pytest_bdd import parsers, when
 
-from steps.order import Checkout, orders
+from steps.order import MAILS, Checkout, orders
 
 ASKING_CARDS = {
     "a card that asks her bank": "pm_3ds_required",
@@ -35,7 +35,7 @@ def bank_asks(stage: Stage, checkout: Checkout) -> str:
 
 def _is_written(stage: Stage, order_id: str) -> bool:
     messages = stage.staff.mails_about(order_id).body.get("messages", [])
-    return ("action_required", "sent") in {(m["kind"], m["state"]) for m in messages}
+    return (MAILS["the bank's question"], "sent") in {(m["kind"], m["state"]) for m in messages}
 
 
 @when(parsers.re(r"her bank asks and she (?P<answer>approves|refuses)"))

@@ -14,7 +14,7 @@ from pytest_bdd import given, parsers, then, when
 
 from steps.cart import Browser
 from steps.identity import PASSWORD
-from steps.order import GOOD_CARD
+from steps.order import GOOD_CARD, MAILS
 
 WRITTEN_WITHIN_S = 15.0
 # The first words of each language's confirmation.
@@ -74,7 +74,7 @@ def orders_and_cancels(stage: Stage, browser: Browser, shelf: Shelf, name: str) 
 # A bank that asks leaves time to change one's mind.
 ASKING_CARD = "pm_3ds_required"
 # Written or not, as the bank is quicker than she is.
-BANKS_QUESTION = "action_required"
+BANKS_QUESTION = MAILS["the bank's question"]
 
 
 @then(parsers.re(r"she is written to once, in (?P<language>English|Spanish)"))

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from detect_secrets import SecretsCollection
 from detect_secrets.settings import transient_settings
 from harness import stack
+from harness.contract_lock import contracts
 
 ROOT = stack.repository()
 SOURCES = sorted(
@@ -105,9 +105,8 @@ def patterns() -> list[tuple[str, str]]:
                 value = first.value
                 text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
                 found.add((text, _way(called, text, source)))
-    for path in ROOT.glob("services/*-service/contract/openapi.yaml"):
-        promised = _promised(yaml.safe_load(path.read_text(encoding="utf-8")))
-        found |= {(pattern, "search") for pattern in promised}
+    for _, document in contracts(ROOT):
+        found |= {(pattern, "search") for pattern in _promised(document)}
     return sorted(found)
 
 

@@ -4,9 +4,8 @@ import pytest
 from common import idempotency
 from common.db import Database
 from common.idempotency import Answer, IdempotencyKeyMissing, IdempotencyKeyReused, RequestInFlight
-from sqlalchemy import text
+from common.testing import AT_ONCE
 
-AT_ONCE = text("SET LOCAL lock_timeout = '50ms'")
 DONE = Answer(202, "/orders/1", '{"id":"1"}')
 
 

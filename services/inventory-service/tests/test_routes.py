@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from common import paging
+from common import contract, paging
 from common.auth import Role
 from common.db import Database
 from common.ids import new_id
@@ -512,9 +511,9 @@ def _on_hand(client: FlaskClient, sku: str) -> int:
 
 
 def test_the_contract_names_every_route_and_no_other(app: Flask) -> None:
-    contract = yaml.safe_load(OPENAPI.read_text())
+    document = contract.read(OPENAPI)
     promised = {
-        (method.upper(), path) for path, item in contract["paths"].items() for method in item
+        (method.upper(), path) for path, item in document["paths"].items() for method in item
     }
 
     served = {

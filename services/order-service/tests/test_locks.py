@@ -2,19 +2,16 @@
 
 import pytest
 from common.db import Database
+from common.testing import AT_ONCE
 from order.domain import Order
 from order.store import orders as store
 from order_fixtures import Ana
-from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
-
-# The one who waits gives up: nobody but this test keeps the lock any longer.
-WAIT = text("SET LOCAL lock_timeout = '50ms'")
 
 
 def get_at_once(db: Database, order_id: str) -> Order | None:
     with db.transaction() as tx:
-        tx.execute(WAIT)
+        tx.execute(AT_ONCE)
         return store.get(tx, order_id)
 
 

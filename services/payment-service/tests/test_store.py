@@ -6,12 +6,12 @@ from threading import Barrier
 import pytest
 from common.db import Database
 from common.ids import new_id
+from common.testing import AT_ONCE
 from payment.domain import Operation, OperationKind, Payment, PaymentStatus
 from payment.store import ledger, operations, payments
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
-AT_ONCE = text("SET LOCAL lock_timeout = '50ms'")
 LEASE_S = 10.0
 RESEND_FOR_S = 3600.0
 

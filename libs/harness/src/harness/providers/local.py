@@ -67,9 +67,9 @@ class LocalProvider:
 
     def states(self, names: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
         """Like `start`, and yields the supervisor's state as it changes, until it is running."""
-        supervisor, starts = None, 0
+        supervisor, starts_left = None, 0
         if not self.home.is_locked():
-            supervisor, starts = self._launch(names), 1
+            supervisor, starts_left = self._launch(names), STARTS_MAX - 1
         give_up_at = time.monotonic() + START_WITHIN_S
         while time.monotonic() < give_up_at:
             exit_code = supervisor.poll() if supervisor else None
@@ -83,9 +83,9 @@ class LocalProvider:
                     return
             if exit_code is not None or (supervisor is None and not self.home.is_locked()):
                 why = self._why(state)
-                if starts not in range(1, STARTS_MAX) or not diagnosis.lost_its_port(why.log):
+                if not starts_left or not diagnosis.lost_its_port(why.log):
                     raise why
-                supervisor, starts = self._launch(names), starts + 1
+                supervisor, starts_left = self._launch(names), starts_left - 1
             time.sleep(POLL_S)
         raise StackDidNotStart("supervisor", "is silent", self.logs("supervisor"), "Restart it.")
 

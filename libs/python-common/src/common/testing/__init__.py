@@ -5,11 +5,12 @@ Nothing here is imported by a running service.
 
 from common.testing.cache import clean_valkey, valkey
 from common.testing.contracts import promised
-from common.testing.database import clean_database, migrated_database, published
+from common.testing.database import AT_ONCE, clean_database, migrated_database, published
 from common.testing.environment import JWT_SECRET, bearer, token
 from common.testing.queues import FakeSqs, Outcome, deliver
 
 __all__ = [
+    "AT_ONCE",
     "JWT_SECRET",
     "FakeSqs",
     "Outcome",
