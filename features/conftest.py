@@ -3,13 +3,13 @@
 # ruff: noqa: E402  Steps have to be announced before they are imported.
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 # Else a failing step says AssertionError and not which values disagree.
-pytest.register_assert_rewrite("steps", "security")
+pytest.register_assert_rewrite("steps", "security", "audit")
 
 from harness.endpoints import Endpoints
 from harness.report import plugin as report
@@ -61,14 +61,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.tbstyle == "auto":  # A step is five lines; the rest would be pytest's own.
         config.option.tbstyle = "short"
-    config.addinivalue_line("markers", "exclusive: has the shop for itself, whoever else runs")
-    config.addinivalue_line("markers", "elsewhere: has a shop of its own, never waits")
-    if config.getoption("dist", "no") == "load":  # What `-n 2` means; it knows no groups.
-        config.option.dist = "loadgroup"
     config.stash[SHOP] = OneShop(config)
     config.pluginmanager.register(config.stash[SHOP])
     if config.getoption("--report"):
         config.pluginmanager.register(report.Report(config, str(choice(config))))
+
+
+def pytest_bdd_apply_tag(tag: str, function: Callable[..., object]) -> bool:
+    """A feature's tag names the shop its scenarios share: in one process, it starts once."""
+    pytest.mark.xdist_group(tag)(function)
+    return True
 
 
 @pytest.hookimpl(trylast=True)

@@ -13,9 +13,14 @@ import pytest
 from harness.books import SERVICES
 from harness.client import Line
 from harness.endpoints import Endpoints
+from harness.eventually import eventually
 from harness.stage import Stage
 from harness.stirring import Stirring
 
+# In one process, as all of this folder: one shop, and nobody else in it.
+pytestmark = pytest.mark.xdist_group("audit")
+
+AT_REST_WITHIN_S = 30.0
 FLOW = "c3" * 16
 TRACEPARENT = f"00-{FLOW}-00f067aa0ba902b7-01"
 # {order} is a confirmed order's id, {traceparent} of the flow that is asked for.
@@ -66,8 +71,11 @@ class Uncommitted:
 def order_id(stage: Stage) -> str:
     sku = stage.sell("Stirring spoon", 250, 1)
     shopper = stage.shopper("stirring")
-    order = shopper.place_order([Line(sku, 1)], email=BUYER, payment_method=GOOD_CARD)
+    with shopper.checkout() as flow:
+        order = shopper.place_order([Line(sku, 1)], email=BUYER, payment_method=GOOD_CARD)
     assert stage.settled(shopper, order["id"])["status"] == "confirmed"
+    with closing(Stirring(stage.endpoints)) as stirring:  # Webhooks may come after its answer.
+        eventually(lambda: not stirring(flow), AT_REST_WITHIN_S, "the order at rest")
     return str(order["id"])
 
 

@@ -3,6 +3,6 @@
 import pytest
 from pytest_bdd import scenarios
 
-pytestmark = [pytest.mark.elsewhere, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.xdist_group("faults")
 
 scenarios(".")

@@ -1,3 +1,4 @@
+@cognito_shop
 Feature: People may sign in with Amazon Cognito
   The shop believes the access tokens of one user pool, for its own apps.
 

@@ -1,3 +1,4 @@
+@strict_shop
 Feature: Nobody tries for ever
   Whoever guesses, or buys like a machine, is asked to wait, and told for how long.
 

@@ -1,3 +1,4 @@
+@signing_shop
 Feature: In production nobody but auth can make a token
   Tokens are signed with a key of auth's own; the other services fetch the public half.
 

@@ -4,6 +4,8 @@ import ast
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -12,6 +14,16 @@ import pytest
 from harness import stack, topology
 
 ROOT = stack.repository()
+# One process holds a group, and says so.
+GROUPED = """
+import os
+import pytest
+
+@pytest.mark.xdist_group("together")
+@pytest.mark.parametrize("number", range(6))
+def test_one_of_them(number, pytestconfig):
+    (pytestconfig.rootpath / os.environ["PYTEST_XDIST_WORKER"]).touch()
+"""
 TOPOLOGY = topology.load(ROOT / "infra" / "topology.yaml")
 SERVICES = sorted(path.name.removesuffix("-service") for path in ROOT.glob("services/*-service"))
 # Longer modules need a reason; none has one. Tests may be as long as what they test.
@@ -110,3 +122,18 @@ def test_each_decision_is_in_the_index() -> None:
 
     for path in (ROOT / "docs" / "adr").glob("0*.md"):
         assert f"({path.name})" in index
+
+
+def test_the_tests_of_a_group_stay_in_one_process(tmp_path: Path) -> None:
+    """With some versions they do not, silently: each process would start its own shop for them."""
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text("utf-8"))
+    (tmp_path / "test_grouped.py").write_text(GROUPED)
+
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-n", "2", "test_grouped.py"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+
+    assert len(list(tmp_path.glob("gw*"))) == 1

@@ -16,6 +16,8 @@ import httpx
 import psycopg2
 import pytest
 import redis
+from audit.careless import Careless
+from audit.tap import tapped
 from harness import messaging, output, settling
 from harness.canaries import Canary, Passage, search
 from harness.endpoints import Endpoints
@@ -25,11 +27,9 @@ from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-from security.careless import Careless
-from security.tap import tapped
 
-# Alone, and in one process: what anybody told is looked through, and has to come to rest first.
-pytestmark = [pytest.mark.exclusive, pytest.mark.xdist_group("canaries")]
+# In one process, as all of this folder: one shop, and nobody else in it.
+pytestmark = pytest.mark.xdist_group("audit")
 
 SETTLED_WITHIN_S = 60.0
 # Spans leave a process five times a second.

@@ -1,0 +1,47 @@
+"""For a folder whose tests need a shop of their own, and send their spans there.
+
+Its conftest imports these, and says in a fixture `endpoints` what that shop is like.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+
+import pytest
+from harness.endpoints import Endpoints
+from harness.providers.choice import ProviderName
+from harness.stage import Stage
+from harness.tracing import Destination, aimed_at
+from one_shop import choice, new_shop
+
+
+@contextmanager
+def own_shop(
+    config: pytest.Config,
+    name: str,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    *,
+    faults: bool = False,
+) -> Iterator[Endpoints]:
+    """name: of what needs it, in the plural. environment: of its services, beside the usual."""
+    if choice(config).name == ProviderName.EXTERNAL:
+        pytest.skip(f"{name} need a shop that was started for them, not somebody's")
+    with new_shop(config, name, environment, faults=faults) as shop:
+        yield shop
+
+
+@pytest.fixture(scope="session")
+def destination(endpoints: Endpoints) -> Destination:
+    return Destination(endpoints.otlp_url, "shopper", endpoints.span_ledger_dir)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def our_spans_go_to_this_shop(destination: Destination) -> Iterator[None]:
+    with aimed_at(destination):
+        yield
+
+
+@pytest.fixture(scope="session")
+def stage(endpoints: Endpoints) -> Iterator[Stage]:
+    with Stage(endpoints) as stage:
+        yield stage
