@@ -225,7 +225,9 @@ class SelfTesting(FakeSqs):
         return answer
 
 
-@pytest.mark.parametrize("body", ["{}", Event("thing.happened", "a", {}).to_json("thing")])
+@pytest.mark.parametrize(
+    "body", ["{}", Event("thing.happened", "a", {}).to_json("thing")], ids=["no event", "an event"]
+)
 def test_a_self_tests_message_is_acknowledged_and_has_no_effect(db: Database, body: str) -> None:
     sqs = SelfTesting([body])
 
