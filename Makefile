@@ -44,9 +44,11 @@ simulate: $(READY) ## Start the shop, replay real baskets, prove every checkout 
 
 test: unit acceptance conformance ## Every test: units and stores, scenarios, what stands in for AWS
 
+# File by file, in this order: what costs much to set up is set up once, and long files come early.
+UNIT := -n 2 --dist loadfile --no-loadscope-reorder libs services simulators loadtests
 unit: $(READY) ## Unit, store and component tests of every package
 	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --inexact --extra journey
-	@$(BIN)/pytest -q -n 2 libs services simulators loadtests $(ARGS)
+	@$(BIN)/pytest -q $(UNIT) $(ARGS)
 
 acceptance: $(READY) ## The Gherkin scenarios, proven by trace; ARGS=--provider=… says on what
 	@$(BIN)/pytest -q -n 2 features $(ARGS)

@@ -2,7 +2,6 @@
 
 # ruff: noqa: E402  Steps have to be announced before they are imported.
 
-import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -71,12 +70,6 @@ def pytest_bdd_apply_tag(tag: str, function: Callable[..., object]) -> bool:
     """A feature's tag names the shop its scenarios share: in one process, it starts once."""
     pytest.mark.xdist_group(tag)(function)
     return True
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_finish() -> None:
-    """Ids of traces come from `random`, which `--random-order` has seeded alike in each process."""
-    random.seed()
 
 
 def pytest_report_header(config: pytest.Config) -> str:

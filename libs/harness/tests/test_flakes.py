@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from harness.flakes import CONDITIONS, Condition, Failure, Round, run_round, table
+from harness import stack
+from harness.flakes import CONDITIONS, SUITES, Condition, Failure, Round, run_round, table
 from rich.console import Console
 
 SUITE = """
@@ -81,3 +82,10 @@ def test_the_table_counts_each_test_where_it_failed() -> None:
     assert [[cell.strip() for cell in line] for line in lines] == [
         ["2", "b", "on one core; quiet"], ["1", "a", "quiet"],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_round_runs_what_make_runs(suite: str) -> None:
+    makefile = (stack.repository() / "Makefile").read_text(encoding="utf-8")
+
+    assert f" {' '.join(SUITES[suite])} " in makefile.replace("\n", " ")

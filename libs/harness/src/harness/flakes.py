@@ -61,7 +61,10 @@ CONDITIONS = (
     Condition("in a hostile shell", environment=HOSTILE, umask=0o077),
 )
 SUITES: Mapping[str, Sequence[str]] = {
-    "unit": ("-n", "2", "libs", "services", "simulators", "loadtests"),
+    "unit": (
+        *("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"),
+        *("libs", "services", "simulators", "loadtests"),
+    ),
     "acceptance": ("-n", "2", "features"),
 }
 
