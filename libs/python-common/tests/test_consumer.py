@@ -13,6 +13,7 @@ from common.events import Event, MalformedEvent
 from common.testing import FakeSqs, deliver, queues
 from pydantic import BaseModel
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 Handlers = dict[str, Callable[[Connection, Event], None]]
 
@@ -29,6 +30,16 @@ def refuse(tx: Connection, event: Event) -> None:
 def fail(tx: Connection, event: Event) -> None:
     record(tx, event)
     raise ConnectionError("a neighbour is down")
+
+
+def hang_up(tx: Connection, event: Event) -> None:
+    record(tx, event)
+    tx.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+
+def dawdle(tx: Connection, event: Event) -> None:
+    tx.execute(text("SET LOCAL statement_timeout = 1"))
+    tx.execute(text("SELECT pg_sleep(60)"))
 
 
 HANDLERS: Handlers = {"thing.happened": record, "thing.refused": refuse, "thing.failed": fail}
@@ -88,6 +99,39 @@ def test_the_fifth_failure_moves_the_message_to_the_dead_letter_queue(db: Databa
     assert outcome.left == []
     assert [reason for _, reason in outcome.dead] == ["ConnectionError: a neighbour is down"]
     assert effects(db) == []
+
+
+def test_a_database_that_goes_away_is_no_messages_fault(db: Database) -> None:
+    """However often the message came: it stays, and nothing is said about it."""
+    event, sqs = Event("thing.interrupted", "b", {}), FakeSqs([])
+    sqs.bodies.append(event.to_json("thing"))
+    queue = Queue(cast("Any", sqs), queues.INBOX, queues.DEAD_LETTERS, wait_s=0)
+
+    for _ in range(2 * consumer.RECEIVES_MAX):
+        with pytest.raises(OperationalError):
+            consumer.run_once(queue, {"thing.interrupted": hang_up}, db)
+
+    assert sqs.dead == []
+    assert len(sqs.left) == 1
+    assert effects(db) == []
+
+
+def test_a_statement_that_is_too_slow_is_its_messages_fault(db: Database) -> None:
+    event = Event("thing.slow", "b", {})
+
+    outcome = deliver(db, {"thing.slow": dawdle}, event, receives=5)
+
+    assert [reason.split()[0] for _, reason in outcome.dead] == ["OperationalError:"]
+
+
+def test_what_was_rolled_back_is_not_logged_as_handled(db: Database) -> None:
+    good, bad = Event("thing.happened", "a", {}), Event("thing.failed", "b", {})
+
+    with structlog.testing.capture_logs() as logged:
+        deliver(db, HANDLERS, good, bad)
+
+    handled = [line["subject"] for line in logged if line["event"] == "event_handled"]
+    assert handled == ["a"]
 
 
 def test_an_illegal_transition_is_dead_lettered_at_once_and_changes_nothing(db: Database) -> None:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from common import metrics, tracing
-from common.db import Database
+from common.db import Database, is_away
 from common.errors import IllegalTransition
 from common.events import Event, MalformedEvent, faults_of, first_deliveries, parse
 
@@ -97,10 +97,11 @@ def run_once(
     db: Database,
     prepare: Prepare = no_preparation,
 ) -> int:
-    """Receive and handle one batch; return how many messages came.
+    """Receive and handle one batch; return how many messages are done with.
 
     Raises botocore's errors when the queue does not answer and SQLAlchemy's when the
-    database does not; then nothing is deleted and SQS delivers again.
+    database does not; then nothing is deleted and SQS delivers again. Ask the database before
+    the next one: each receive counts against a message, whoever is to blame.
     """
     answer = queue.sqs.receive_message(
         QueueUrl=queue.url,
@@ -111,9 +112,9 @@ def run_once(
     )
     messages = answer.get("Messages", [])
     deliveries = [delivery for message in messages if (delivery := _read(queue, handlers, message))]
-    if deliveries:
-        _delete(queue, _handle(queue, handlers, db, deliveries, prepare))
-    return len(messages)
+    done = _handle(queue, handlers, db, deliveries, prepare) if deliveries else []
+    _delete(queue, done)
+    return len(messages) - len(deliveries) + len(done)
 
 
 def _read(
@@ -150,10 +151,15 @@ def _handle(
     deliveries: Sequence[Delivery],
     prepare: Prepare,
 ) -> list[Delivery]:
-    """The deliveries that are done with: those handled, now or before."""
+    """The deliveries that are done with: those handled, now or before.
+
+    Raises SQLAlchemy's errors when the database is away: that is no message's fault.
+    """
     try:
         _handle_together(queue, handlers, db, deliveries, prepare)
-    except Exception as error:  # noqa: BLE001  Whatever it is, one by one finds whose it is.
+    except Exception as error:  # Whatever else it is, one by one finds whose it is.
+        if is_away(error):
+            raise
         if len(deliveries) == 1:
             return _failed(queue, deliveries[0], error)
         log.info("batch_split", size=len(deliveries), error=type(error).__name__)
@@ -194,13 +200,16 @@ def _handle_together(
                         _process_duration.record(
                             time.perf_counter() - began, {"app.event.type": event.type}
                         )
-                        log.info("event_handled", event_type=event.type, subject=event.subject)
     except Exception:
         effects = dict.fromkeys(effects, "rolled_back")
         raise
     finally:
         for delivery, (span, effect) in zip(deliveries, effects.items(), strict=False):
-            _handled.add(1, {"app.event.type": delivery.event.type, "app.effect": effect})
+            event = delivery.event
+            _handled.add(1, {"app.event.type": event.type, "app.effect": effect})
+            if effect == "applied":
+                with trace.use_span(span, end_on_exit=False):
+                    log.info("event_handled", event_type=event.type, subject=event.subject)
             span.set_attribute("app.effect", effect)
             span.end()
 

@@ -1,9 +1,13 @@
 """One engine, one way to open a transaction."""
 
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from common import metrics, tracing
 
@@ -21,6 +25,11 @@ IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000
 # nobody else gets the message while it is still being handled.
 TRANSACTION_TIMEOUT_MS = 10_000
 CONNECT_TIMEOUT_S = 2
+
+# SQLSTATE classes of a server that is not to be had, whoever asks and whatever for (PostgreSQL 18,
+# appendix A): connection, resources, stopped by its operator; and a standby, after a failover.
+AWAY_CLASSES = ("08", "53", "57P")
+READ_ONLY = "25006"
 
 
 class Database:
@@ -49,6 +58,7 @@ class Database:
                 ),
             },
         )
+        event.listen(self.engine, "checkout", _refuse_dead)
         tracing.trace_database(self.engine)
         metrics.observe_pool(self.engine)
 
@@ -62,3 +72,29 @@ class Database:
         """Raises `sqlalchemy.exc.DBAPIError` when the database does not answer."""
         with self.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database could not be had at all, so that nobody's request is to blame.
+
+    A statement that was too slow, a lock, a deadlock are not that: others go on meanwhile.
+    """
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    code = getattr(error.orig, "pgcode", None)
+    if code is None:  # Not the server's word: nobody was reached, or nobody was there any more.
+        return isinstance(error, OperationalError) or error.connection_invalidated
+    return code.startswith(AWAY_CLASSES) or code == READ_ONLY
+
+
+def _refuse_dead(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Notice a restarted server before a request does: who hung up has left something to read.
+
+    Costs no round trip, as a ping would. The pool then connects anew, all of it.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        raise InvalidatePoolError

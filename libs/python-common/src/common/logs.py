@@ -9,7 +9,7 @@ from typing import Any, TextIO, cast
 import orjson
 import structlog
 
-from common import tracing
+from common import metrics, tracing
 
 # Never written, whoever passes them: what would let a reader of the log act as somebody else.
 SECRET_FIELDS = frozenset({"password", "token", "authorization", "secret", "card_number", "cvc"})
@@ -21,14 +21,29 @@ _QUOTED = re.compile(
 )
 
 
+_lost = metrics.meter.create_counter(
+    "app.log.lines.lost", "{line}", "Lines that could not be written: a full disk, a closed pipe."
+)
+
+
 class _Stdout:
-    """Whatever is stdout when a line is written, so that a test sees what is logged in it."""
+    """Whatever is stdout when a line is written, so that a test sees what is logged in it.
+
+    A line that cannot be written is counted and lost: nobody's work depends on their log.
+    """
 
     def write(self, text: str) -> int:
-        return sys.stdout.write(text)
+        try:
+            return sys.stdout.write(text)
+        except (OSError, ValueError):  # Full, gone; or closed on our side.
+            _lost.add(1)
+            return len(text)
 
     def flush(self) -> None:
-        sys.stdout.flush()
+        try:
+            sys.stdout.flush()
+        except (OSError, ValueError):
+            _lost.add(1)
 
 
 # One list for good: a logger that was used keeps the list of then, and is to follow nevertheless.

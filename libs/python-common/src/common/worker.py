@@ -1,7 +1,9 @@
 """A worker process: a few loops, each around a function that does one batch and counts it."""
 
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +21,9 @@ POLL_S_MAX = 0.5
 FAILURE_PAUSE_S_MAX = 5.0
 # Longer than a handler may take (10 s), shorter than ECS's stopTimeout (40 s).
 STOP_WITHIN_S = 25.0
+# A round that takes longer hangs: two receives of 25 s and ten handlers of 10 s do not.
+STUCK_AFTER_S = 300.0
+WATCH_EVERY_S = 1.0
 
 RELAY = "relay"
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
@@ -37,6 +42,8 @@ class Loop:
     wakes: loops that probably have work when this one did some.
     every_s: for work that comes with time and not with events: how long it waits when there was
         none, instead of adaptive polling; nothing wakes it.
+    recover: called after a failed round until it raises nothing; only then comes the next round.
+    stuck_after_s: how long no round ever takes.
     """
 
     name: str
@@ -44,19 +51,34 @@ class Loop:
     polls: bool = True
     wakes: Sequence["Loop"] = ()
     every_s: float | None = None
+    recover: Callable[[], object] = lambda: None
+    stuck_after_s: float = STUCK_AFTER_S
     wake: threading.Event = field(default_factory=threading.Event)
+    busy_since: float | None = field(default=None, init=False)  # By the monotonic clock.
+
+    @property
+    def is_stuck(self) -> bool:
+        began = self.busy_since
+        return began is not None and time.monotonic() - began > self.stuck_after_s
 
     def run(self, stop: threading.Event) -> None:
         pause_s = POLL_S_MIN
+        failed = False
         while not stop.is_set():
             self.wake.clear()
             try:
+                self.busy_since = time.monotonic()
+                if failed:
+                    self.recover()
                 done = self.run_once()
+                failed = False
             except Exception as error:
+                self.busy_since, failed = None, True
                 log.warning("loop_failed", loop=self.name, exc_info=error)
                 stop.wait(pause_s)
                 pause_s = min(pause_s * 2, FAILURE_PAUSE_S_MAX)
                 continue
+            self.busy_since = None
             if done:
                 pause_s = POLL_S_MIN
                 for other in self.wakes:
@@ -99,7 +121,12 @@ def messaging_loops(
             settings.receive_wait_s,
         )
         loops.append(
-            Loop("consumer", lambda: consumer.run_once(queue, handlers, db, prepare), polls=False)
+            Loop(
+                "consumer",
+                lambda: consumer.run_once(queue, handlers, db, prepare),
+                polls=False,
+                recover=db.ping,
+            )
         )
     for loop in (loop for loop in loops if loop.name != RELAY):
         loop.wakes = [
@@ -111,6 +138,8 @@ def messaging_loops(
 def run(loops: Sequence[Loop]) -> None:
     """Run *loops* in a thread each until SIGTERM or SIGINT; then finish, flush and return.
 
+    A process that lost a loop, or whose loop hangs, ends with exit code 1: whoever started it
+    starts it again, and a process that does half its work looks well from outside.
     The signals are blocked and waited for, not handled: a handler that logs or sets an event
     can meet the lock that the interrupted thread holds, and hang for ever.
     """
@@ -123,8 +152,7 @@ def run(loops: Sequence[Loop]) -> None:
     for thread in threads:
         thread.start()
     log.info("worker_started", loops=[loop.name for loop in loops])
-    received = signal.sigwait(STOP_SIGNALS)
-    log.info("worker_stopping", signal=signal.Signals(received).name)
+    lost = _watch(loops, threads)
     drain.start_draining()
     stop.set()
     for loop in loops:
@@ -135,6 +163,23 @@ def run(loops: Sequence[Loop]) -> None:
             log.error("loop_did_not_stop", loop=thread.name)
     tracing.flush()
     log.info("worker_stopped")
+    if lost:
+        sys.exit(1)
+
+
+def _watch(loops: Sequence[Loop], threads: Sequence[threading.Thread]) -> list[str]:
+    """Wait for a signal; return at once, with their names, if loops are dead or stuck."""
+    while (received := signal.sigtimedwait(STOP_SIGNALS, WATCH_EVERY_S)) is None:
+        lost = [
+            loop.name
+            for loop, thread in zip(loops, threads, strict=True)
+            if loop.is_stuck or not thread.is_alive()
+        ]
+        if lost:
+            log.error("loops_lost", loops=lost)
+            return lost
+    log.info("worker_stopping", signal=signal.Signals(received.si_signo).name)
+    return []
 
 
 def install() -> None:

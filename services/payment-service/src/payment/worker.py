@@ -249,6 +249,7 @@ def main() -> None:
             "reconciliation",
             lambda: reconciling.run_once(db, provider, scale),
             every_s=RECONCILE_POLL_S / scale,
+            stuck_after_s=reconciling.TAKES_S_MAX,
         ),
         Loop("webhook-retention", lambda: webhooks.sweep(db), every_s=SWEEP_EVERY_S),
     ]

@@ -28,6 +28,8 @@ PAGES_MAX: Final = 20
 OVERLAP: Final = timedelta(seconds=60)
 # Payments that are read one by one, of those that changed here and were not listed there.
 READ_ONE_BY_ONE_MAX: Final = 100
+# Those, the ones that differed before, and the pages; each read may take 6.5 s.
+TAKES_S_MAX: Final = (2 * READ_ONE_BY_ONE_MAX + PAGES_MAX) * 6.5
 # A day of runs every fifteen minutes.
 RUNS_KEPT: Final = 100
 BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
