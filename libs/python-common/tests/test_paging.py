@@ -53,3 +53,15 @@ def test_a_limit_is_a_page_size(raw: str | None, limit: int) -> None:
 def test_any_other_limit_is_refused(raw: str) -> None:
     with pytest.raises(MalformedLimit):
         paging.read_limit(raw)
+
+
+def test_an_id_is_read_as_postgresql_will_read_it() -> None:
+    id_ = "0192f0c1-0000-7000-8000-000000000001"
+
+    assert paging.decode_id(paging.encode(f"urn:uuid:{id_}")) == id_
+
+
+@pytest.mark.parametrize("key", ["", "a", 1, "0192f0c1"])
+def test_what_is_no_id_is_of_another_list(key: str | int) -> None:
+    with pytest.raises(MalformedCursor):
+        paging.decode_id(paging.encode(key))

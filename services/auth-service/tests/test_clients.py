@@ -100,6 +100,20 @@ def test_addresses_of_one_ipv6_network_count_as_one(limits: Limits) -> None:
     limits.count_login(ANA, "2001:db8:0:2::1")
 
 
+@pytest.mark.parametrize(
+    "address", ["192.0.2.7:{port}", "[2001:db8:0:1::7]:{port}", "[2001:db8:0:1::7]"]
+)
+def test_a_port_makes_nobody_another(limits: Limits, address: str) -> None:
+    """Some proxies name the connection they speak for, which is another each time."""
+    for number in range(5):
+        limits.count_login(ANA, address.format(port=40_000 + number))
+
+    with pytest.raises(TooManyLogins):
+        limits.count_login(ANA, address.format(port=50_000))
+    with pytest.raises(TooManyLogins):
+        limits.count_login(ANA, address.strip("[]").split("]")[0].removesuffix(":{port}"))
+
+
 def test_an_ipv4_address_is_itself_in_either_notation(limits: Limits) -> None:
     exhaust(limits)
 

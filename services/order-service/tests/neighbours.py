@@ -18,6 +18,7 @@ HEARERS = {
     "order.cancellation_requested": ("payment",),
     "stock.reserved": ("order", "payment"),
     "order.action_required": (),
+    "order.refunded": (),
 }
 
 Message = tuple[str, str]  # (hearer, event type)
@@ -37,6 +38,7 @@ class World:
     may_nudge: int = 1
     may_lose: int = 1
     may_expire: int = 1
+    may_be_late: int = 0
 
     @property
     def at_rest(self) -> bool:
@@ -47,8 +49,10 @@ class World:
         return replace(self, messages=tuple(sorted([*self.messages, *told])))
 
 
-def begin(order: Order) -> World:
-    return World(order).telling("order.placed")
+def beginnings(order: Order) -> list[World]:
+    """Everything at once is too much to try: late money comes where nothing is lost."""
+    patient = World(order, may_be_late=1, may_lose=0, may_expire=0)
+    return [world.telling("order.placed") for world in (World(order), patient)]
 
 
 def successors(world: World) -> Iterator[World]:
@@ -80,6 +84,12 @@ def _impatience(world: World) -> Iterator[World]:
     # A reservation that is held for long is asked about, never let go.
     if world.may_expire and world.stock == "held":
         yield replace(world, may_expire=0).telling("stock.reservation_expired")
+
+    # What was declined is held, or even taken, after all.
+    if world.may_be_late and world.payment == "declined":
+        late = replace(world, may_be_late=0, void_requested=True)
+        yield replace(late, payment="authorized", asked=world.asked | {"void"})
+        yield replace(late, payment="captured", asked=world.asked | {"refund"})
 
 
 def _step(world: World, step: saga.Step) -> World:
@@ -131,6 +141,10 @@ def _payment(world: World, event: str) -> Iterator[World]:  # noqa: C901  A tabl
             yield world.telling("payment.authorized" if known else None)
         case "stock.reserved" | "order.cancellation_requested", ("declined" | "voided") as state:
             yield world.telling(f"payment.{state}")
+        case "stock.reserved" | "order.cancellation_requested", "refunded":
+            yield world.telling("payment.voided")
+        case "stock.reserved" | "order.cancellation_requested", "captured" if world.void_requested:
+            yield world
         case "stock.reserved" | "order.confirmed", "captured":
             yield world.telling("payment.captured")
         case _:
@@ -148,6 +162,9 @@ def _provider(world: World, operation: str) -> Iterator[World]:
             yield from _decided(world)
         case "capture":
             yield replace(world, payment="captured").telling("payment.captured")
+        case "refund":
+            refunded = replace(world, payment="refunded")
+            yield refunded.telling("payment.refunded", "payment.voided")
         case "void":
             yield replace(world, payment="voided").telling("payment.voided")
 

@@ -45,7 +45,7 @@ def test_the_order_promised_is_the_one_taken() -> None:
     assert (lines["minItems"], lines["maxItems"]) == (1, bodies.LINES_MAX)
     assert lines["items"]["properties"]["sku"]["pattern"] == line["properties"]["sku"]["pattern"]
     assert lines["items"]["properties"]["quantity"] == {
-        "type": "integer", "minimum": 1, "maximum": bodies.QUANTITY_MAX,
+        "type": "integer", "minimum": 1, "maximum": domain.QUANTITY_MAX,
     }  # fmt: skip
 
 

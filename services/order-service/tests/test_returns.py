@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from common.auth import Role
 from common.db import Database
+from common.events import Event
 from common.ids import new_id
 from common.testing import bearer, deliver, promised, published
 from flask.testing import FlaskClient
-from order.worker import HANDLERS, nudge
+from order.worker import HANDLERS, nudge, on_restocked
 from order_fixtures import Ana
+from sqlalchemy import text
 
 REFUND_ID, ANOTHER_ID = new_id(), new_id()
 
@@ -27,6 +29,11 @@ def order_id(db: Database, ana: Ana) -> str:
 def tell(db: Database, event_type: str, order_id: str, **data: Any) -> None:
     outcome = deliver(db, HANDLERS, promised(event_type, order_id, {"order_id": order_id} | data))
     assert outcome.dead == []
+
+
+def asked(db: Database, statement: str) -> Any:
+    with db.transaction() as tx:
+        return tx.execute(text(statement)).scalar_one()
 
 
 def events(db: Database, event_type: str) -> list[dict[str, Any]]:
@@ -80,6 +87,37 @@ def test_a_return_is_settled_by_money_and_shelf_in_any_order_told_twice(
             "refund_id": REFUND_ID, "return_id": return_id, "amount_minor": 270, "currency": "USD",
         }
     ]  # fmt: skip
+
+
+def test_the_shelf_does_not_change_when_the_money_went_back(
+    db: Database, ana: Ana, order_id: str
+) -> None:
+    return_id = ana.take_back(order_id, 1).json["id"]
+    ana.hand_in(order_id, return_id)
+    tell(
+        db, "payment.refunded", order_id,
+        refund_id=REFUND_ID, return_id=return_id, amount_minor=270,
+    )  # fmt: skip
+    before = asked(db, "SELECT refunded_at FROM returns")
+
+    tell(db, "stock.returned", order_id, return_id=return_id)
+
+    assert before is not None
+    assert asked(db, "SELECT refunded_at FROM returns") == before
+
+
+def test_a_hurried_saga_misses_the_money_of_a_return_sooner(
+    db: Database, ana: Ana, order_id: str
+) -> None:
+    return_id = ana.take_back(order_id, 1).json["id"]
+    ana.hand_in(order_id, return_id)
+    restocked = Event("stock.returned", order_id, {"order_id": order_id, "return_id": return_id})
+
+    with db.transaction() as tx:
+        on_restocked(tx, restocked, time_scale=60.0)
+
+    pause = asked(db, "SELECT extract(epoch FROM next_nudge_at - now()) FROM returns")
+    assert pause == pytest.approx(5, abs=4)  # Five minutes at sixty times the speed.
 
 
 def test_money_given_back_by_staff_is_noted_without_a_return(

@@ -275,3 +275,18 @@ def test_two_watchdogs_do_not_ask_twice(db: Database, ana: Ana) -> None:
         )
 
     assert asked == (1, 0)
+
+
+def test_an_order_is_counted_when_it_is_decided_and_not_again(
+    db: Database, ana: Ana, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shelf that held its goods too long is told the decision once more."""
+    counted: list[dict[str, str]] = []
+    monkeypatch.setattr(use_cases.finals, "add", lambda _, labels: counted.append(labels))
+    order_id = ana.place().json["id"]
+
+    for event_type in ("payment.declined", "stock.reservation_expired", "payment.declined"):
+        deliver(db, HANDLERS, answer(event_type, order_id))
+
+    assert types(db).count("order.cancelled") == 2
+    assert len(counted) == 1

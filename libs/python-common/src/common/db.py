@@ -83,7 +83,7 @@ def is_away(error: BaseException) -> bool:
         return True
     if not isinstance(error, DBAPIError):
         return False
-    code = getattr(error.orig, "pgcode", None)
+    code: str | None = getattr(error.orig, "pgcode", None)
     if code is None:  # Not the server's word: nobody was reached, or nobody was there any more.
         return isinstance(error, OperationalError) or error.connection_invalidated
     return code.startswith(AWAY_CLASSES) or code == READ_ONLY

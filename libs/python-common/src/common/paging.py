@@ -3,6 +3,7 @@
 import base64
 import binascii
 from typing import Final
+from uuid import UUID
 
 import orjson
 
@@ -57,6 +58,15 @@ def decode(cursor: str, *types: type) -> tuple[str | int, ...]:
     if any(_is_unusable(key) for key in keys):
         raise MalformedCursor("it holds what no row of ours has")
     return tuple(keys)
+
+
+def decode_id(cursor: str) -> str:
+    """The id that `encode` was given, as PostgreSQL reads one. Raises MalformedCursor."""
+    (key,) = decode(cursor, str)
+    try:
+        return str(UUID(str(key)))
+    except ValueError as error:
+        raise MalformedCursor("it is of another list") from error
 
 
 def _is_unusable(key: str | int) -> bool:

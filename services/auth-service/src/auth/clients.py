@@ -12,6 +12,7 @@ A guesser is slowed down in three ways, and the person guessed at is not locked 
 import hashlib
 import ipaddress
 import math
+import re
 import time
 from typing import Final
 
@@ -34,6 +35,8 @@ TIMEOUT_S: Final = 0.25
 FAMILIAR_FOR_S: Final = 30 * 24 * 3600
 # What one customer of a provider is given: who has one address has all of these (RFC 6177).
 IPV6_PREFIX: Final = 64
+# RFC 7239 §6; an IPv6 address with a port stands in brackets.
+_WITH_PORT: Final = re.compile(r"(?:\[(?P<v6>[^]]+)\]|(?P<v4>[0-9.]+))(?::[0-9]+)?")
 
 log = structlog.get_logger()
 
@@ -118,9 +121,13 @@ class Limits:
 
 
 def _network(address: str) -> str:
-    """An IPv4 address, or the network that an IPv6 address's owner chooses from at will."""
+    """An IPv4 address, or the network that an IPv6 address's owner chooses from at will.
+
+    address: as a proxy names it, perhaps with the port of the connection.
+    """
+    bare = _WITH_PORT.fullmatch(address)
     try:
-        parsed = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(bare["v6"] or bare["v4"] if bare else address)
     except ValueError:
         return address  # A unix socket's peer has none.
     if isinstance(parsed, ipaddress.IPv4Address):

@@ -7,6 +7,7 @@ from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime
 
+import structlog
 from common import tracing
 from opentelemetry.trace import StatusCode
 
@@ -17,6 +18,8 @@ from notification.domain.messages import MAIL_DOMAIN, Message
 TIMEOUT_S = 3.0
 # "Service not available, closing transmission channel" (RFC 5321 §3.8): not about the mail.
 CLOSING_CODE = 421
+# "Transaction failed": what we say ourselves of a mail that cannot be written.
+UNWRITABLE_CODE = 554
 # Some servers answer with an essay.
 REASON_CHARS_MAX = 300
 SHOP_NAME = "Cartwright"
@@ -24,6 +27,9 @@ SHOP_NAME = "Cartwright"
 # 78 (RFC 5322 §2.1.1 wants 78, and demands 998): some readers keep the fold's blank as part of
 # the id.
 POLICY = SMTP_POLICY.clone(max_line_length=160)
+
+
+log = structlog.get_logger()
 
 
 class Mailer:
@@ -36,10 +42,18 @@ class Mailer:
         self._connection: smtplib.SMTP | None = None
 
     def send(self, message: Message) -> Outcome:
-        """What the server said. Never raises for what a server or a network may do."""
+        """What the server said, or we: a mail that cannot be written touches no other.
+
+        Never raises.
+        """
         about = {"app.order.id": message.order_id} if message.order_id else {}
         with tracing.resumed_span(f"send {message.kind}", message.traceparent, **about) as span:
-            outcome = self._attempt(message)
+            try:
+                outcome = self._attempt(message)
+            except Exception as error:  # Ours or a library's: it is about this mail.
+                log.error("mail_not_written", message_id=message.id, exc_info=error)
+                self.close()
+                outcome = Refused(UNWRITABLE_CODE, type(error).__name__)
             if isinstance(outcome, Sent):
                 return Sent(tracing.traceparent_of(span))
             span.set_status(StatusCode.ERROR, in_public(outcome))
@@ -61,6 +75,8 @@ class Mailer:
             return self._refused(code, reply, at_recipient=True)
         except smtplib.SMTPResponseException as error:
             return self._refused(error.smtp_code, error.smtp_error)
+        except smtplib.SMTPNotSupportedError as error:  # An address that it has no words for.
+            return Refused(UNWRITABLE_CODE, type(error).__name__)
         except (smtplib.SMTPException, OSError) as error:
             return self._unanswered(error)
         return Sent()

@@ -10,8 +10,7 @@ from common.errors import Conflict, Invalid, NotFound, TooManyRequests, Unavaila
 
 # As the catalog writes them; anything else it would refuse to quote.
 SKU_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-
-
+QUANTITY_MAX = 100  # Of one product in an order; as many as a cart holds.
 # What delivery costs, and from which sum of the goods on it is free (ADR-0013).
 SHIPPING_FLAT_MINOR: Final = 599
 SHIPPING_FREE_FROM_MINOR: Final = 5_000
@@ -47,6 +46,10 @@ class NotCancellable(Conflict):
 
 class UnknownSku(Invalid):
     title = "The catalog does not know a product of the order"
+
+
+class TooManyPieces(Invalid):
+    title = "More of one product is ordered than the shop sells at once"
 
 
 class PriceChanged(Conflict):
@@ -208,10 +211,12 @@ class Changes:
 
 
 def merged(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Quantities by SKU, in the order of first mention: two lines of one SKU are one."""
+    """Quantities by SKU, as first mentioned: two lines of one are one. Raises TooManyPieces."""
     quantities: dict[str, int] = {}
     for sku, quantity in lines:
         quantities[sku] = quantities.get(sku, 0) + quantity
+    if too_many := sorted(sku for sku, held in quantities.items() if held > QUANTITY_MAX):
+        raise TooManyPieces(f"{QUANTITY_MAX} are the most", too_many=too_many)
     return quantities
 
 

@@ -68,6 +68,9 @@ TRANSITIONS: dict[State, dict[str, Transition]] = {
         "stock.rejected": _OUT_OF_STOCK,
         "payment.authorized": Transition(State.CONFIRMED, "order.confirmed"),
         "payment.declined": _DECLINED,
+        # Money that turned up after a decline went back, which was told before the decline was.
+        "payment.voided": _DECLINED,
+        "payment.refunded": Transition(State.PENDING, "order.refunded", noted=True),
     },
     State.CANCELLING: {
         "stock.reserved": Transition(State.CANCELLING, noted=True),
@@ -103,6 +106,9 @@ TRANSITIONS: dict[State, dict[str, Transition]] = {
         "stock.reservation_expired": Transition(State.DECLINED, "order.cancelled"),
         "payment.action_required": Transition(State.DECLINED),
         "payment.declined": Transition(State.DECLINED),
+        # The provider took money after all: it went back (ADR-0014).
+        "payment.voided": Transition(State.DECLINED),
+        "payment.refunded": Transition(State.DECLINED, "order.refunded", noted=True),
     },
     State.VOIDED: {
         "stock.reserved": Transition(State.VOIDED),
@@ -111,6 +117,7 @@ TRANSITIONS: dict[State, dict[str, Transition]] = {
         "stock.reservation_expired": Transition(State.VOIDED, "order.cancelled"),
         "payment.action_required": Transition(State.VOIDED),
         "payment.authorized": Transition(State.VOIDED),
+        "payment.declined": Transition(State.VOIDED),
         "payment.voided": Transition(State.VOIDED),
         # A success that came after the cancellation was captured: it is paid back.
         "payment.refunded": Transition(State.VOIDED, "order.refunded", noted=True),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from common import worker
@@ -71,14 +72,16 @@ def on_action_required(tx: Connection, event: Event) -> None:
     orders.ask_customer(tx, str(asked.order_id), asked.action_url, datetime.now(UTC))
 
 
-def on_refunded(tx: Connection, event: Event) -> None:
+def on_refunded(tx: Connection, event: Event, time_scale: float = 1.0) -> None:
     refund = Refunded.model_validate(event.data).model_dump(mode="json")
-    returns.on_refunded(tx, refund["order_id"], refund, datetime.now(UTC))
+    now = datetime.now(UTC)
+    returns.on_refunded(tx, refund["order_id"], refund, now, time_scale=time_scale)
 
 
-def on_restocked(tx: Connection, event: Event) -> None:
+def on_restocked(tx: Connection, event: Event, time_scale: float = 1.0) -> None:
     told = Restocked.model_validate(event.data)
-    returns.on_restocked(tx, str(told.order_id), str(told.return_id), datetime.now(UTC))
+    order_id, return_id, now = str(told.order_id), str(told.return_id), datetime.now(UTC)
+    returns.on_restocked(tx, order_id, return_id, now, time_scale=time_scale)
 
 
 HANDLERS: Mapping[str, Handler] = {
@@ -106,7 +109,12 @@ def main() -> None:
     db = Database(settings.database_url.get_secret_value())
     scale = settings.saga_time_scale
     watchdog = Loop("watchdog", lambda: nudge(db, scale), every_s=WATCH_EVERY_S / scale)
-    worker.run(worker.messaging_loops(settings, db, HANDLERS, others=[watchdog]))
+    hurried: dict[str, Handler] = {
+        "payment.refunded": partial(on_refunded, time_scale=scale),
+        "stock.returned": partial(on_restocked, time_scale=scale),
+    }
+    handlers = {**HANDLERS, **hurried}
+    worker.run(worker.messaging_loops(settings, db, handlers, others=[watchdog]))
 
 
 if __name__ == "__main__":

@@ -152,13 +152,7 @@ def _flag(name: str) -> bool:
 
 def _before() -> str | None:
     cursor = request.args.get("cursor")
-    if cursor is None:
-        return None
-    (id_,) = paging.decode(cursor, str)
-    try:
-        return str(UUID(str(id_)))
-    except ValueError as error:
-        raise paging.MalformedCursor("it is of another list") from error
+    return None if cursor is None else paging.decode_id(cursor)
 
 
 def _after() -> int | None:

@@ -1,10 +1,8 @@
 """What clients send and are shown: shapes, limits and JSON. Decides nothing."""
 
 from typing import Annotated, Any
-from uuid import UUID
 
 from common import paging
-from common.paging import MalformedCursor
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from notification.domain.messages import Kind, Message, State, Suppression, Wanted
@@ -30,12 +28,7 @@ class PageIn(BaseModel):
         limit = paging.read_limit(self.limit)
         if self.cursor is None:
             return None, limit
-        before = str(paging.decode(self.cursor, str)[0])
-        try:
-            UUID(before)
-        except ValueError as error:
-            raise MalformedCursor("it is of another list") from error
-        return before, limit
+        return paging.decode_id(self.cursor), limit
 
 
 class MessagesIn(PageIn):

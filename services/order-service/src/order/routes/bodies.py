@@ -23,7 +23,6 @@ from order.domain import HistoryEntry, Order, OrderStatus, OrderView, Return
 
 # Real baskets have up to 161 lines.
 LINES_MAX = 200
-QUANTITY_MAX = 100
 # 200 lines of the longest SKUs, generously indented.
 BODY_BYTES_MAX = 64 * 1024
 # RFC 5321 §4.5.3.1.3, less its brackets.
@@ -39,7 +38,7 @@ class Body(BaseModel):
 
 class LineIn(Body):
     sku: Annotated[str, StringConstraints(pattern=domain.SKU_PATTERN)]
-    quantity: Annotated[int, Field(ge=1, le=QUANTITY_MAX)]
+    quantity: Annotated[int, Field(ge=1, le=domain.QUANTITY_MAX)]
 
 
 Lines = Annotated[list[LineIn], Field(min_length=1, max_length=LINES_MAX)]

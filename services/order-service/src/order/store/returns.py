@@ -50,6 +50,7 @@ def of_order(tx: Connection, order_id: str) -> list[Return]:
 
 def save(tx: Connection, one: Return, now: datetime, next_nudge_at: datetime | None) -> None:
     """next_nudge_at: None once money and shelf have answered."""
+    is_refunded = one.status is ReturnStatus.REFUNDED
     tx.execute(
         update(returns)
         .where(returns.c.id == one.id)
@@ -57,7 +58,7 @@ def save(tx: Connection, one: Return, now: datetime, next_nudge_at: datetime | N
             status=one.status,
             restocked=one.restocked,
             received_at=func.coalesce(returns.c.received_at, now),
-            refunded_at=now if one.status is ReturnStatus.REFUNDED else None,
+            refunded_at=func.coalesce(returns.c.refunded_at, now) if is_refunded else None,
             next_nudge_at=next_nudge_at,
         )
     )

@@ -37,8 +37,6 @@ NUDGE_AFTER_MAX = timedelta(minutes=5)
 # More would only make the number large: four lead to NUDGE_AFTER_MAX already.
 NUDGE_DOUBLINGS_MAX = 8
 
-FINAL = frozenset({"order.confirmed", "order.cancelled"})
-
 finals = metrics.meter.create_counter("app.orders.final", "{order}", "By status and reason.")
 durations = metrics.meter.create_histogram("app.order.duration", "s", "From placed to final.")
 
@@ -134,7 +132,7 @@ def advance(tx: Connection, order_id: str, event_type: str, now: datetime) -> No
     order = known(tx, order_id, event_type)
     step = saga.after(order, event_type)
     _apply(tx, order, step, event_type, now)
-    if step.publishes in FINAL:
+    if step.order.status is not order.status:
         _count(step.order, now)
 
 

@@ -100,7 +100,14 @@ def receive_goods(
     return received
 
 
-def on_refunded(tx: Connection, order_id: str, refund: Mapping[str, Any], now: datetime) -> None:
+def on_refunded(
+    tx: Connection,
+    order_id: str,
+    refund: Mapping[str, Any],
+    now: datetime,
+    *,
+    time_scale: float = 1.0,
+) -> None:
     """Payment paid money back, for a return or otherwise. Told again changes nothing.
 
     refund: ``refund_id``, ``return_id`` (may be None), ``amount_minor``. Publishes
@@ -111,26 +118,35 @@ def on_refunded(tx: Connection, order_id: str, refund: Mapping[str, Any], now: d
     if not store.add_refund(tx, refund["refund_id"], order_id, return_id, amount):
         return
     if return_id:
-        _settle(tx, order_id, return_id, now, status=ReturnStatus.REFUNDED)
+        _settle(tx, order_id, return_id, now, time_scale, status=ReturnStatus.REFUNDED)
     order = note_refund(tx, order, amount, now)
     about = {"refund_id": refund["refund_id"], "return_id": return_id, "amount_minor": amount}
     told = {name: value for name, value in addressee(order).items() if name != "total_minor"}
     publish(tx, Event("order.refunded", order_id, {"order_id": order_id, **told, **about}))
 
 
-def on_restocked(tx: Connection, order_id: str, return_id: str, now: datetime) -> None:
+def on_restocked(
+    tx: Connection, order_id: str, return_id: str, now: datetime, *, time_scale: float = 1.0
+) -> None:
     """The inventory has the goods on the shelf. Raises IllegalTransition."""
     known(tx, order_id, "stock.returned")
-    _settle(tx, order_id, return_id, now, restocked=True)
+    _settle(tx, order_id, return_id, now, time_scale, restocked=True)
 
 
-def _settle(tx: Connection, order_id: str, return_id: str, now: datetime, **changes: Any) -> None:
+def _settle(
+    tx: Connection,
+    order_id: str,
+    return_id: str,
+    now: datetime,
+    time_scale: float,
+    **changes: Any,
+) -> None:
     found = {r.id: r for r in store.of_order(tx, order_id)}
     if return_id not in found or found[return_id].status is ReturnStatus.REQUESTED:
         raise IllegalTransition(f"return {return_id} of order {order_id} was not taken in")
     one = replace(found[return_id], **changes)
     if one != found[return_id]:
-        store.save(tx, one, now, None if one.settled else now + NUDGE_AFTER_MAX)
+        store.save(tx, one, now, None if one.settled else now + NUDGE_AFTER_MAX / time_scale)
 
 
 def nudge_returns(tx: Connection, now: datetime, limit: int, *, time_scale: float = 1.0) -> int:
