@@ -7,7 +7,7 @@ import pytest
 from common.db import Database
 from common.ids import new_id
 from payment.domain import PaymentStatus
-from payment.use_cases import reconciling
+from payment.use_cases import reconciling, refunds
 from sqlalchemy import text
 
 if TYPE_CHECKING:
@@ -131,6 +131,70 @@ def test_a_status_that_goes_back_at_the_provider_is_a_difference(
 
     assert checkout.differences == [("status_differs", checkout.order_id)]
     assert checkout.payment.status is PaymentStatus.AUTHORIZED
+
+
+def test_a_difference_stays_open_while_something_is_under_way(
+    db: Database, checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    checkout.hear(checkout.reserved())
+    checkout.work()
+    checkout.hear(checkout.confirmed())
+    checkout.work()
+    provider.change("pay_1", status="authorized", captured_minor=0)
+    checkout.compare_books()
+    with db.transaction() as tx:
+        refunds.refund_by_staff(tx, checkout.order_id, 500, "goodwill", "staff-1")
+
+    checkout.compare_books()
+
+    assert checkout.differences == [("status_differs", checkout.order_id)]
+
+
+def test_a_payment_that_is_not_told_spoils_no_other(
+    db: Database, checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    checkout.hear(checkout.reserved())
+    checkout.work()
+    provider.book.clear()
+    _age(db)
+
+    def refuse_single_reads() -> httpx.Response | None:
+        is_single = provider.reads[-1].endswith("/pay_1")
+        return httpx.Response(403, json={"title": "not yours"}) if is_single else None
+
+    provider.on_read = refuse_single_reads
+
+    checkout.compare_books()
+
+    with db.transaction() as tx:
+        run = reconciling.last_run(tx)
+    assert run
+    assert (run.error, run.differences) == (None, 1)
+    assert checkout.differences == [("status_differs", checkout.order_id)]
+
+
+def test_however_long_it_takes_nobody_else_begins(
+    db: Database, checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    checkout.hear(checkout.reserved())
+    checkout.work()
+    provider.book.clear()
+    _age(db)
+    left: list[float] = []
+
+    def take_long() -> None:
+        left.append(_next_run_s(db))
+        with db.transaction() as tx:
+            tx.execute(
+                text("UPDATE reconciliation_plan SET next_run_at = now() + interval '1 second'")
+            )
+
+    provider.on_read = take_long
+
+    checkout.compare_books()
+
+    assert len(left) == 2  # A page, and a payment that was not on it.
+    assert min(left) > reconciling.LEASE_S / 2
 
 
 def test_a_difference_that_is_mended_is_closed(

@@ -61,6 +61,11 @@ def claim(tx: Connection, first_delay_s: float, lease_s: float) -> Claim | None:
     return Claim(run_id, taken.step, taken.since)
 
 
+def renew(tx: Connection, lease_s: float) -> None:
+    """The run goes on: nobody else's for *lease_s* from now."""
+    tx.execute(update(plan).values(next_run_at=func.now() + _seconds(lease_s)))
+
+
 def finish(tx: Connection, run_id: int, *, compared: int, healed: int, differences: int) -> None:
     tx.execute(
         update(runs)

@@ -21,7 +21,8 @@ from payment.use_cases import applying, differing
 
 # After something differed or is unknown, then ever more rarely.
 RUN_AFTER_S: Final = (15.0, 60.0, 300.0, 900.0)
-# Longer than a run takes: twenty pages of at most 6.5 s each.
+# Renewed for each page and each single read, whose answer takes at most 6.5 s, and a page's hundred
+# comparisons.
 LEASE_S: Final = 180.0
 PAGES_MAX: Final = 20
 # The provider's book may show a change a little after the moment that it gives it.
@@ -91,6 +92,7 @@ def _compare_all(db: Database, provider: PaymentProvider, claim: Claim, tally: T
     since = datetime.fromisoformat(claim.since) - OVERLAP if claim.since else BEGINNING
     cursor = None
     for _ in range(PAGES_MAX):
+        _renew(db)
         page = provider.changes(since, cursor)
         for fact in page.facts:
             _compare(db, provider, fact, tally)
@@ -105,7 +107,13 @@ def _compare_all(db: Database, provider: PaymentProvider, claim: Claim, tally: T
     doubtful |= {d.about: d.order_id or "" for d in differing_before if d.about}
     for about, order_id in doubtful.items():
         if about not in tally.seen:
+            _renew(db)
             _read_one(db, provider, about, order_id, tally)
+
+
+def _renew(db: Database) -> None:
+    with db.transaction() as tx:
+        books.renew(tx, LEASE_S)
 
 
 def _read_one(
@@ -116,6 +124,10 @@ def _read_one(
     except Unreadable as error:
         fact = None
         log.warning("payment_unreadable", provider_payment_id=about, error=str(error))
+    except RefusedByProvider as error:
+        tally.compared += 1
+        _note_refusal(db, about, order_id, error, tally)
+        return
     if fact is None:
         tally.compared += 1
         tally.differences += 1
@@ -146,23 +158,39 @@ def _compare(
             traceparent = ours.traceparent if ours else None
             about_order = {"app.order.id": order_id}
             with tracing.resumed_span("reconcile payment", traceparent, **about_order):
-                tally.healed += _heal(db, provider, order_id, fact)
+                news, is_agreed = _heal(db, provider, order_id, fact)
+            tally.healed += news
+    except RefusedByProvider as error:
+        _note_refusal(db, about, order_id, error, tally)
     except IllegalTransition as error:
         tally.differences += 1
         with db.transaction() as tx:
             differing.note(tx, fact, error)
     else:
-        with db.transaction() as tx:
-            books.resolve(tx, about)
+        if is_agreed:
+            with db.transaction() as tx:
+                books.resolve(tx, about)
 
 
-def _heal(db: Database, provider: PaymentProvider, order_id: str, fact: Fact) -> int:
-    """1 if *fact* was news. Raises IllegalTransition if the books differ and stay so."""
+def _note_refusal(
+    db: Database, about: str, order_id: str, error: RefusedByProvider, tally: Tally
+) -> None:
+    """The provider will not say how it is with one payment: the others are compared."""
+    tally.differences += 1
+    with db.transaction() as tx:
+        differing.note_as(tx, differing.STATUS, about, order_id, f"not told: {error}")
+
+
+def _heal(db: Database, provider: PaymentProvider, order_id: str, fact: Fact) -> tuple[int, bool]:
+    """1 if *fact* was news, and whether the books agree now; not yet, while something is due.
+
+    Raises IllegalTransition if the books differ and stay so, RefusedByProvider.
+    """
     with db.transaction() as tx:
         news = applying.apply(tx, order_id, fact)
         is_agreed = _agrees(tx, order_id, fact)
     if is_agreed:
-        return int(news)
+        return int(news), True
     # The page may be older than our own book by now: what is true is asked for once more.
     about = fact.provider_payment_id or ""
     now = provider.read(about)
@@ -173,9 +201,10 @@ def _heal(db: Database, provider: PaymentProvider, order_id: str, fact: Fact) ->
         for refund in made:
             news |= applying.apply(tx, order_id, replace(now, refund=refund))
         news |= applying.apply(tx, order_id, now)
-        if not _agrees(tx, order_id, now) and not _is_under_way(tx, order_id):
+        is_agreed = _agrees(tx, order_id, now)
+        if not is_agreed and not _is_under_way(tx, order_id):
             raise _difference(tx, order_id, now)
-    return int(news)
+    return int(news), is_agreed
 
 
 def _agrees(tx: Connection, order_id: str, fact: Fact) -> bool:
