@@ -2,6 +2,7 @@
 
 import json
 import os
+from importlib import metadata
 from pathlib import Path
 
 import psutil
@@ -28,6 +29,23 @@ def test_the_status_of_nothing_is_stopped(tmp_path: Path) -> None:
 
     assert code == EXIT_NOT_RUNNING
     assert json.loads(output)["status"] == "stopped"
+
+
+def test_the_version_is_told() -> None:
+    answer = CliRunner().invoke(cli.build(["up", "down"]), ["--version"])
+
+    assert (answer.exit_code, answer.output) == (
+        0,
+        f"cartwright {metadata.version('cartwright')}\n",
+    )
+
+
+def test_a_service_that_is_none_is_not_started(tmp_path: Path) -> None:
+    code, output = run(tmp_path, "up", "--only", "ordr")
+
+    assert code == 2
+    assert "there are auth, cart, catalog" in output
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_stopping_nothing_is_no_mistake(tmp_path: Path) -> None:

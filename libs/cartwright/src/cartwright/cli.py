@@ -3,6 +3,8 @@
 import importlib
 import sys
 from collections.abc import Sequence
+from importlib import metadata
+from typing import Annotated
 
 import typer
 from harness import surroundings
@@ -18,7 +20,6 @@ def build(commands: Sequence[str] = COMMANDS) -> typer.Typer:
     app = typer.Typer(
         help="Start the shop, send shoppers through it, look at it, and stop it.",
         no_args_is_help=True,
-        add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
@@ -29,7 +30,21 @@ def build(commands: Sequence[str] = COMMANDS) -> typer.Typer:
     return app
 
 
-def _only_subcommands() -> None:
+def _say_version(asked: bool) -> None:  # noqa: FBT001  As typer calls it.
+    if asked:
+        typer.echo(f"cartwright {metadata.version('cartwright')}")
+        raise typer.Exit
+
+
+def _only_subcommands(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_say_version, help="Say which version this is."
+        ),
+    ] = False,
+) -> None:
     """Start the shop, send shoppers through it, look at it, and stop it."""
 
 

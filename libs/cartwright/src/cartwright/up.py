@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
-from harness import stack
+from harness import stack, topology
 from harness.home import Home
 from harness.providers.base import CannotStart
 from harness.providers.choice import ProviderName, local_provider, provider_of
@@ -43,7 +43,13 @@ def up(
 ) -> None:
     """Start databases, queues, simulators and all seven services; wait until they are ready."""
     place = location.find(home)
-    if stack.endpoints(place.path):
+    _check_names(only)
+    if running := stack.endpoints(place.path):
+        if only and set(only) != set(running.services):
+            there = ", ".join(running.services)
+            raise typer.BadParameter(
+                f"{there} run already; `cartwright down` first", param_hint="--only"
+            )
         console.print(f"[green]Already running[/] in {place.path}")
     else:
         choice = location.choose_provider(provider)
@@ -61,6 +67,15 @@ def up(
     show(place.read_state() or {})
     if foreground:
         _stay(place)
+
+
+def _check_names(only: list[str] | None) -> None:
+    known = topology.load(stack.repository() / "infra" / "topology.yaml").services
+    unknown = [name for name in only or () if name not in known]
+    if unknown:
+        raise typer.BadParameter(
+            f"{', '.join(unknown)}: there are {', '.join(known)}", param_hint="--only"
+        )
 
 
 def _start(provider: LocalProvider, only: list[str] | None) -> None:
