@@ -66,6 +66,13 @@ def test_people_get_a_page_that_loads_nothing_from_elsewhere(client: FlaskClient
     assert client.get("/docs/swagger-ui-bundle.js", buffered=True).status_code == 200
 
 
+def test_the_root_leads_to_the_page(client: FlaskClient) -> None:
+    answer = client.get("/")
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/docs/")
+    assert client.get("/docs/").status_code == 200
+
+
 def test_a_service_without_a_contract_does_not_start(tmp_path: Path) -> None:
     settings = ServiceSettings(database_url=SecretStr("x"), jwt_secret=SecretStr(JWT_SECRET))
 

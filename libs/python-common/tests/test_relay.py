@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 from common import relay
 from common.db import Database
-from common.events import Event, outbox, publish
+from common.events import EVENT_BYTES_MAX, Event, EventTooLarge, outbox, parse, publish
 from sqlalchemy import func, select, update
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:probe-events"
@@ -56,6 +56,21 @@ def test_events_are_published_once_in_the_order_they_were_recorded(db: Database)
     assert counts == [3, 0]
     assert sns.sent == [event.id for event in events]
     assert sns.attributes[0]["event_type"]["StringValue"] == "thing.happened"
+
+
+def test_what_no_consumer_would_take_is_not_accepted(db: Database) -> None:
+    """Measured as they measure it: in bytes, of which an ä has two."""
+    fits = Event("thing.happened", "a", {"name": "ä" * (EVENT_BYTES_MAX // 2 - 500)})
+    too_large = Event("thing.happened", "a", {"name": "ä" * (EVENT_BYTES_MAX // 2)})
+
+    with pytest.raises(EventTooLarge), db.transaction() as tx:
+        publish(tx, fits, too_large)
+    assert unpublished(db) == 0
+
+    with db.transaction() as tx:
+        publish(tx, fits)
+        assert parse(fits.to_json("thing")).id == fits.id
+    assert unpublished(db) == 1
 
 
 def test_a_rolled_back_event_is_never_published(db: Database) -> None:

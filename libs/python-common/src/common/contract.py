@@ -38,6 +38,12 @@ def install(app: Flask, folder: Path) -> None:
         page = render_template("events.html", document=events)
         return Response(page, headers={"Content-Security-Policy": EVENTS_PAGE_POLICY})
 
+    @documents.get("/")
+    @auth.public
+    def root() -> Response:
+        """Whoever opens a service in a browser wants to read what it does."""
+        return Response(status=302, headers={"Location": f"{PAGE_URL}/"})
+
     app.register_blueprint(documents)
     app.register_blueprint(_swagger_ui(app.name))
     for endpoint, view in app.view_functions.items():

@@ -29,6 +29,7 @@ from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from common import tracing
+from common.errors import TooLarge
 from common.ids import new_id
 
 # SNS takes 256 KiB, attributes included. The greatest order there can be, 200 lines of names of 200
@@ -60,6 +61,10 @@ inbox = Table(
     Column("subject", Text, nullable=False),
     Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
+
+
+class EventTooLarge(TooLarge):
+    title = "What follows from it is more than one event can tell"
 
 
 class MalformedEvent(Exception):
@@ -142,24 +147,28 @@ def faults_of(error: ValidationError) -> str:
 
 
 def publish(tx: Connection, *events: Event) -> None:
-    """Record *events* for sending, in the caller's transaction and the current trace."""
+    """Record *events* for sending, in the caller's transaction and the current trace.
+
+    Raises EventTooLarge, so that nothing is accepted which no consumer would take.
+    """
     if not events:
         return
     traceparent = tracing.current_traceparent()
     source = tracing.service_name()
-    tx.execute(
-        insert(outbox),
-        [
-            {
-                "event_id": event.id,
-                "event_type": event.type,
-                "subject": event.subject,
-                "body": event.to_json(source),
-                "traceparent": event.traceparent or traceparent,
-            }
-            for event in events
-        ],
-    )
+    rows = [
+        {
+            "event_id": event.id,
+            "event_type": event.type,
+            "subject": event.subject,
+            "body": event.to_json(source),
+            "traceparent": event.traceparent or traceparent,
+        }
+        for event in events
+    ]
+    for row in rows:
+        if len((row["body"] or "").encode()) > EVENT_BYTES_MAX:
+            raise EventTooLarge(f"{row['event_type']} may have {EVENT_BYTES_MAX} bytes")
+    tx.execute(insert(outbox), rows)
 
 
 def first_deliveries(tx: Connection, events: Iterable[Event]) -> set[str]:

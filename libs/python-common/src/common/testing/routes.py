@@ -12,7 +12,7 @@ from common.testing.contracts import REPOSITORY
 # Flask adds these to every rule that takes GET, or any method at all.
 _AUTOMATIC = frozenset({"HEAD", "OPTIONS"})
 # The document about the routes, and the pages to read it by, are not in the document.
-_ABOUT = re.compile(r"^/(docs|openapi\.|asyncapi\.)")
+_ABOUT = re.compile(r"^/($|docs|openapi\.|asyncapi\.)")
 
 
 def operations(app: Flask) -> Iterator[tuple[str, Rule]]:
