@@ -31,6 +31,7 @@ limit_request_field_size = 8190
 # Two services on one host would fight over the one default socket.
 control_socket_disable = True
 accesslog = None
+logger_class = "common.gunicorn_logs.JsonLogger"
 loglevel = "warning"
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  Heartbeats off disk.
 
