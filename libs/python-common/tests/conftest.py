@@ -1,9 +1,51 @@
-from collections.abc import Iterator
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from common.db import Database
 from common.testing import clean_database, migrated_database
+
+GUNICORN = (sys.executable, "-m", "gunicorn", "-c", "python:common.gunicorn_config")
+STARTS_WITHIN_S = 20
+
+Serve = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Starts a real gunicorn: the source of a module with `app`, its threads, and where it logs;
+    returns its port."""
+    with ExitStack() as processes:
+
+        def start(source: str, *, threads: int = 2, log: Path | None = None) -> int:
+            folder = tmp_path_factory.mktemp("served")
+            (folder / "served_app.py").write_text(source)
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                port: int = free.getsockname()[1]
+            out = processes.enter_context(log.open("wb")) if log else None
+            process = subprocess.Popen(
+                [*GUNICORN, "served_app:app"],
+                cwd=folder,
+                env={"PORT": str(port), "WEB_THREADS": str(threads), "DRAIN_S": "0", "PATH": ""},
+                stdout=out,
+                stderr=out,
+            )
+            processes.callback(process.wait, STARTS_WITHIN_S)
+            processes.callback(process.terminate)
+            give_up_at = time.monotonic() + STARTS_WITHIN_S
+            while time.monotonic() < give_up_at:
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        return port
+            raise AssertionError("gunicorn did not start")
+
+        yield start
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,14 @@
 """A client that stops reading an answer is cut off, and its thread serves others."""
 
 import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 APPLICATION = """
-from common import gunicorn_worker
+from common import gunicorn_connection
 from flask import Flask
-gunicorn_worker.STALL_S_MAX = 0.2
+gunicorn_connection.READER_S_MAX = 0.2
 app = Flask("probe")
 
 @app.get("/endless")
@@ -23,27 +19,13 @@ def endless():
 def short():
     return "served"
 """
-GUNICORN = (sys.executable, "-m", "gunicorn", "-c", "python:common.gunicorn_config")
 PATIENCE_S = 20
 
 
-@pytest.fixture
-def port(tmp_path: Path) -> Iterator[int]:
+@pytest.fixture(scope="module")
+def port(serve: Callable[..., int]) -> int:
     """Of a server with one thread."""
-    (tmp_path / "stalled_app.py").write_text(APPLICATION)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
-    environment = {"PORT": str(number), "WEB_THREADS": "1", "DRAIN_S": "0", "PATH": ""}
-    process = subprocess.Popen([*GUNICORN, "stalled_app:app"], cwd=tmp_path, env=environment)
-    give_up_at = time.monotonic() + PATIENCE_S
-    while time.monotonic() < give_up_at:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", number)) == 0:
-                break
-    yield number
-    process.terminate()
-    process.wait(PATIENCE_S)
+    return serve(APPLICATION, threads=1)
 
 
 def send(port: int, path: str) -> socket.socket:

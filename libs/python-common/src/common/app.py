@@ -14,8 +14,11 @@ from common import contract as contracts
 from common.errors import Unavailable
 from common.settings import ServiceSettings
 
-# The largest body anybody sends is a catalog import of 1,000 products, about 250 KiB.
+# The largest body of a route that does not say otherwise is a catalog import of 1,000 products,
+# about 250 KiB.
 BODY_BYTES_MAX = 1024 * 1024
+# In the configuration of an app whose routes accept more than that: the most any of them does.
+BODY_BYTES_ACCEPTED = "BODY_BYTES_ACCEPTED"
 UNTRACED = "healthz,readyz"
 # OWASP REST Security Cheat Sheet. An answer is data for a program: nothing in it may be run, framed
 # or guessed to be of another type. No CORS header is ever sent, so no foreign page may read it.

@@ -12,7 +12,7 @@ from typing import Any
 from common import drain, tracing
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
-# A slow client may not hold a thread (ADR-0016).
+# A slow client may not hold a thread (ADR-0025).
 worker_class = "common.gunicorn_worker.BufferingThreadWorker"
 workers = int(os.environ.get("WEB_WORKERS", "1"))
 # As many as there are database connections in the pool, so that no thread waits for one.
@@ -30,6 +30,10 @@ limit_request_fields = 100
 limit_request_field_size = 8190
 # Two services on one host would fight over the one default socket.
 control_socket_disable = True
+# Nobody before us sets SCRIPT_NAME or PATH_INFO, and a neighbour on this host must not.
+forwarder_headers = ""
+# The kernel would wait for a slow reader without end; our socket does not.
+sendfile = False
 accesslog = None
 logger_class = "common.gunicorn_logs.JsonLogger"
 loglevel = "warning"

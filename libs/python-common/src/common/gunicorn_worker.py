@@ -2,91 +2,57 @@
 
 The thread worker gives each connection a thread with its first byte, so as many slow clients as it
 has threads stop a service. Here the event loop collects requests; a client that dawdles costs a
-buffer, and is cut off. Balancers of AWS stream bodies and do not shield us from this (ADR-0016).
+buffer, and is cut off. Balancers of AWS stream bodies and do not shield us from this (ADR-0025).
 """
 
-import re
 import selectors
 import time
-from collections import deque
+from concurrent.futures import Future
 from functools import partial
-from socket import socket
+from socket import SHUT_WR, socket
 from typing import Any, Final
 
-from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import (  # type: ignore[import-untyped]
+    STOP_KEEPALIVE_LINGER,
+    ThreadWorker,
+)
+
+from common.app import BODY_BYTES_ACCEPTED
+from common.gunicorn_arrival import BUFFER_BYTES_MAX
+from common.gunicorn_connection import AnswerSocket, Connection
+from common.gunicorn_refusals import NotArrived, Overloaded, refuse
 
 # A phone on a bad line sends a kilobyte in this time; whoever needs longer may ask again.
 ARRIVE_WITHIN_S: Final = 10.0
-# Sending and the rest of a large body: no single read or write may take longer.
-STALL_S_MAX: Final = 10.0
+# A file of 32 MiB at 4 Mbit/s, which is slow for an office that has a catalog.
+LARGE_WITHIN_S: Final = 70.0
+# Of these a process keeps so many at once: more than staff ever send, and 256 MiB of a disk.
+LARGE_BODIES_MAX: Final = 8
 # A stopping worker waits so long for the first byte on a new connection, and no longer.
 SILENT_S_MAX: Final = 0.5
-# What is collected before a thread sees it: every body but an import's (BODY_BYTES_MAX, and room
-# for the headers). The rest of a larger one is read by the thread, which may refuse it first.
-BUFFER_BYTES_MAX: Final = 1024 * 1024 + 64 * 1024
+# Until a client that was refused in the middle of its request has read that (RFC 9112 §9.6).
+LEAVE_WITHIN_S: Final = 2.0
 READ_BYTES: Final = 64 * 1024
+# A thousand connections are gone through so often, and not with each byte of one of them.
+LOOK_EVERY_S: Final = 0.1
 
-_END_OF_HEADERS: Final = b"\r\n\r\n"
-_CONTENT_LENGTH: Final = re.compile(
-    rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE
-)
-# Such a client sends its body only once it is asked to (RFC 9110 §10.1.1).
-_EXPECT: Final = re.compile(rb"\r\nexpect:", re.IGNORECASE)
-_CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
-_LAST_CHUNK: Final = re.compile(rb"\r\n0+(?:;[^\r\n]*)?\r\n(?:[^\r\n]+\r\n)*\r\n\Z")
-# The last chunk and its trailers are looked for in so many bytes: nobody of ours sends trailers,
-# and a longer look could be made expensive.
-_TAIL_BYTES: Final = 1024
-
-
-def is_whole(received: bytes | bytearray) -> bool:
-    """Whether a thread can answer *received* without waiting for the client.
-
-    Only where a request ends is looked at. Whether it is one at all, gunicorn's parser decides.
-    """
-    headers_end = received.find(_END_OF_HEADERS)
-    if headers_end < 0:
-        return len(received) >= BUFFER_BYTES_MAX
-    headers = bytes(received[: headers_end + 2])
-    if _EXPECT.search(headers) or len(received) >= BUFFER_BYTES_MAX:
-        return True
-    body_start = headers_end + len(_END_OF_HEADERS)
-    if _CHUNKED.search(headers):
-        # From the line end of the headers on: an empty body is nothing but its last chunk.
-        tail_start = max(headers_end + 2, len(received) - _TAIL_BYTES)
-        return _LAST_CHUNK.search(received, tail_start) is not None
-    length = _CONTENT_LENGTH.search(headers)
-    return length is None or len(received) - body_start >= int(length.group(1))
-
-
-class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types.
-    """A connection and what has arrived of its next request."""
-
-    def __init__(self, cfg: Any, sock: socket, client: Any, server: Any) -> None:
-        super().__init__(cfg, sock, client, server)
-        self.received = bytearray()
-        self.arrive_by = 0.0
-
-    def is_silent_at(self, now: float) -> bool:
-        """Whether nothing has come of its request for SILENT_S_MAX."""
-        began = self.arrive_by - ARRIVE_WITHIN_S
-        return not self.received and now - began > SILENT_S_MAX
-
-    def init(self) -> None:
-        """Called by the thread first of all; blocking reads and writes are bounded from here."""
-        super().init()
-        self.sock.settimeout(STALL_S_MAX)
-        if self.received:
-            self.parser.unreader.unread(bytes(self.received))
-            self.received.clear()
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class BufferingThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types.
-    """Collects each request in the event loop, within ARRIVE_WITHIN_S."""
+    """Collects each request in the event loop, within ARRIVE_WITHIN_S; no thread reads a socket."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.arriving: deque[Connection] = deque()  # The one that must be whole first comes first.
+        # All that the event loop waits for, except idle connections, and until when.
+        self.waiting: dict[Connection, float] = {}
+        self.large: set[Connection] = set()  # Whose body lies on the disk, or will.
+        self.look_at = 0.0
+        self.body_bytes_max = BUFFER_BYTES_MAX
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        self.body_bytes_max = self.wsgi.config.get(BODY_BYTES_ACCEPTED, BUFFER_BYTES_MAX)
 
     def accept(self, listener: socket) -> None:
         try:
@@ -94,8 +60,7 @@ class BufferingThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn shi
         except (BlockingIOError, ConnectionAbortedError):
             return  # Another process was faster, or the client has gone.
         self.nr_conns += 1
-        conn = Connection(self.cfg, client_socket, client_address, listener.getsockname())
-        self._await(conn)
+        self._await(Connection(self.cfg, client_socket, client_address, listener.getsockname()))
 
     def on_client_socket_readable(self, conn: Connection, client: socket) -> None:
         """The next request of a kept-alive connection begins."""
@@ -104,20 +69,55 @@ class BufferingThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn shi
         self._await(conn)
 
     def murder_pending(self) -> None:
-        """Close the connections whose request did not arrive in time."""
+        """Give up the connections that have had their time. Called in each turn of the loop."""
         now = time.monotonic()
-        while self.arriving and self.arriving[0].arrive_by <= now:
-            self._drop(self.arriving.popleft())
-        if not self.alive:
-            silent = [conn for conn in self.arriving if conn.is_silent_at(now)]
-            for conn in silent:
-                self.arriving.remove(conn)
+        if now < self.look_at:
+            return
+        self.look_at = now + LOOK_EVERY_S
+        for conn, until in list(self.waiting.items()):
+            if conn.is_leaving:
+                if until <= now:
+                    self._drop(conn)
+            elif until <= now and conn.arrival.request:
+                self._refuse(conn, NotArrived())
+            elif until <= now or (not self.alive and conn.is_silent_for(now, SILENT_S_MAX)):
                 self._drop(conn)
 
+    def handle_error(self, _req: Any, client: AnswerSocket, addr: Any, exc: Exception) -> None:
+        client.say(refuse(exc, addr[0]))
+
+    def finish_request(self, conn: Connection, job: Future[Any]) -> None:
+        """Called in the event loop when a thread is done with *conn*."""
+        self.large.discard(conn)
+        conn.arrival.close()
+        if job.cancelled() or job.exception() or not job.result():
+            self._leave(conn)
+        elif conn.arrival.rest:
+            self._await(conn)
+        else:
+            self._keep(conn)
+
+    def _keepalive_after(self, _conn: Connection, keepalive: Any) -> bool:
+        """Nothing is left to drain: the body has come, whether somebody read it or not."""
+        return bool(keepalive)
+
+    def _keep(self, conn: Connection) -> None:
+        """Until its next request begins, or it was idle for too long; a stopping worker keeps it
+        for a moment, because the client was told that it may go on."""
+        conn.sock.settimeout(0)
+        conn.set_timeout()
+        if not self.alive:
+            conn.timeout = min(conn.timeout, time.monotonic() + STOP_KEEPALIVE_LINGER)
+        self.keepalived_conns.append(conn)
+        readable = partial(self.on_client_socket_readable, conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, readable)
+
     def _await(self, conn: Connection) -> None:
-        conn.arrive_by = time.monotonic() + ARRIVE_WITHIN_S
-        self.arriving.append(conn)
+        rest = conn.await_request(self.body_bytes_max)
+        self.waiting[conn] = conn.began_at + ARRIVE_WITHIN_S
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._receive, conn))
+        if rest:
+            self._take(conn, rest)
 
     def _receive(self, conn: Connection, sock: socket) -> None:
         try:
@@ -126,18 +126,59 @@ class BufferingThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn shi
             return
         except OSError:  # Reset by the client: nobody is left to answer.
             piece = b""
-        conn.received += piece
-        if piece and not is_whole(conn.received):
-            return
-        self.arriving.remove(conn)
         if not piece:
             self._drop(conn)
+        elif not conn.is_leaving:
+            self._take(conn, piece)
+
+    def _take(self, conn: Connection, piece: bytes) -> None:
+        try:
+            conn.arrival.feed(piece)
+            self._admit(conn)
+        except Exception as error:  # noqa: BLE001  The loop goes on for all the others.
+            self._refuse(conn, error)
+
+    def _admit(self, conn: Connection) -> None:
+        """Raises Overloaded."""
+        arrival = conn.arrival
+        if arrival.is_large and conn not in self.large:
+            if len(self.large) >= LARGE_BODIES_MAX:
+                raise Overloaded
+            self.large.add(conn)
+            self.waiting[conn] = conn.began_at + LARGE_WITHIN_S
+        if arrival.take_expectation():
+            conn.sock.say(_CONTINUE)
+        if arrival.is_whole:
+            self.poller.unregister(conn.sock)
+            del self.waiting[conn]
+            self.enqueue_req(conn)
+
+    def _refuse(self, conn: Connection, error: Exception) -> None:
+        conn.sock.say(refuse(error, conn.client[0]))
+        self.poller.unregister(conn.sock)
+        self._leave(conn)
+
+    def _leave(self, conn: Connection) -> None:
+        """Close it when the client has read the answer: what it still sends would reset it."""
+        conn.is_leaving = True
+        self.large.discard(conn)
+        conn.arrival.close()
+        try:
+            conn.sock.settimeout(0)
+            conn.sock.shutdown(SHUT_WR)
+        except OSError:  # It has gone already.
+            self._close(conn)
             return
-        self.poller.unregister(sock)
-        conn.data_ready = True
-        self.enqueue_req(conn)
+        self.waiting[conn] = time.monotonic() + LEAVE_WITHIN_S
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._receive, conn))
 
     def _drop(self, conn: Connection) -> None:
+        del self.waiting[conn]
         self.poller.unregister(conn.sock)
+        self._close(conn)
+
+    def _close(self, conn: Connection) -> None:
+        self.large.discard(conn)
+        self.waiting.pop(conn, None)
         self.nr_conns -= 1
         conn.close()

@@ -6,7 +6,6 @@ from http import HTTPStatus
 import orjson
 import structlog
 from flask import Flask, Response
-from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -90,16 +89,6 @@ def pool_exhausted(_: PoolTimeout) -> Response:
     return problem(503, "Try again shortly", "/problems/unavailable")
 
 
-def unreadable(error: ParseException) -> Response:
-    """The body is not HTTP: gunicorn finds out while we read it, so it comes as our exception."""
-    return problem(400, "The request is malformed", "/problems/malformed", detail=str(error))
-
-
-def stalled(_: TimeoutError) -> Response:
-    """The client stopped in the middle of a body (RFC 9110 §15.5.9)."""
-    return problem(408, "The request did not arrive in time")
-
-
 def bug(error: Exception) -> Response:
     log.error("unhandled_exception", exc_info=error)
     return problem(500, "Internal server error")  # No detail: it may hold secrets.
@@ -111,7 +100,5 @@ def install(app: Flask) -> None:
     app.register_error_handler(ValidationError, malformed)
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(DBAPIError, database_error)
-    app.register_error_handler(ParseException, unreadable)
-    app.register_error_handler(TimeoutError, stalled)
     app.register_error_handler(PoolTimeout, pool_exhausted)
     app.register_error_handler(Exception, bug)

@@ -8,6 +8,7 @@ from flask import Flask
 
 from catalog import routes
 from catalog.clients import ProductCache
+from catalog.domain.imports import FILE_BYTES_MAX
 from catalog.settings import Settings
 
 CONTRACT = Path(__file__).parents[2] / "contract"
@@ -24,4 +25,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         routes.imports(db, cache),
     ]
     checks = {"database": db.ping}
-    return common.app.create_app("catalog", settings, blueprints, checks, contract=CONTRACT)
+    app = common.app.create_app("catalog", settings, blueprints, checks, contract=CONTRACT)
+    app.config[common.app.BODY_BYTES_ACCEPTED] = FILE_BYTES_MAX
+    return app

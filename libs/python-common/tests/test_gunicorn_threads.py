@@ -1,0 +1,131 @@
+"""Who sends or reads slowly keeps no thread from others."""
+
+import json
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+
+APPLICATION = """
+from common import gunicorn_connection, gunicorn_worker, problems
+from flask import Flask, Response, request
+gunicorn_worker.ARRIVE_WITHIN_S = 30.0
+gunicorn_worker.LARGE_WITHIN_S = 30.0
+gunicorn_worker.LARGE_BODIES_MAX = 4
+gunicorn_connection.READER_S_MAX = 0.2
+app = Flask("probe")
+app.config["BODY_BYTES_ACCEPTED"] = 8 * 1024 * 1024
+problems.install(app)
+
+@app.post("/bodies")
+def bodies():
+    return str(len(request.get_data()))
+
+@app.get("/zeros")
+def zeros():
+    return Response(request.environ["wsgi.file_wrapper"](open("/dev/zero", "rb")))
+"""
+THREADS = 2
+PATIENCE_S = 20
+LARGE = 2 * 1024 * 1024
+EXPECTING = b"POST /bodies HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+SHORT = b"POST /bodies HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+
+
+@pytest.fixture(scope="module")
+def port(serve: Callable[..., int]) -> int:
+    return serve(APPLICATION, threads=THREADS)
+
+
+def send(port: int, *pieces: bytes) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+    for piece in pieces:
+        connection.sendall(piece)
+    return connection
+
+
+def read(connection: socket.socket) -> tuple[bytes, bytes]:
+    """The head and the body of the next answer."""
+    with connection.makefile("rb") as answer:
+        head = b"".join(iter(answer.readline, b"\r\n"))
+        lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-len")]
+        return head, answer.read(int(lengths[0].split(b":")[1])) if lengths else b""
+
+
+def test_bodies_that_drip_after_an_expectation_keep_no_thread(port: int) -> None:
+    with ExitStack() as open_ones:
+        for _ in range(4 * THREADS):
+            slow = open_ones.enter_context(send(port, EXPECTING + b"Content-Length: 9\r\n\r\n"))
+            assert b"100 Continue" in read(slow)[0]
+            slow.sendall(b"a")
+
+        with send(port, SHORT) as quick:
+            assert read(quick)[1] == b"3"
+
+
+def test_bodies_whose_last_chunk_seems_to_have_come_keep_no_thread(port: int) -> None:
+    head = b"POST /bodies HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with ExitStack() as open_ones:
+        for _ in range(4 * THREADS):
+            open_ones.enter_context(send(port, head + b"64\r\n0\r\n\r\n"))
+
+        with send(port, SHORT) as quick:
+            assert read(quick)[1] == b"3"
+
+
+def test_large_bodies_that_drip_keep_no_thread(port: int) -> None:
+    head = b"POST /bodies HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % LARGE
+    with ExitStack() as open_ones:
+        for _ in range(THREADS):
+            open_ones.enter_context(send(port, head, b"x" * (LARGE - 1)))
+
+        with send(port, SHORT) as quick:
+            assert read(quick)[1] == b"3"
+        with send(port, head, b"x" * LARGE) as large:
+            assert read(large)[1] == b"%d" % LARGE
+
+
+def test_of_large_bodies_only_so_many_are_taken_at_once(serve: Callable[..., int]) -> None:
+    port = serve(APPLICATION)
+    head = EXPECTING + b"Content-Length: %d\r\n\r\n" % LARGE
+    with ExitStack() as open_ones:
+        for _ in range(4):
+            assert b"100 Continue" in read(open_ones.enter_context(send(port, head)))[0]
+
+        with send(port, head) as one_too_many:
+            status, body = read(one_too_many)
+
+    assert b" 503 " in status
+    assert b"Retry-After: " in status
+    assert json.loads(body)["type"] == "/problems/unavailable"
+
+
+def test_a_body_nobody_accepts_is_refused_before_it_is_sent(port: int) -> None:
+    with send(port, EXPECTING + b"Content-Length: 99999999\r\n\r\n") as connection:
+        head, body = read(connection)
+
+    assert b" 413 " in head
+    assert b"\r\nConnection: close\r\n" in head
+    assert json.loads(body)["status"] == 413
+
+
+def test_a_chunked_body_nobody_accepts_is_refused_when_it_is_too_much(port: int) -> None:
+    head = b"POST /bodies HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with send(port, head) as connection:
+        for _ in range(9):
+            connection.sendall(b"100000\r\n" + b"x" * 0x100000 + b"\r\n")
+        answer, _ = read(connection)
+
+    assert b" 413 " in answer
+    assert b"\r\nConnection: close\r\n" in answer
+
+
+def test_files_that_nobody_reads_keep_no_thread(port: int) -> None:
+    with ExitStack() as open_ones:
+        for _ in range(THREADS):
+            unread = open_ones.enter_context(send(port, b"GET /zeros HTTP/1.1\r\nHost: a\r\n\r\n"))
+            assert unread.recv(1) == b"H"
+
+        with send(port, SHORT) as quick:
+            assert read(quick)[1] == b"3"
