@@ -1,3 +1,6 @@
+import time
+from contextvars import copy_context
+
 import pytest
 from common import app as application
 from common import deadline
@@ -6,6 +9,7 @@ from common.testing import JWT_SECRET
 from flask import Blueprint
 from flask.testing import FlaskClient
 from pydantic import SecretStr
+from werkzeug.test import TestResponse
 
 
 @pytest.fixture
@@ -31,6 +35,18 @@ def test_what_comes_too_late_is_refused_before_any_work(client: FlaskClient) -> 
 
     assert response.status_code == 503
     assert response.get_json()["type"] == "/problems/too-late"
+
+
+def test_waiting_for_a_thread_counts(client: FlaskClient) -> None:
+    def wait_and_ask(waited_s: float) -> TestResponse:
+        deadline.count_from(time.monotonic() - waited_s)
+        return client.get("/left")
+
+    served = copy_context().run(wait_and_ask, 1.0)
+    refused = copy_context().run(wait_and_ask, 3.0)
+
+    assert 0 < served.get_json()["left_s"] <= 2.0
+    assert refused.get_json()["type"] == "/problems/too-late"
 
 
 @pytest.mark.parametrize("asked", ["", "-1", "1.5", "soon", "1234567", "٣"])

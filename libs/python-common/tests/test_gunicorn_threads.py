@@ -1,4 +1,4 @@
-"""Who sends or reads slowly keeps no thread from others."""
+"""Who sends or reads slowly keeps no thread from others, and who waits too long is told so."""
 
 import json
 import socket
@@ -8,15 +8,19 @@ from contextlib import ExitStack
 import pytest
 
 APPLICATION = """
-from common import gunicorn_connection, gunicorn_worker, problems
+import socket
+from contextlib import suppress
+from common import deadline, gunicorn_connection, gunicorn_worker, problems
 from flask import Flask, Response, request
 gunicorn_worker.ARRIVE_WITHIN_S = 30.0
 gunicorn_worker.LARGE_WITHIN_S = 30.0
 gunicorn_worker.LARGE_BODIES_MAX = 4
+gunicorn_worker.QUEUE_MAX = 2
 gunicorn_connection.READER_S_MAX = 0.2
 app = Flask("probe")
 app.config["BODY_BYTES_ACCEPTED"] = 8 * 1024 * 1024
 problems.install(app)
+deadline.install(app)
 
 @app.post("/bodies")
 def bodies():
@@ -25,8 +29,15 @@ def bodies():
 @app.get("/zeros")
 def zeros():
     return Response(request.environ["wsgi.file_wrapper"](open("/dev/zero", "rb")))
+
+@app.get("/held/<int:door>")
+def held(door):
+    with suppress(OSError), socket.create_connection(("127.0.0.1", door)) as held:
+        held.recv(1)
+    return "held"
 """
 THREADS = 2
+QUEUE_MAX = 2
 PATIENCE_S = 20
 LARGE = 2 * 1024 * 1024
 EXPECTING = b"POST /bodies HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
@@ -129,3 +140,38 @@ def test_files_that_nobody_reads_keep_no_thread(port: int) -> None:
 
         with send(port, SHORT) as quick:
             assert read(quick)[1] == b"3"
+
+
+def test_who_would_wait_behind_too_many_is_told_at_once(serve: Callable[..., int]) -> None:
+    port = serve(APPLICATION, threads=THREADS)
+    with ExitStack() as open_ones:
+        with socket.create_server(("127.0.0.1", 0)) as door:
+            held = b"GET /held/%d HTTP/1.1\r\nHost: a\r\n\r\n" % door.getsockname()[1]
+            waiting = [
+                open_ones.enter_context(send(port, held)) for _ in range(THREADS + QUEUE_MAX)
+            ]
+            with send(port, SHORT) as one_too_many:
+                head, body = read(one_too_many)
+        answers = [read(connection)[1] for connection in waiting]
+
+    assert b" 503 " in head
+    assert b"Retry-After: " in head
+    assert json.loads(body)["type"] == "/problems/unavailable"
+    assert answers == [b"held"] * (THREADS + QUEUE_MAX)
+
+
+def test_who_waited_for_a_thread_past_the_deadline_is_told_so(serve: Callable[..., int]) -> None:
+    port = serve(APPLICATION, threads=1)
+    hurried = SHORT.replace(b"Host", b"X-Request-Deadline: 100\r\nHost")
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        held = b"GET /held/%d HTTP/1.1\r\nHost: a\r\n\r\n" % door.getsockname()[1]
+        with send(port, held), send(port, hurried) as waiting:
+            waiting.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                waiting.recv(1)
+
+            door.close()
+            waiting.settimeout(PATIENCE_S)
+            _, body = read(waiting)
+
+    assert json.loads(body)["type"] == "/problems/too-late"

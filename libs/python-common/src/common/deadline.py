@@ -4,6 +4,7 @@ Whoever answers a caller that has gone does work for nobody, and most of it when
 """
 
 import time
+from contextvars import ContextVar
 from typing import Final
 
 from flask import Flask, g, has_request_context, request
@@ -19,6 +20,8 @@ EDGE_DEADLINE_S: Final = 3.0
 WORTHWHILE_S: Final = 0.05
 _DIGITS_MAX: Final = 6
 
+_arrived_at: ContextVar[float | None] = ContextVar("arrived_at", default=None)
+
 
 class MalformedDeadline(Malformed):
     title = "The X-Request-Deadline header is malformed"
@@ -28,14 +31,21 @@ class TooLate(Unavailable):
     title = "The caller's deadline is over"
 
 
+def count_from(arrived_at: float) -> None:
+    """The server has had this thread's next request since then (`time.monotonic`), and the caller
+    waits as long: for a thread, too."""
+    _arrived_at.set(arrived_at)
+
+
 def install(app: Flask) -> None:
-    """Every request of *app* has a deadline from its first moment on."""
+    """Every request of *app* has a deadline from its arrival on."""
 
     @app.before_request
     def begin() -> None:
-        left_s = _asked_for(request.headers.get(HEADER))
-        g.deadline_at = time.monotonic() + left_s
-        if left_s < WORTHWHILE_S:
+        now = time.monotonic()
+        asked_s = _asked_for(request.headers.get(HEADER))
+        g.deadline_at = (_arrived_at.get() or now) + asked_s
+        if g.deadline_at - now < WORTHWHILE_S:
             raise TooLate("nothing was done")
 
 

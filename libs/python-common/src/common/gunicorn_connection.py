@@ -46,7 +46,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types.
         answer_socket = AnswerSocket(sock.family, sock.type, sock.proto, fileno=sock.detach())
         super().__init__(cfg, answer_socket, client, server)
         self.arrival = Arrival(cfg, client, 0)
-        self.began_at = 0.0
+        self.began_at = self.arrived_at = 0.0
         self.is_leaving = False
         self.data_ready = True  # No thread is to wait for it.
 

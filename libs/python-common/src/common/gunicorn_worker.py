@@ -17,6 +17,7 @@ from gunicorn.workers.gthread import (  # type: ignore[import-untyped]
     ThreadWorker,
 )
 
+from common import deadline
 from common.app import BODY_BYTES_ACCEPTED
 from common.gunicorn_arrival import BUFFER_BYTES_MAX
 from common.gunicorn_connection import AnswerSocket, Connection
@@ -32,6 +33,9 @@ LARGE_BODIES_MAX: Final = 8
 SILENT_S_MAX: Final = 0.5
 # Until a client that was refused in the middle of its request has read that (RFC 9112 §9.6).
 LEAVE_WITHIN_S: Final = 2.0
+# Eight threads answer so many in EDGE_DEADLINE_S when each needs a tenth of a second: whoever came
+# behind them would not be there any more.
+QUEUE_MAX: Final = 240
 READ_BYTES: Final = 64 * 1024
 # A thousand connections are gone through so often, and not with each byte of one of them.
 LOOK_EVERY_S: Final = 0.1
@@ -47,6 +51,7 @@ class BufferingThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn shi
         # All that the event loop waits for, except idle connections, and until when.
         self.waiting: dict[Connection, float] = {}
         self.large: set[Connection] = set()  # Whose body lies on the disk, or will.
+        self.handed_over = 0
         self.look_at = 0.0
         self.body_bytes_max = BUFFER_BYTES_MAX
 
@@ -83,11 +88,20 @@ class BufferingThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn shi
             elif until <= now or (not self.alive and conn.is_silent_for(now, SILENT_S_MAX)):
                 self._drop(conn)
 
+    def enqueue_req(self, conn: Connection) -> None:
+        self.handed_over += 1
+        super().enqueue_req(conn)
+
+    def handle_request(self, req: Any, conn: Connection) -> Any:
+        deadline.count_from(conn.arrived_at)
+        return super().handle_request(req, conn)
+
     def handle_error(self, _req: Any, client: AnswerSocket, addr: Any, exc: Exception) -> None:
         client.say(refuse(exc, addr[0]))
 
     def finish_request(self, conn: Connection, job: Future[Any]) -> None:
         """Called in the event loop when a thread is done with *conn*."""
+        self.handed_over -= 1
         self.large.discard(conn)
         conn.arrival.close()
         if job.cancelled() or job.exception() or not job.result():
@@ -149,8 +163,11 @@ class BufferingThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn shi
         if arrival.take_expectation():
             conn.sock.say(_CONTINUE)
         if arrival.is_whole:
+            if self.handed_over >= self.cfg.threads + QUEUE_MAX:
+                raise Overloaded
             self.poller.unregister(conn.sock)
             del self.waiting[conn]
+            conn.arrived_at = time.monotonic()
             self.enqueue_req(conn)
 
     def _refuse(self, conn: Connection, error: Exception) -> None:
