@@ -28,6 +28,10 @@ deadline.install(app)
 def bodies():
     return str(len(request.get_data()))
 
+@app.get("/healthz")
+def healthz():
+    return "alive"
+
 @app.get("/zeros")
 def zeros():
     return Response(request.environ["wsgi.file_wrapper"](open("/dev/zero", "rb")))
@@ -181,12 +185,15 @@ def test_who_would_wait_behind_too_many_is_told_at_once(serve: Callable[..., int
             ]
             with send(port, SHORT) as one_too_many:
                 head, body = read(one_too_many)
-        answers = [read(connection)[1] for connection in waiting]
+            asking = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+            waiting.append(open_ones.enter_context(send(port, asking)))
+        *answers, alive = [read(connection)[1] for connection in waiting]
 
     assert b" 503 " in head
     assert b"Retry-After: " in head
     assert json.loads(body)["type"] == "/problems/unavailable"
     assert answers == [b"held"] * (THREADS + QUEUE_MAX)
+    assert alive == b"alive"  # Else whoever watches a busy process would end it.
 
 
 def test_who_waited_for_a_thread_past_the_deadline_is_told_so(serve: Callable[..., int]) -> None:

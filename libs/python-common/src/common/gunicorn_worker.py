@@ -36,6 +36,8 @@ LEAVE_WITHIN_S: Final = 2.0
 # Eight threads answer so many in EDGE_DEADLINE_S when each needs a tenth of a second: whoever came
 # behind them would not be there any more.
 QUEUE_MAX: Final = 240
+# Waits like the others and is never refused: who has too much to do is alive, and would be ended.
+LIVENESS: Final = "/healthz"
 READ_BYTES: Final = 64 * 1024
 # A thousand connections are gone through so often, and not with each byte of one of them.
 LOOK_EVERY_S: Final = 0.1
@@ -163,7 +165,9 @@ class BufferingThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn shi
         if arrival.take_expectation():
             conn.sock.say(_CONTINUE)
         if arrival.is_whole:
-            if self.handed_over >= self.cfg.threads + QUEUE_MAX:
+            assert arrival.request, "what is whole has a head"
+            is_full = self.handed_over >= self.cfg.threads + QUEUE_MAX
+            if is_full and arrival.request.path != LIVENESS:
                 raise Overloaded
             self.poller.unregister(conn.sock)
             del self.waiting[conn]
