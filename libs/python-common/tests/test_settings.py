@@ -1,6 +1,6 @@
 """Which settings let a service start, and that none of them is shown when they do not."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from common.settings import ServiceSettings
@@ -10,14 +10,22 @@ from pydantic import SecretStr, ValidationError
 DATABASE = "postgresql+psycopg2://order:n0t-known-to-anybody@db/shop"  # pragma: allowlist secret
 GOOD = {
     "environment": "production",
-    "database_url": DATABASE,
+    "database_url": f"{DATABASE}?sslmode=verify-full",
     "auth_mode": "jwks",
     "jwks_url": "https://auth.internal/.well-known/jwks.json",
     "service_client_secret": "k3" * 16,
+    "redis_url": "rediss://:k3k3k3k3k3k3k3k3@cache:6379/0",
 }
 
 
+def database(role: str = "order", secret: str = "k3" * 8, query: str = "?sslmode=require") -> str:
+    return f"postgresql+psycopg2://{role}:{secret}@db/shop{query}"
+
+
 class OfAService(ServiceSettings):
+    uses_redis: ClassVar[bool] = True
+    calls_neighbours: ClassVar[bool] = True
+
     webhook_secret: SecretStr = SecretStr("whsec_cartwright")  # pragma: allowlist secret
 
 
@@ -40,7 +48,17 @@ def test_production_starts_with_keys_and_secrets_of_its_own() -> None:
         ({"service_client_secret": "changeme" * 8}, "SERVICE_CLIENT_SECRET is one that everybody"),
         ({"jwt_secret": "secret" * 8}, "JWT_SECRET is one that everybody"),
         ({"webhook_secret": "whsec_cartwright"}, "WEBHOOK_SECRET is one that everybody"),
-        ({"database_url": "postgresql+psycopg2://order:password@db/shop"}, "DATABASE_URL has a"),
+        ({"database_url": database(secret="password-of-everybody")}, "that everybody knows"),
+        ({"database_url": database(secret="x")}, "DATABASE_URL has a password of less than 16"),
+        ({"database_url": "postgresql+psycopg2://order@db/shop"}, "of less than 16 characters"),
+        ({"database_url": database(role="postgres")}, "DATABASE_URL names the superuser"),
+        ({"database_url": database(query="")}, "DATABASE_URL needs sslmode=require"),
+        ({"database_url": database(query="?sslmode=prefer")}, "needs sslmode=require"),
+        ({"redis_url": "redis://:k3k3k3k3k3k3k3k3@cache:6379/0"}, "REDIS_URL is not rediss"),
+        ({"redis_url": "rediss://cache:6379/0"}, "REDIS_URL has no password"),
+        ({"aws_endpoint_url": "http://localhost:4566"}, "AWS_ENDPOINT_URL is not https"),
+        ({"service_client_secret": ""}, "SERVICE_CLIENT_SECRET is needed"),
+        ({"webhook_secret": "x9" * 16 + ",test" * 5}, "WEBHOOK_SECRET is one that everybody"),
         (
             {
                 "auth_mode": "cognito", "cognito_region": "r", "cognito_user_pool_id": "p",

@@ -9,6 +9,13 @@ from pydantic import ValidationError
 
 DATABASE = "postgresql+psycopg2://auth:n0t-known-to-anybody@db/shop"  # pragma: allowlist secret
 DIGEST = "ab" * 32
+SERVING = {
+    "environment": "production",
+    "auth_mode": "jwks",
+    "auth_secret": "k3" * 16,
+    "database_url": f"{DATABASE}?sslmode=require",
+    "redis_url": "rediss://:k3k3k3k3k3k3k3k3@cache:6379/0",
+}
 
 
 def settings(**given: Any) -> Settings:
@@ -20,7 +27,7 @@ def test_the_shared_secret_alone_is_enough_for_development() -> None:
 
 
 def test_production_needs_a_secret_of_its_own_and_no_keys_from_elsewhere() -> None:
-    started = settings(environment="production", auth_mode="jwks", auth_secret="k3" * 16)
+    started = settings(**SERVING)
 
     assert started.derivation_secret == "k3" * 16
 
@@ -35,6 +42,8 @@ def test_production_needs_a_secret_of_its_own_and_no_keys_from_elsewhere() -> No
             "AUTH_SECRET is one that everybody knows",
         ),
         ({"environment": "production", "jwt_secret": "x" * 64}, "AUTH_MODE=hs256"),
+        (SERVING | {"logins_per_minute_per_account": 100_000}, "ACCOUNT is so high"),
+        (SERVING | {"guest_tokens_per_minute_per_address": 100_000}, "ADDRESS is so high"),
         ({"jwt_secret": JWT_SECRET, "service_clients": "cart"}, "SERVICE_CLIENTS"),
         ({"jwt_secret": JWT_SECRET, "service_clients": f"cart:{DIGEST[:-1]}"}, "SERVICE_CLIENTS"),
         ({"jwt_secret": JWT_SECRET, "logins_per_minute_per_account": 0}, "logins_per_minute"),
@@ -45,6 +54,8 @@ def test_production_needs_a_secret_of_its_own_and_no_keys_from_elsewhere() -> No
         "short",
         "placeholder",
         "hs256",
+        "a limit for nobody",
+        "guests without end",
         "no digest",
         "half a digest",
         "never",

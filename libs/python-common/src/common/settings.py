@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import ClassVar, Final, Literal, Self
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from pydantic import Field, SecretStr, model_validator
@@ -12,6 +13,13 @@ ISSUER: Final = "cartwright-auth"
 AUDIENCE: Final = "cartwright"
 # RFC 7518 §3.2 for HS256, and more than anybody guesses for any other secret.
 SECRET_BYTES_MIN: Final = 32
+# For passwords that a machine keeps: nobody has to remember them.
+PASSWORD_CHARS_MIN: Final = 16
+# Those that do not fall back to plain text when somebody in between says so.
+SAFE_SSL_MODES: Final = frozenset({"require", "verify-ca", "verify-full"})
+SUPERUSER: Final = "postgres"
+# A limit beyond so many times its default is none.
+LIMIT_FACTOR_MAX: Final = 10
 # What people write before they have a secret.
 PLACEHOLDERS: Final = (
     "change", "default", "example", "password", "placeholder", "postgres", "secret", "test", "todo",
@@ -29,6 +37,9 @@ class ServiceSettings(BaseSettings):
 
     # Whether the keys of AUTH_MODE=jwks come from elsewhere: the auth service has its own.
     needs_jwks_url: ClassVar[bool] = True
+    # What a service says it uses; only that has to be right in production.
+    uses_redis: ClassVar[bool] = False
+    calls_neighbours: ClassVar[bool] = False
 
     environment: Literal["development", "production"] = "development"
     database_url: SecretStr  # postgresql+psycopg2://…; the role owns one schema only
@@ -93,7 +104,10 @@ class ServiceSettings(BaseSettings):
         faults = [
             *self._token_faults(),
             *self._secret_faults(),
+            *self._database_faults(),
+            *self._redis_faults(),
             *self._url_faults(),
+            *self._faults_of_its_own(),
         ]
         if faults:
             raise ValueError("not with ENVIRONMENT=production: " + "; ".join(faults))
@@ -113,19 +127,52 @@ class ServiceSettings(BaseSettings):
                 continue
             secret = value.get_secret_value()
             known = isinstance(field.default, SecretStr) and value == field.default
-            if secret and (known or secret.lower().startswith(PLACEHOLDERS)):
+            parts = [part.strip().lower() for part in secret.split(",")]  # Some are lists.
+            if secret and (known or any(part.startswith(PLACEHOLDERS) for part in parts)):
                 faults.append(f"{name.upper()} is one that everybody knows")
         own = self.service_client_secret.get_secret_value()
         if own and len(own.encode()) < SECRET_BYTES_MIN:
             faults.append(f"SERVICE_CLIENT_SECRET is shorter than {SECRET_BYTES_MIN} bytes")
-        password = sa.make_url(self.database_url.get_secret_value()).password
-        if password and password.lower().startswith(PLACEHOLDERS):
-            faults.append("DATABASE_URL has a password that everybody knows")
+        if self.calls_neighbours and not own:
+            faults.append("SERVICE_CLIENT_SECRET is needed to ask neighbours")
+        return faults
+
+    def _database_faults(self) -> list[str]:
+        url = sa.make_url(self.database_url.get_secret_value())
+        password = url.password or ""
+        faults = {
+            "DATABASE_URL has a password that everybody knows": (
+                password.lower().startswith(PLACEHOLDERS)
+            ),
+            f"DATABASE_URL has a password of less than {PASSWORD_CHARS_MIN} characters": (
+                len(password) < PASSWORD_CHARS_MIN
+            ),
+            "DATABASE_URL names the superuser": url.username == SUPERUSER,
+            "DATABASE_URL needs sslmode=require, or stricter": (
+                url.query.get("sslmode") not in SAFE_SSL_MODES
+            ),
+        }
+        return [fault for fault, is_there in faults.items() if is_there]
+
+    def _redis_faults(self) -> list[str]:
+        if not self.uses_redis:
+            return []
+        url = urlsplit(self.redis_url)
+        faults = []
+        if url.scheme != "rediss":
+            faults.append("REDIS_URL is not rediss, which is Redis over TLS")
+        if len(url.password or "") < PASSWORD_CHARS_MIN:
+            faults.append(f"REDIS_URL has no password of {PASSWORD_CHARS_MIN} characters")
         return faults
 
     def _url_faults(self) -> list[str]:
+        """Also of AWS_ENDPOINT_URL, which names an emulator, or an endpoint within a network."""
         return [
             f"{name.upper()} is not https"
-            for name in ("jwks_url", "cognito_jwks_url")
+            for name in ("jwks_url", "cognito_jwks_url", "aws_endpoint_url")
             if (url := getattr(self, name)) and not url.startswith("https://")
         ]
+
+    def _faults_of_its_own(self) -> list[str]:
+        """For each service to say."""
+        return []

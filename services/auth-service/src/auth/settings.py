@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import ClassVar, Final, Literal, Self
 
-from common.settings import SECRET_BYTES_MIN, ServiceSettings
+from common.settings import LIMIT_FACTOR_MAX, SECRET_BYTES_MIN, ServiceSettings
 from pydantic import Field, PositiveInt, SecretStr, model_validator
 
 # `cart:<SHA-256 of its secret, in hexadecimal>`.
@@ -13,6 +13,7 @@ _CLIENT: Final = re.compile(r"([a-z][a-z0-9-]{0,62}):([0-9a-f]{64})")
 
 class Settings(ServiceSettings):
     needs_jwks_url: ClassVar[bool] = False  # It has the keys that others fetch from there.
+    uses_redis: ClassVar[bool] = True
 
     # How many proxies of ours stand before the service, each adding to X-Forwarded-For.
     # With 0 the header is not believed: anybody can write it, and the limits count by address.
@@ -51,6 +52,13 @@ class Settings(ServiceSettings):
         for name, digest in _CLIENT.findall(self.service_clients):
             digests[name] = digests.get(name, frozenset()) | {bytes.fromhex(digest)}
         return digests
+
+    def _faults_of_its_own(self) -> list[str]:
+        return [
+            f"{name.upper()} is so high that it limits nobody"
+            for name, field in type(self).model_fields.items()
+            if "_per_" in name and getattr(self, name) > LIMIT_FACTOR_MAX * field.default
+        ]
 
     @model_validator(mode="after")
     def _can_issue(self) -> Self:

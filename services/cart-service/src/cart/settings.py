@@ -1,8 +1,13 @@
 """Everything the cart service reads from its environment. Read once, at start."""
 
+from typing import ClassVar
+
 from common.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
+    uses_redis: ClassVar[bool] = True
+    calls_neighbours: ClassVar[bool] = True
+
     catalog_url: str
     inventory_url: str

@@ -1,5 +1,7 @@
 """Everything the order service reads from its environment. Read once, at start."""
 
+from typing import ClassVar
+
 from common.settings import ServiceSettings
 from pydantic import Field
 
@@ -9,6 +11,8 @@ ORDERS_PER_MINUTE = 10
 
 
 class Settings(ServiceSettings):
+    calls_neighbours: ClassVar[bool] = True
+
     catalog_url: str
     # Divides the saga's deadlines; tests and simulations may hurry.
     saga_time_scale: float = Field(default=1.0, gt=0)

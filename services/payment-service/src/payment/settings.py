@@ -1,6 +1,6 @@
 """Everything the payment service reads from its environment. Read once, at start."""
 
-from common.settings import ServiceSettings
+from common.settings import PASSWORD_CHARS_MIN, ServiceSettings
 from pydantic import Field, SecretStr, field_validator
 
 # As long as the HMAC's own hash would be in half (RFC 2104 §3 wants no less): no word of a tongue.
@@ -29,6 +29,16 @@ class Settings(ServiceSettings):
         if any(len(secret) < WEBHOOK_SECRET_CHARS_MIN for secret in _parts(secrets)):
             raise ValueError(f"each needs {WEBHOOK_SECRET_CHARS_MIN} characters at least")
         return secrets
+
+    def _faults_of_its_own(self) -> list[str]:
+        faults = []
+        if not self.payment_provider_url.startswith("https://"):
+            faults.append("PAYMENT_PROVIDER_URL is not https")
+        if len(self.payment_provider_api_key.get_secret_value()) < PASSWORD_CHARS_MIN:
+            faults.append(f"PAYMENT_PROVIDER_API_KEY is shorter than {PASSWORD_CHARS_MIN}")
+        if not self.webhook_secrets:
+            faults.append("PAYMENT_WEBHOOK_SECRETS is needed: every webhook would be refused")
+        return faults
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
