@@ -163,6 +163,23 @@ def is_ready_again(home: Path, name: str, killed: int) -> bool:
     return bool(process["state"] == "ready" and process["pid"] != killed)
 
 
+@pytest.mark.parametrize("name", ["mailbox", "payment-provider"])
+def test_who_stands_still_answers_nobody_until_they_go_on(
+    running: Endpoints, home: Path, name: str
+) -> None:
+    """gunicorn's workers serve, and not the process that has the name."""
+    url = {"mailbox": running.mailbox_url, "payment-provider": running.payment_provider_url}[name]
+
+    processes.freeze(home, name)
+    try:
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(url, timeout=1.0)
+    finally:
+        processes.thaw(home, name)
+
+    assert httpx.get(url, timeout=GONE_WITHIN_S).status_code < 500
+
+
 def test_a_killed_supervisor_leaves_nothing_and_the_next_start_is_clean(
     running: Endpoints, home: Path, repo_root: Path, python_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from harness.eventually import eventually
 from harness.home import Home
 
 CONTROL_SOCKET = "control.sock"
@@ -20,6 +21,7 @@ CREATE_TIME_TOLERANCE_S = 1.0
 # Stopping may take 30 s (see `STOP_WITHIN_S`), and starting again a few more.
 ANSWER_WITHIN_S = 60.0
 LEFTOVER_STOP_WITHIN_S = 10.0
+FROZEN_WITHIN_S = 10.0
 
 
 class ProcessGone(RuntimeError):
@@ -76,6 +78,34 @@ def kill(home: Path, name: str, number: signal.Signals = signal.SIGKILL) -> int:
     except psutil.NoSuchProcess as error:
         raise ProcessGone(f"{name} (pid {process.pid}) is gone") from error
     return int(process.pid)
+
+
+def freeze(home: Path, name: str) -> None:
+    """Let one process stand still, with those it made, one of which may be who serves.
+
+    Returns when all of them do. Raises `ProcessGone`, and AssertionError if one goes on.
+    """
+    tree = _tree(home, name)
+    for process in tree:
+        process.suspend()
+    eventually(
+        lambda: all(process.status() == psutil.STATUS_STOPPED for process in tree),
+        FROZEN_WITHIN_S,
+        f"{name} standing still",
+    )
+
+
+def thaw(home: Path, name: str) -> None:
+    """Let it go on. Raises `ProcessGone`."""
+    for process in _tree(home, name):
+        process.resume()
+
+
+def _tree(home: Path, name: str) -> list[psutil.Process]:
+    """The process and its descendants, less those that the stack knows by a name of their own."""
+    named = {one["pid"] for one in (Home(home).read_state() or {})["processes"].values()}
+    top = find(home, name)
+    return [top, *(one for one in top.children(recursive=True) if one.pid not in named)]
 
 
 def stop(home: Path, name: str) -> None:

@@ -3,7 +3,6 @@
 A fault that was ordered and never met anything proves nothing: ask `assert_happened`.
 """
 
-import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -109,11 +108,11 @@ class Faults:
         processes.kill(self.home, name)
 
     def pause(self, name: str) -> None:
-        processes.kill(self.home, name, signal.SIGSTOP)
+        processes.freeze(self.home, name)
         self._paused.append(name)
 
     def go_on(self, name: str) -> None:
-        processes.kill(self.home, name, signal.SIGCONT)
+        processes.thaw(self.home, name)
         self._paused.remove(name)
 
     def pass_deadline(self, order_id: str) -> None:
