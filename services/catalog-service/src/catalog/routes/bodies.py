@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
+from common.bodies import DIGITS
 from common.paging import PAGE_SIZE, PAGE_SIZE_MAX
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -53,7 +54,8 @@ Filter = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$"),
 ]
-Price = Annotated[int, Field(ge=0, le=PRICE_MINOR_MAX)]
+Price = Annotated[int, Field(ge=0, le=PRICE_MINOR_MAX), DIGITS]
+Limit = Annotated[int, Field(ge=1, le=PAGE_SIZE_MAX), DIGITS]
 
 
 class DetailsIn(BaseModel):
@@ -120,7 +122,7 @@ class SearchIn(BaseModel):
     sort: Sort | None = None
     facets: Literal["true", "false"] = "false"
     cursor: Annotated[str, StringConstraints(max_length=1024)] | None = None
-    limit: int = Field(default=PAGE_SIZE, ge=1, le=PAGE_SIZE_MAX)
+    limit: Limit = PAGE_SIZE
 
     @property
     def filters(self) -> Filters:
@@ -146,7 +148,7 @@ class PageIn(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     cursor: Annotated[str, StringConstraints(max_length=1024)] | None = None
-    limit: int = Field(default=PAGE_SIZE, ge=1, le=PAGE_SIZE_MAX)
+    limit: Limit = PAGE_SIZE
 
 
 class SkuIn(BaseModel):
