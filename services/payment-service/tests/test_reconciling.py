@@ -26,6 +26,14 @@ def _age(db: Database) -> None:
         tx.execute(text("UPDATE payments SET updated_at = now() - interval '1 minute'"))
 
 
+def _lose(db: Database, checkout: "Checkout", provider: "FakeProvider") -> None:
+    """The provider has authorized a payment and knows nothing of it any more."""
+    checkout.hear(checkout.reserved())
+    checkout.work()
+    provider.book.clear()
+    _age(db)
+
+
 def _next_run_s(db: Database) -> float:
     with db.transaction() as tx:
         found = tx.scalar(
@@ -108,10 +116,7 @@ def test_another_sum_is_written_down_and_not_booked(
 def test_a_payment_that_the_provider_has_lost_is_a_difference(
     db: Database, checkout: "Checkout", provider: "FakeProvider"
 ) -> None:
-    checkout.hear(checkout.reserved())
-    checkout.work()
-    provider.book.clear()
-    _age(db)
+    _lose(db, checkout, provider)
 
     checkout.compare_books()
 
@@ -153,10 +158,7 @@ def test_a_difference_stays_open_while_something_is_under_way(
 def test_a_payment_that_is_not_told_spoils_no_other(
     db: Database, checkout: "Checkout", provider: "FakeProvider"
 ) -> None:
-    checkout.hear(checkout.reserved())
-    checkout.work()
-    provider.book.clear()
-    _age(db)
+    _lose(db, checkout, provider)
 
     def refuse_single_reads() -> httpx.Response | None:
         is_single = provider.reads[-1].endswith("/pay_1")
@@ -176,10 +178,7 @@ def test_a_payment_that_is_not_told_spoils_no_other(
 def test_however_long_it_takes_nobody_else_begins(
     db: Database, checkout: "Checkout", provider: "FakeProvider"
 ) -> None:
-    checkout.hear(checkout.reserved())
-    checkout.work()
-    provider.book.clear()
-    _age(db)
+    _lose(db, checkout, provider)
     left: list[float] = []
 
     def take_long() -> None:

@@ -92,7 +92,9 @@ def logs(
         raise typer.BadParameter(f"there are {', '.join(LEVELS)}", param_hint="--level")
     show = _printer(raw=raw or not sys.stdout.isatty(), named=name not in chosen)
     positions = {process: _size(place.log_file(process)) for process in chosen}
-    written = {process: list(_lines(place, process)) for process in chosen}
+    # Who narrows nothing down needs no more than the ends.
+    enough = None if about or since or level != LEVELS[0] else lines
+    written = {process: list(_lines(place, process, enough)) for process in chosen}
     ids = {about, *_traces(written.values(), about)} if about else set()
     wanted = Wanted(level, _moment(since) if since else BEFORE_ALL, ids)
     try:
@@ -161,7 +163,11 @@ def new_lines(path: Path, positions: dict[str, int], process: str) -> Iterator[s
             yield line.decode(errors="replace").rstrip("\n")
 
 
-def _lines(home: Home, process: str) -> Iterator[Line]:
+def _lines(home: Home, process: str, count: int | None) -> Iterator[Line]:
+    """The last *count* of a log; all of it, if that is None."""
+    if count is not None:
+        yield from read(process, home.log_tail(process, count) if count else ())
+        return
     with home.log_file(process).open(encoding="utf-8", errors="replace") as file:
         yield from read(process, (line.rstrip("\n") for line in file))
 

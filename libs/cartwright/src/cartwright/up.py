@@ -43,7 +43,8 @@ def up(
 ) -> None:
     """Start databases, queues, simulators and all seven services; wait until they are ready."""
     place = location.find(home)
-    _check_names(only)
+    if only:
+        _check_names(only)
     if running := stack.endpoints(place.path):
         if only and set(only) != set(running.services):
             there = ", ".join(running.services)
@@ -69,9 +70,9 @@ def up(
         _stay(place)
 
 
-def _check_names(only: list[str] | None) -> None:
+def _check_names(only: list[str]) -> None:
     known = topology.load(stack.repository() / "infra" / "topology.yaml").services
-    unknown = [name for name in only or () if name not in known]
+    unknown = [name for name in only if name not in known]
     if unknown:
         raise typer.BadParameter(
             f"{', '.join(unknown)}: there are {', '.join(known)}", param_hint="--only"

@@ -103,9 +103,20 @@ def thaw(home: Path, name: str) -> None:
 
 def _tree(home: Path, name: str) -> list[psutil.Process]:
     """The process and its descendants, less those that the stack knows by a name of their own."""
-    named = {one["pid"] for one in (Home(home).read_state() or {})["processes"].values()}
-    top = find(home, name)
-    return [top, *(one for one in top.children(recursive=True) if one.pid not in named)]
+    named = [one["pid"] for one in (Home(home).read_state() or {})["processes"].values()]
+    return _family(find(home, name), named)
+
+
+def _family(top: psutil.Process, others: Iterable[int]) -> list[psutil.Process]:
+    """*top* and its descendants, except *others* and theirs."""
+    excluded = set(others) - {top.pid}
+    family, pending = [], [top]
+    while pending:
+        process = pending.pop()
+        family.append(process)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            pending += [child for child in process.children() if child.pid not in excluded]
+    return family
 
 
 def stop(home: Path, name: str) -> None:
@@ -177,15 +188,8 @@ def usage(pid: int, others: Iterable[int]) -> Usage:
 
     Raises `psutil.NoSuchProcess` if it is gone.
     """
-    excluded = set(others) - {pid}
-    tree, pending = [], [psutil.Process(pid)]
-    while pending:
-        process = pending.pop()
-        tree.append(process)
-        with contextlib.suppress(psutil.NoSuchProcess):
-            pending += [child for child in process.children() if child.pid not in excluded]
     cpu_s, pss_kb = 0.0, 0
-    for process in tree:
+    for process in _family(psutil.Process(pid), others):
         with contextlib.suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
             cpu_s += times.user + times.system + times.children_user + times.children_system

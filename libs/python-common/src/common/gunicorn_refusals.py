@@ -60,7 +60,7 @@ def _problem(error: Exception) -> Response:
     if status is not None:
         return problems.problem(status, status.phrase)
     if isinstance(error, Overloaded):
-        return problems.problem(503, "Try again shortly", "/problems/unavailable")
+        return problems.unavailable()
     # What an application of ours wanted to send is no fault of the client.
     ours = isinstance(error, InvalidResponseHeader | InvalidResponseHeaderName)
     if isinstance(error, ParseException) and not ours:

@@ -76,17 +76,21 @@ def http_error(error: HTTPException) -> Response:
     return response
 
 
+def unavailable() -> Response:
+    return problem(503, "Try again shortly", "/problems/unavailable")
+
+
 def database_error(error: DBAPIError) -> Response:
     """A lost, slow or locked database is the caller's to retry; any other is our bug."""
     if isinstance(error, OperationalError) or error.connection_invalidated:
         log.warning("database_unavailable", error=type(error.orig).__name__)
-        return problem(503, "Try again shortly", "/problems/unavailable")
+        return unavailable()
     return bug(error)
 
 
 def pool_exhausted(_: PoolTimeout) -> Response:
     log.warning("database_pool_exhausted")
-    return problem(503, "Try again shortly", "/problems/unavailable")
+    return unavailable()
 
 
 def bug(error: Exception) -> Response:
