@@ -12,6 +12,11 @@ Feature: People are written to as they want to be
     When she orders 1 of "Candle"
     Then she is written to once, in Spanish
 
+  Scenario: A customer whose address is in another script
+    Given Zoë is a customer with an address at "müller.example"
+    When she orders 1 of "Candle"
+    Then she is written to once, in English
+
   Scenario: A customer who does not want to be told what she asked for herself
     Given she wants no mail about what she cancels herself
     When she orders 1 of "Candle" and cancels at once

@@ -21,10 +21,13 @@ WRITTEN_WITHIN_S = 15.0
 THANKS = {"English": ("en", "Thank you"), "Spanish": ("es", "Gracias")}
 
 
-@given(parsers.re(r"(?P<name>\w+) is a customer"), target_fixture="browser")
-def is_a_customer(stage: Stage, name: str) -> Browser:
+@given(
+    parsers.re(r'(?P<name>\w+) is a customer( with an address at "(?P<domain>[^"]+)")?$'),
+    target_fixture="browser",
+)
+def is_a_customer(stage: Stage, name: str, domain: str | None) -> Browser:
     shopper = stage.shopper(name)
-    email = f"{name.lower()}-{uuid.uuid4().hex}@shoppers.example"
+    email = f"{name.lower()}-{uuid.uuid4().hex}@{domain or 'shoppers.example'}"
     shopper.register(email, PASSWORD)
     shopper.log_in(email, PASSWORD)
     return Browser(shopper, stage.visitor(shopper), email=email)

@@ -6,7 +6,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-HANG_UP = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ANY(:pids)"
+# And wait until it is gone: whoever only asks races with it.
+HANG_UP = """SET LOCAL statement_timeout = '20s';
+SELECT pg_terminate_backend(pid, 15000) FROM pg_stat_activity WHERE pid = ANY(:pids)"""
 PID = "SELECT pg_backend_pid()"
 NOBODY = "postgresql+psycopg2://nobody@127.0.0.1:1/nothing"
 

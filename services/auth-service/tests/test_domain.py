@@ -7,6 +7,12 @@ def test_spellings_of_one_address_are_equal(email: str) -> None:
     assert domain.canonical_email(email) == "ana@example.com"
 
 
+@pytest.mark.parametrize("email", ["x@localhost", "a..b@example.com", "ana"])
+def test_what_could_never_order_is_not_registered(email: str) -> None:
+    with pytest.raises(ValueError, match="not a valid email address"):
+        domain.canonical_email(email)
+
+
 def test_two_people_are_not_one() -> None:
     assert domain.canonical_email("ana@example.com") != domain.canonical_email("an.a@example.com")
 

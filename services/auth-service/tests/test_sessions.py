@@ -479,7 +479,7 @@ def test_sessions_ended_by_a_role_are_told(
     url = sa.make_url(database_url).set(username="postgres")
     owner = Database(url.render_as_string(hide_password=False))
 
-    told = worker.change_role(settings, owner, "Ana@example.com", "staff")
+    told = worker.change_role(settings, owner, "ana@example.com", "staff")
 
     owner.engine.dispose()
     assert told == "staff from the next log-in; sessions ended: 1"

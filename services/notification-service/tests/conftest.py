@@ -31,6 +31,7 @@ class FakeMailServer:
     replies: what it says to the next mails instead of taking them.
     refusal: what it says to RCPT for *refused_recipients*.
     on_mail: called while a mail is being delivered.
+    knows_utf8: whether it takes addresses outside ASCII (RFC 6531), from its next start.
     """
 
     def __init__(self) -> None:
@@ -39,13 +40,16 @@ class FakeMailServer:
         self.refused_recipients: set[str] = set()
         self.refusal = "550 5.1.1 No such user"
         self.connections = 0
+        self.knows_utf8 = True
         self.on_mail: Callable[[], object] = lambda: None
         with create_server(("127.0.0.1", 0)) as probe:
             self.port: int = probe.getsockname()[1]
         self._controller: Controller | None = None
 
     def start(self) -> None:
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller = Controller(
+            self, hostname="127.0.0.1", port=self.port, enable_SMTPUTF8=self.knows_utf8
+        )
         self._controller.start()
         self.connections = 0  # The controller tries itself out.
 

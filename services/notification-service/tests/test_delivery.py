@@ -35,41 +35,6 @@ def _message(attempts: int = 0, refusals: int = 0) -> Message:
     )
 
 
-# --- Addresses
-
-
-@pytest.mark.parametrize(
-    "address", ["ada@customer.example", "a.b+c@x", "o'neil@mail.customer-1.example"]
-)
-def test_an_address_is_what_browsers_take(address: str) -> None:
-    assert delivery.is_address(address)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "ada",
-        "ada@",
-        "@customer.example",
-        "ada@customer.example, eve@evil.example",
-        "ada@customer.example\r\nBcc: eve@evil.example",
-        "ada@customer.example\n",
-        "a b@customer.example",
-        "ädä@customer.example",
-        "a..b@customer.example",
-        ".a@customer.example",
-        "a.@customer.example",
-        "=?utf-8?q?a?=@customer.example",
-        "x" * 65 + "@customer.example",
-        "a@" + "x" * 64 + ".example",
-        "a@" + ".".join(["x" * 60] * 5),
-    ],
-)
-def test_anything_else_is_no_address(text: str) -> None:
-    assert not delivery.is_address(text)
-
-
 # --- What becomes of a message that was not sent
 
 

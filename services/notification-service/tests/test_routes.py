@@ -165,6 +165,15 @@ def test_what_the_contract_does_not_promise_is_refused(
     assert _type(answer) == (400, f"/problems/{problem}")
 
 
+def test_staff_find_an_address_however_they_type_it(client: FlaskClient, news: "News") -> None:
+    news.heard(news.confirmed(email="info@müller.example"), news.confirmed())
+
+    for typed in ("info@müller.example", "INFO@xn--mller-kva.example"):
+        answer = client.get("/messages", query_string={"recipient": typed}, headers=STAFF)
+        assert answer.json
+        assert [m["recipient"] for m in answer.json["items"]] == ["info@xn--mller-kva.example"]
+
+
 def test_a_message_is_shown_with_its_bodies(client: FlaskClient, news: "News") -> None:
     news.heard(news.confirmed())
 

@@ -84,6 +84,16 @@ def test_an_address_refused_for_good_is_not_tried_again(
     assert sorted(_types(db)) == ["notification.failed", "notification.failed", "notification.sent"]
 
 
+def test_an_address_is_written_to_as_mail_servers_take_it(
+    db: Database, news: "News", mail_server: "FakeMailServer", mailer: Mailer
+) -> None:
+    """Whoever told it otherwise."""
+    news.heard(news.confirmed(email="info@müller.example"))
+    send_due(db, mailer)
+
+    assert [str(mail["To"]) for mail in mail_server.mails] == ["info@xn--mller-kva.example"]
+
+
 def test_what_is_queued_when_its_address_is_suppressed_is_held_back(
     db: Database, news: "News", mail_server: "FakeMailServer", mailer: Mailer
 ) -> None:

@@ -208,7 +208,7 @@ def test_a_stream_outlives_a_lost_database_connection(db: Database, ana: Ana) ->
         tx.execute(text("SET LOCAL statement_timeout = '20s'"))
         others = "usename = current_user AND pid <> pg_backend_pid()"
         tx.execute(
-            text(f"SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE {others}")
+            text(f"SELECT pg_terminate_backend(pid, 15000) FROM pg_stat_activity WHERE {others}")
         )
     lost = look()
     tell(db, placed, "stock.reserved")

@@ -69,7 +69,7 @@ def test_a_restart_of_the_database_is_no_callers_to_notice(database_url: str, an
         tx.execute(text("SET LOCAL statement_timeout = '20s'"))  # It waits for each to be gone.
         others = "usename = current_user AND pid <> pg_backend_pid()"
         tx.execute(
-            text(f"SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE {others}")
+            text(f"SELECT pg_terminate_backend(pid, 15000) FROM pg_stat_activity WHERE {others}")
         )
     other.engine.dispose()
 
@@ -131,6 +131,22 @@ def test_of_twenty_clicks_at_once_one_orders_and_all_see_it(db: Database, ana: A
 
 
 @pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("Jane@MÜLLER.example", "Jane@xn--mller-kva.example"),
+        ("jo\u0308rg@shoppers.example", "jörg@shoppers.example"),
+    ],
+)
+def test_an_address_is_kept_as_mail_servers_take_it(
+    db: Database, ana: Ana, typed: str, kept: str
+) -> None:
+    assert ana.place(email=typed).status_code == 202
+
+    with db.transaction() as tx:
+        assert tx.execute(text("SELECT email FROM orders")).scalar_one() == kept
+
+
+@pytest.mark.parametrize(
     ("changes", "status", "problem"),
     [
         ({"lines": []}, 400, "malformed"),
@@ -140,6 +156,8 @@ def test_of_twenty_clicks_at_once_one_orders_and_all_see_it(db: Database, ana: A
         ({"lines": [{"sku": "M" * 65, "quantity": 1}]}, 400, "malformed"),
         ({"lines": [{"sku": "MUG-1", "quantity": 1}] * 201}, 400, "malformed"),
         ({"email": "not an address"}, 400, "malformed"),
+        ({"email": "ana@localhost"}, 400, "malformed"),
+        ({"email": "=?utf-8?q?x?=@shoppers.example"}, 400, "malformed"),
         ({"payment_method": "tok_visa"}, 400, "malformed"),
         ({"surprise": 1}, 400, "malformed"),
         ({"payment_method": "4242424242424242"}, 422, "card-number-refused"),

@@ -8,6 +8,7 @@ from enum import Enum, StrEnum
 from itertools import pairwise
 from typing import Final
 
+from common import addresses
 from common.errors import (
     Conflict,
     Forbidden,
@@ -24,8 +25,6 @@ from common.errors import (
 PASSWORD_CHARS_MIN: Final = 8
 # The same source asks for at least 64; without an end a password is a way to keep us busy.
 PASSWORD_CHARS_MAX: Final = 128
-# RFC 5321 §4.5.3.1.3, less the angle brackets.
-EMAIL_CHARS_MAX: Final = 254
 
 # A device that is used once a fortnight stays logged in ...
 REFRESH_TOKEN_LIFETIME: Final = timedelta(days=14)
@@ -249,11 +248,11 @@ def retired(keys: Sequence[SigningKey], rotation: Rotation, now: datetime) -> li
 
 
 def canonical_email(email: str) -> str:
-    """The form in which two spellings of one address are equal.
+    """The form in which two spellings of one address are equal. Raises ValueError.
 
     RFC 5321 §2.4 lets the local part tell case apart; no mailbox that people have does.
     """
-    return email.strip().lower()
+    return addresses.canonical(email.lower())
 
 
 def canonical_password(password: str) -> str:

@@ -19,6 +19,7 @@ from common.consumer import Handler
 from common.db import Database
 from common.worker import Loop
 
+from auth import domain
 from auth.domain import Rotation
 from auth.settings import Settings
 from auth.use_cases import accounts, sessions, signing
@@ -101,7 +102,7 @@ def run_command(arguments: Sequence[str]) -> str:
     parser = argparse.ArgumentParser(prog="python -m auth.worker", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     role = commands.add_parser("role", help="make a customer staff, or no longer")
-    role.add_argument("email")
+    role.add_argument("email", type=domain.canonical_email)
     role.add_argument("role", choices=["customer", "staff"])
     rotate = commands.add_parser("rotate-keys", help="make the next signing key now")
     rotate.add_argument(

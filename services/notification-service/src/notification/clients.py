@@ -106,7 +106,9 @@ class Mailer:
     def _mail(self, message: Message) -> EmailMessage:
         mail = EmailMessage(POLICY)
         mail["From"] = Address(SHOP_NAME, addr_spec=self._sender)
-        mail["To"] = Address(addr_spec=message.recipient)
+        # In two parts: `Address(addr_spec=…)` takes nothing but ASCII.
+        name, _, domain = message.recipient.rpartition("@")
+        mail["To"] = Address(username=name, domain=domain)
         mail["Subject"] = message.subject
         mail["Date"] = format_datetime(message.created_at)  # Of the letter, not of the attempt.
         mail["Message-ID"] = message.message_id

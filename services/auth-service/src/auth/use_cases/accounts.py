@@ -57,12 +57,12 @@ def change_password(
 
 
 def change_role(tx: Connection, email: str, role: str, now: datetime) -> list[str] | None:
-    """Make the customer of that address *role*; the sessions that ended by it.
+    """Make the customer of that canonical address *role*; the sessions that ended by it.
 
     None if nobody has the address, or has that role already. For the owner of the database: the
     service's own role has no right to.
     """
-    customer_id = customers.set_role(tx, domain.canonical_email(email), role)
+    customer_id = customers.set_role(tx, email, role)
     if customer_id is None:
         return None
     return sessions.end_all(tx, customer_id, Ended.ROLE_CHANGED, now)

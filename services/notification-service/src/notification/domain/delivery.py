@@ -6,17 +6,6 @@ from datetime import datetime, timedelta
 
 from notification.domain.messages import Message, Reason, State
 
-# What browsers take in <input type=email> (HTML Living Standard), less what no mail may carry: an
-# empty part before the @ (RFC 5321 §4.1.2, Dot-string) and the beginning of an encoded word
-# (RFC 2047). It holds no header, no list.
-_ADDRESS = re.compile(
-    r"(?!.*=\?)(?=[^@]{1,64}@)"
-    r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+)*@"
-    r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-    r"(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*"
-)
-ADDRESS_CHARS_MAX = 254  # RFC 5321 §4.5.3.1.3, less the angle brackets
-
 # A "no" for good (5yz, RFC 5321 §4.2.1) is asked again a few times: servers say it by mistake too.
 REFUSALS_MAX = 5
 # "Not now" (4yz) is believed for longer: with the pauses below, more than an hour.
@@ -86,10 +75,6 @@ class Waiting:
 
     count: int
     oldest_at: datetime | None
-
-
-def is_address(text: str) -> bool:
-    return len(text) <= ADDRESS_CHARS_MAX and _ADDRESS.fullmatch(text) is not None
 
 
 def retry_after(attempts: int) -> timedelta:

@@ -2,8 +2,8 @@
 
 from typing import Annotated, Any
 
-from common import paging
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from common import addresses, paging
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from notification.domain.messages import Kind, Message, State, Suppression, Wanted
 from notification.domain.preferences import Choice, Language, Preferences
@@ -14,7 +14,11 @@ BODY_BYTES_MAX = 4 * 1024
 # As long as an event lets a recipient be; what is no address is kept and shown too.
 RECIPIENT_CHARS_MAX = 1000
 
-Recipient = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=RECIPIENT_CHARS_MAX)]
+Recipient = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\x00]+$", max_length=RECIPIENT_CHARS_MAX),
+    AfterValidator(lambda text: addresses.canonical_or_none(text) or text),
+]
 
 
 class PageIn(BaseModel):

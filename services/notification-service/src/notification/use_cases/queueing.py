@@ -3,11 +3,10 @@
 from datetime import datetime
 
 import structlog
-from common import tracing
+from common import addresses, tracing
 from common.ids import new_id
 from sqlalchemy import Connection
 
-from notification.domain import delivery
 from notification.domain.messages import Kind, Message, Reason, State
 from notification.domain.news import News
 from notification.domain.preferences import NEVER_CHOSEN, Choice, language_of
@@ -29,7 +28,8 @@ def tell(tx: Connection, news: News, now: datetime) -> None:
     chosen = preferences.find(tx, to.customer_id) if to.customer_id else NEVER_CHOSEN
     language = language_of(chosen, to.language)
     rendered = rendering.render(news.kind, language, news.values, now.date())
-    reason = _reason_against(tx, news, chosen.choice)
+    recipient = addresses.canonical_or_none(to.email)
+    reason = _reason_against(tx, news, chosen.choice) if recipient else Reason.NOT_AN_ADDRESS
     message = Message(
         id=new_id(),
         kind=news.kind,
@@ -37,7 +37,7 @@ def tell(tx: Connection, news: News, now: datetime) -> None:
         language=language,
         order_id=news.order_id,
         customer_id=to.customer_id,
-        recipient=to.email,
+        recipient=recipient or to.email,
         subject=rendered.subject,
         text=rendered.text,
         html=rendered.html,
@@ -59,8 +59,6 @@ def tell(tx: Connection, news: News, now: datetime) -> None:
 
 def _reason_against(tx: Connection, news: News, choice: Choice) -> Reason | None:
     """Why it is not to be sent. Whether the address is suppressed is asked when it is due."""
-    if not delivery.is_address(news.addressee.email):
-        return Reason.NOT_AN_ADDRESS
     if not news.is_wanted(choice):
         return Reason.PREFERENCE
     if news.kind is Kind.ACTION_REQUIRED and messages.is_decided(tx, news.order_id or ""):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from common import bodies
+from common.addresses import Email
 from common.card_numbers import refuse_card_numbers
 from flask import request
 from pydantic import (
@@ -13,7 +14,6 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    EmailStr,
     Field,
     StringConstraints,
 )
@@ -25,8 +25,6 @@ from order.domain import HistoryEntry, Order, OrderStatus, OrderView, Return
 LINES_MAX = 200
 # 200 lines of the longest SKUs, generously indented.
 BODY_BYTES_MAX = 64 * 1024
-# RFC 5321 §4.5.3.1.3, less its brackets.
-EMAIL_CHARS_MAX = 254
 # A hundred thousand dollars, twenty times over: the sum of the dearest basket.
 AMOUNT_MINOR_MAX = 2**53 - 1
 RETURN_REASONS = ("damaged", "wrong_item", "not_as_described", "unwanted", "other")
@@ -49,7 +47,7 @@ class QuoteIn(Body):
 
 
 class PlaceOrderIn(QuoteIn):
-    email: Annotated[EmailStr, StringConstraints(max_length=EMAIL_CHARS_MAX)]
+    email: Email
     payment_method: Annotated[str, StringConstraints(pattern="^pm_[A-Za-z0-9_]{1,64}$")]
     expected_total_minor: Annotated[int, Field(ge=0, le=AMOUNT_MINOR_MAX)] | None = None
 
