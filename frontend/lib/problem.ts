@@ -2,7 +2,7 @@
 
 import { money } from "./money";
 
-/** `type`: the last part, as in docs/problems, e.g. `price-changed`. `status`: 0 if nobody answered. */
+/** `type`: the last part, as in `/problems/…`, e.g. `price-changed`. `status`: 0 if nobody answered. */
 export type Problem = {
   type: string;
   status: number;

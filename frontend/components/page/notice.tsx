@@ -1,6 +1,6 @@
 import { explanations, type Problem } from "@/lib/problem";
 
-/** A problem in the shop's own words; its type is what to look up in docs/problems. currency: of its sums, if any. */
+/** A problem in the shop's own words; its type leads to a page of the service's. currency: of its sums, if any. */
 export function ProblemNotice({ problem, currency }: { problem: Problem; currency?: string }) {
   const known = problem.type !== "about:blank" && problem.type !== "no-answer";
   return (

@@ -89,9 +89,9 @@ def test_every_service_has_its_papers(service: str) -> None:
 
 
 def test_every_problem_has_a_page() -> None:
-    modules = files("services/*/src/**/*.py", "libs/python-common/src/common/*.py")
+    modules = files("services/*/src/*.py", "libs/python-common/src/*.py")
     names = {name for path in modules for name in refusals(path)} - {"Refusal"}
-    pages = {path.stem for path in (ROOT / "docs" / "problems").glob("*.md")}
+    pages = {path.stem for path in ROOT.glob("libs/python-common/src/common/problem_texts/*.md")}
 
     wanted = {re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower() for name in names}
 

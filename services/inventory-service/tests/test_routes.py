@@ -20,8 +20,8 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 OPENAPI = Path(__file__).parents[1] / "contract" / "openapi.yaml"
-# Blueprints that serve the contract itself.
-DOCUMENTS = {"contract", "swagger_ui"}
+# Blueprints that serve the contract itself, and pages.
+DOCUMENTS = {"contract", "problem_pages", "swagger_ui"}
 STAFF = bearer(Role.STAFF, "staff-1")
 CUSTOMER = bearer(Role.CUSTOMER, "customer-1")
 PAYABLE = Payable("customer-1", 1999, "USD", "pm_visa")

@@ -1,4 +1,4 @@
-"""What is promised under contract/ and docs/problems is what the code does."""
+"""What is promised under contract/ and by the problems' pages is what the code does."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from common import contract, errors, problems
 from common.auth import Role
 from common.db import Database
+from common.problem_pages import TEXTS
 from common.testing import conformance, published
 from common.testing.contracts import hold_to_contract
 from common.testing.routes import contradictions, undecided
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from conftest import Checkout
 
 SERVICE = Path(__file__).parents[1]
-PROBLEMS = SERVICE.parents[1] / "docs" / "problems"
 CONTRACT: dict[str, Any] = contract.read(SERVICE / "contract" / "openapi.yaml")
 EVENTS = {
     path.name.removesuffix(".v1.json") for path in (SERVICE / "contract" / "events").glob("*.json")
@@ -97,7 +97,7 @@ def test_every_refusal_has_its_page() -> None:
     for refusal in refusals:
         status = next(code for base, code in problems.STATUS.items() if issubclass(refusal, base))
         type_ = problems.problem_type(refusal)
-        page = (PROBLEMS / f"{type_.rpartition('/')[2]}.md").read_text()
+        page = (TEXTS / f"{type_.rpartition('/')[2]}.md").read_text()
         assert page.startswith(f"# {refusal.title}\n")
         assert f"Type `{type_}` · status {status}" in page
 

@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, g, request
 from opentelemetry.instrumentation.flask import FlaskInstrumentor
 from sqlalchemy.exc import SQLAlchemyError
 
-from common import auth, deadline, drain, logs, problems, tracing
+from common import auth, deadline, drain, logs, problem_pages, problems, tracing
 from common import contract as contracts
 from common.errors import Unavailable
 from common.settings import ServiceSettings
@@ -65,6 +65,7 @@ def create_app(
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
     _add_health(app, checks)
+    problem_pages.install(app)
     if folder := settings.contract_dir or contract:
         contracts.install(app, folder)
     _add_security_headers(app)

@@ -50,7 +50,7 @@ def problem(status: int, title: str, type_: str = "about:blank", **members: obje
 
 
 def problem_type(refusal: type[errors.Refusal]) -> str:
-    """OutOfStock -> /problems/out-of-stock, which is a page in docs/problems/."""
+    """OutOfStock -> /problems/out-of-stock, which leads to a page of the service."""
     return "/problems/" + re.sub(r"(?<!^)(?=[A-Z])", "-", refusal.__name__).lower()
 
 

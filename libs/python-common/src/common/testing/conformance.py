@@ -74,18 +74,23 @@ def contract_of(service: str) -> tuple[BaseSchema, Target]:
 def hold(case: "Case[Any]", target: Target, app: Flask, role: Role) -> None:
     """Send *case* as somebody of *role*, and check the answer against the contract.
 
-    Raises schemathesis' FailureGroup, which names every fault.
+    Raises schemathesis' FailureGroup, which names every fault, and AssertionError where the type
+    of a problem leads to no page (RFC 9457 §3.1.1).
     """
     target.app = app
     # What is valid by the schema may still meet a rule: `_understood` is the check for that.
     excluded: list[Any] = [checks.positive_data_acceptance]
     if case.media_type in TEXTS:
         excluded.append(checks.negative_data_rejection)
-    case.call_and_validate(
+    answer = case.call_and_validate(
         headers=bearer(role, SUBJECT),
         excluded_checks=excluded,
         additional_checks=[_understood],
     )
+    if answer.headers.get("content-type") == ["application/problem+json"]:
+        type_ = answer.json()["type"]
+        page = app.test_client().get(type_)
+        assert type_ == "about:blank" or page.status_code == 200, f"nothing is served at {type_}"
 
 
 def _understood(_: CheckContext, response: Response, case: "Case[Any]") -> bool | None:

@@ -11,8 +11,8 @@ from common.testing.contracts import REPOSITORY
 
 # Flask adds these to every rule that takes GET, or any method at all.
 _AUTOMATIC = frozenset({"HEAD", "OPTIONS"})
-# The document about the routes, and the pages to read it by, are not in the document.
-_ABOUT = re.compile(r"^/($|docs|openapi\.|asyncapi\.)")
+# The document about the routes, and the pages to read it and its problems by, are not in it.
+_ABOUT = re.compile(r"^/($|docs|problems/|openapi\.|asyncapi\.)")
 
 
 def operations(app: Flask) -> Iterator[tuple[str, Rule]]:
