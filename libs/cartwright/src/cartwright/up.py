@@ -127,11 +127,16 @@ def show(state: Mapping[str, Any]) -> None:
 
 
 def moved_ports(ports: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """A sentence for each part that does not listen where it usually does."""
+    """One sentence, if any part does not listen where it usually does."""
+    used = ports["used"]
+    moved = [name for name, usual in ports["usual"].items() if used.get(name, usual) != usual]
+    match moved:
+        case []:
+            return []
+        case [name]:
+            return [f"port {ports['usual'][name]} was taken, so {name} listens on {used[name]}"]
     return [
-        f"port {usual} was taken, so {name} listens on {ports['used'][name]}"
-        for name, usual in ports["usual"].items()
-        if name in ports["used"] and ports["used"][name] != usual
+        f"{len(moved)} usual ports were taken, so others listen: `cartwright status` shows them all"
     ]
 
 

@@ -1,7 +1,8 @@
 """What a person sees while a run goes on, and the table at its end. Computes nothing."""
 
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,13 +24,17 @@ from simulators.checkout.results import Group, Percentiles, Result, grouped, out
 # the report has more.
 GROUPS_SHOWN = 5
 OTHERS_SHOWN = 3
+# On a plain pipe: often enough that nobody thinks it hangs, and of a long run a line each tenth.
+SAY_EVERY_S = 10.0
+TENTHS = 10
 
 
 class LiveDisplay:
-    """Progress bars and a line of counts; on a plain pipe only the phases, a line each."""
+    """Progress bars and a line of counts; on a plain pipe lines: each phase, and how far it is."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console, self._clock = console, clock
+        self._said_at_s, self._said_tenth = 0.0, 0
         self._bars = Bars(
             TextColumn("{task.description:<8}"),
             BarColumn(bar_width=32),
@@ -59,6 +64,7 @@ class LiveDisplay:
     def phase(self, name: str) -> None:
         if self._live is None:
             self._console.print(f"{name} …")
+            self._said_at_s, self._said_tenth = self._clock(), 0
         self._bars.reset(self._task, description=name, total=None, note="", visible=True)
 
     def replaying(self, progress: Progress) -> None:
@@ -71,12 +77,28 @@ class LiveDisplay:
         with progress.lock:
             counts = Counter(outcome_of(checkout) for checkout in progress.finished)
         self._counts.plain = "   ".join(f"{name} {n}" for name, n in counts.most_common())
+        done = f"{counts.total()} of {progress.total} baskets"
+        self._say(f"{done}, {note}   {self._counts}", tenth=_tenth(counts.total(), progress.total))
 
     def settling(self, unrest: Unrest) -> None:
         self._bars.update(self._task, note=str(unrest))
+        self._say(str(unrest))
 
     def auditing(self, done: int, total: int) -> None:
         self._bars.update(self._task, total=total, completed=done, note="traces read")
+        self._say(f"{done} of {total} traces read", tenth=_tenth(done, total))
+
+    def _say(self, line: str, *, tenth: int | None = None) -> None:
+        """A line on a plain pipe: every 10 s, where *tenth* is known once for each; and the end."""
+        now_s = self._clock()
+        is_due = now_s - self._said_at_s >= SAY_EVERY_S or tenth == TENTHS
+        if self._live is None and is_due and tenth != self._said_tenth:
+            self._console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+            self._said_at_s, self._said_tenth = now_s, tenth or 0
+
+
+def _tenth(done: int, total: int) -> int:
+    return TENTHS * done // total if total else TENTHS
 
 
 def print_result(console: Console, result: Result, report: str, *, shop_stays: bool) -> None:
