@@ -119,6 +119,52 @@ def test_what_is_asked_for_is_shown_again_as_text(client: FlaskClient) -> None:
     assert "No such mail has come." in page.text
 
 
+@pytest.mark.parametrize("words", ["ADA@customer", "pedido", "ESTÁ", "50 %", "envío de"])
+def test_words_are_found_in_recipient_subject_and_body(
+    client: FlaskClient, book: Book, message_id: str, words: str
+) -> None:
+    came = Envelope("shop@cartwright.test", ("ada@customer.test",), "2026-01-01T00:00:00.000Z")
+    spanish = "Subject: Tu pedido está listo\r\n\r\nEnvío de tazas al 50 %.\r\n"
+    book.deliver(came, parse(spanish.encode()))
+
+    page = client.get("/", query_string={"q": words})
+    listed = client.get("/messages", query_string={"q": words}).get_json()["messages"]
+
+    assert "Tu pedido está listo" in page.text
+    assert f'value="{words}"' in page.text
+    assert "Tu pedido está listo" in {message["subject"] for message in listed}
+
+
+@pytest.mark.parametrize("words", ["bob", "%", "_", "shop@cartwright.test"])
+def test_words_that_are_not_in_it_find_nothing_and_lead_back(
+    client: FlaskClient, message_id: str, words: str
+) -> None:
+    page = client.get("/", query_string={"q": words})
+
+    assert "No such mail has come." in page.text
+    assert '<a href="/">See all mails</a>' in page.text
+
+
+def test_too_long_a_search_is_told_why(client: FlaskClient, message_id: str) -> None:
+    page = client.get("/", query_string={"q": "x" * 255})
+
+    assert page.status_code == 400
+    assert "Not searched: q has at most 254 characters." in page.text
+    assert message_id not in page.text
+
+
+def test_an_order_that_the_subject_names_is_not_named_again(
+    client: FlaskClient, book: Book, message_id: str
+) -> None:
+    came = Envelope("shop@cartwright.test", ("ada@customer.test",), "2026-01-01T00:00:00.000Z")
+    book.deliver(came, parse(b"Subject: Your order ORDER-2\r\nX-Order-Id: ORDER-2\r\n\r\n"))
+
+    page = client.get("/").text
+
+    assert '<a href="/?order_id=ORDER-2">its&nbsp;mails</a>' in page
+    assert '<a href="/?order_id=ORDER-1"><code>ORDER-1</code></a>' in page
+
+
 def test_the_page_of_a_mail_lets_its_links_be_followed(client: FlaskClient, book: Book) -> None:
     came = Envelope("shop@cartwright.test", ("ada@customer.test",), "2026-01-01T00:00:00.000Z")
     book.deliver(came, parse(b"\r\nhttps://bank.test/3ds?id=1&key=s\r\njavascript:steal()\r\n"))
@@ -144,6 +190,7 @@ def test_an_empty_inbox_says_so(client: FlaskClient) -> None:
         ("/messages?limit=0", 400),
         ("/messages?limit=1001", 400),
         ("/messages?after=x", 400),
+        (f"/messages?q={'x' * 255}", 400),
     ],
 )
 def test_every_error_is_a_problem(client: FlaskClient, path: str, status: int) -> None:

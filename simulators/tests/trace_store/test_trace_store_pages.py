@@ -98,6 +98,18 @@ def test_a_very_large_trace_shows_its_first_spans_and_says_so(running: Any, span
     assert "10 more are in the JSON" in text_of(page)
 
 
+def test_however_deep_each_level_has_an_indent_and_names_have_room(
+    running: Any, span: MakeSpan
+) -> None:
+    running.send(*(span(1, number, parent=number - 1) for number in range(1, 32)))
+
+    page = running.get("/trace/1").text
+
+    depths = [int(depth) for depth in re.findall(r'style="--depth: (\d+)"', page)]
+    assert depths == list(range(31))
+    assert 'style="--indent: 0.300rem"' in page
+
+
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [("/trace/abc", 404, "No such trace"), ("/trace/<b>", 400, "That is not a trace id")],

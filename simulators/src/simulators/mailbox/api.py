@@ -12,6 +12,7 @@ from simulators.mailbox.book import CONDITIONS, Book
 LIMIT_MAX = 1_000  # Mails in lists come without their bodies: half a megabyte at most.
 LIMIT_DEFAULT = 100
 LATEST_ON_PAGE = 50  # What a person looks through without paging.
+FILTER_CHARS_MAX = 254  # The longest address (RFC 5321 §4.5.3.1.3) is the longest of them.
 
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self';"
@@ -62,13 +63,24 @@ def read_message(id: str) -> dict[str, object]:
 
 
 def inbox_page() -> Response:
-    # A form sends its empty fields too.
-    narrowed_by = {name: value for name, value in _narrowed_by().items() if value}
-    messages = [_in_short(row) for row in _book().latest(narrowed_by, limit=LATEST_ON_PAGE)]
+    try:
+        # A form sends its empty fields too.
+        narrowed_by = {name: value for name, value in _narrowed_by().items() if value}
+    except BadRequest as error:
+        return _inbox([], {}, error.description)
+    rows = _book().latest(narrowed_by, limit=LATEST_ON_PAGE)
+    return _inbox([_in_short(row) for row in rows], narrowed_by)
+
+
+def _inbox(
+    messages: list[dict[str, object]], narrowed_by: dict[str, str], fault: str | None = None
+) -> Response:
     page = render_template(
-        "inbox.html", messages=messages, limit=LATEST_ON_PAGE, narrowed_by=narrowed_by
+        "inbox.html", messages=messages, limit=LATEST_ON_PAGE, narrowed_by=narrowed_by, fault=fault
     )
-    return _secured(page, PAGE_POLICY)
+    response = _secured(page, PAGE_POLICY)
+    response.status_code = 400 if fault else 200
+    return response
 
 
 def message_page(id: str) -> Response:
@@ -121,7 +133,12 @@ def _find(id: str) -> sqlite3.Row:
 
 
 def _narrowed_by() -> dict[str, str]:
-    return {name: request.args[name] for name in CONDITIONS if name in request.args}
+    """Raises BadRequest, which says what would be right."""
+    given = {name: request.args[name].strip() for name in CONDITIONS if name in request.args}
+    for name, value in given.items():
+        if len(value) > FILTER_CHARS_MAX:
+            raise BadRequest(f"{name} has at most {FILTER_CHARS_MAX} characters")
+    return given
 
 
 def _limit() -> int:

@@ -63,6 +63,11 @@ CONDITIONS = {
     "to": "seq IN (SELECT message_seq FROM recipients WHERE address = lower(:to))",
     "order_id": "order_id = :order_id",
     "kind": "kind = :kind",
+    # Of the body what a person reads: a word of the markup would find every mail.
+    "q": (
+        "instr(casefold(recipients || char(10) || coalesce(subject, '') || char(10)"
+        " || coalesce(text, html, '')), casefold(:q)) > 0"
+    ),
 }
 
 
@@ -87,6 +92,8 @@ class Book:
             check_same_thread=False,
         )
         self._connection.row_factory = sqlite3.Row
+        # SQLite's own knows ASCII only, and the mails are in two languages.
+        self._connection.create_function("casefold", 1, str.casefold, deterministic=True)
         # NORMAL in WAL survives the death of the process; only a power cut could take a commit.
         self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
         triggers = [
@@ -118,7 +125,7 @@ class Book:
     ) -> list[sqlite3.Row]:
         """Messages in the order they came, from the one behind cursor `after` on.
 
-        narrowed_by: any of `to`, `order_id` and `kind`; all given have to match.
+        narrowed_by: any of `to`, `order_id`, `kind` and `q`; all given have to match.
         """
         conditions = ["seq > :after", *_conditions(narrowed_by)]
         return self._read(

@@ -7,6 +7,7 @@ numbers, 64-bit integers as strings (OTLP 1.x, "JSON Protobuf Encoding").
 import base64
 from binascii import Error as NotBase64
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -63,6 +64,14 @@ def named(attributes: list[Json]) -> list[Json]:
             attribute["value"] = {"stringValue": name}
             return attributes
     return [*attributes, {"key": SERVICE_NAME, "value": {"stringValue": MISSING_NAME}}]
+
+
+@lru_cache(maxsize=256)  # A search asks again for each trace; a shop has some thirty processes.
+def service_of(resource: bytes) -> str:
+    attributes = named(attributes_json(Resource.FromString(resource).attributes))
+    return next(
+        str(pair["value"]["stringValue"]) for pair in attributes if pair["key"] == SERVICE_NAME
+    )
 
 
 def scope_json(source: Source, spans: Iterable[bytes]) -> Json:

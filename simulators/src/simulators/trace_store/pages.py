@@ -1,7 +1,9 @@
 """Pages for people: the latest traces, one trace as a waterfall, the metrics. No script."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
+from itertools import islice
 
 from harness.causality import Trace
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -9,11 +11,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from simulators.trace_store.answer import HTML, Answer
 from simulators.trace_store.metrics import Metrics
 from simulators.trace_store.otlp_json import Json, traces_json
+from simulators.trace_store.search import Malformed, Search, fields, read, satisfies
 from simulators.trace_store.store import Store
-from simulators.trace_store.waterfall import draw, summarize
+from simulators.trace_store.waterfall import Summary, draw, summarize
 
 # One screen; each is decoded for the list, about 2 ms a checkout.
 RECENT = 50
+# The latest of so many traces are looked through: a good second at worst, and no index to keep.
+SEARCHED_MAX = 5_000
 
 # Attributes come from outside. Nothing in a page may run, load or be framed, whatever they hold.
 HEADERS = (
@@ -55,9 +60,33 @@ def page(template: str, status: HTTPStatus = HTTPStatus.OK, **content: object) -
     return Answer(html.encode(), HTML, status, HEADERS)
 
 
-def recent(store: Store) -> Answer:
-    traces = [Trace.from_otlp(traces_json(stored)) for stored in store.recent(RECENT)]
-    return page("recent.html", traces=list(map(summarize, traces)), stats=store.stats())
+def recent(store: Store, query: str) -> Answer:
+    """The latest traces, or of those the ones that *query* looks for; 400 if it is malformed."""
+    given: dict[str, str] = {}
+    try:
+        given = fields(query)
+        wanted = read(given)
+    except Malformed as error:
+        return _listed(store, [], given, HTTPStatus.BAD_REQUEST, fault=str(error))
+    is_narrowed = wanted != Search()
+    found = (
+        stored
+        for stored in store.recent(SEARCHED_MAX if is_narrowed else RECENT)
+        if satisfies(stored, wanted)
+    )
+    traces = [Trace.from_otlp(traces_json(stored)) for stored in islice(found, RECENT)]
+    return _listed(store, list(map(summarize, traces)), given, is_narrowed=is_narrowed)
+
+
+def _listed(
+    store: Store,
+    traces: Sequence[Summary],
+    given: Mapping[str, str],
+    status: HTTPStatus = HTTPStatus.OK,
+    **said: object,
+) -> Answer:
+    content = {"fault": "", "is_narrowed": True, "searched": SEARCHED_MAX, **said}
+    return page("recent.html", status, traces=traces, given=given, stats=store.stats(), **content)
 
 
 def trace(traces: Json) -> Answer:

@@ -1,6 +1,6 @@
 """Jaeger's read API by trace id, `/stats`, `/api/metrics`, and pages for people.
 
-No search: Jaeger removed it.
+No search for programs: Jaeger removed it. People have one, on the first page.
 """
 
 import re
@@ -38,20 +38,21 @@ def create_query(store: Store, metrics: Metrics) -> WSGIApp:
         if environ["REQUEST_METHOD"] != "GET":
             answer = error_v3(HTTPStatus.METHOD_NOT_ALLOWED, "this port only reads")
         else:
-            answer = route(store, metrics, environ.get("PATH_INFO", "/"))
+            path, asked = environ.get("PATH_INFO", "/"), environ.get("QUERY_STRING", "")
+            answer = route(store, metrics, path, asked)
         return answer.send(start_response)
 
     return query
 
 
-def route(store: Store, metrics: Metrics, path: str) -> Answer:
+def route(store: Store, metrics: Metrics, path: str, query: str = "") -> Answer:
     match path:
         case "/metrics":
             return metrics_page(metrics)
         case "/api/metrics":
             return json_answer({"metrics": [as_json(*found) for found in metrics.all()]})
         case "/":
-            return recent_page(store)
+            return recent_page(store, query)
         case "/healthz":
             return HEALTHY
         case "/stats":
@@ -85,10 +86,10 @@ def trace_v1(store: Store, trace_id: str) -> Answer:
 
 # The pages are for the moment a person looks: a store that only serves tests never loads the
 # template engine, which is a fifth of its memory.
-def recent_page(store: Store) -> Answer:
+def recent_page(store: Store, query: str) -> Answer:
     from simulators.trace_store import pages
 
-    return pages.recent(store)
+    return pages.recent(store, query)
 
 
 def metrics_page(metrics: Metrics) -> Answer:

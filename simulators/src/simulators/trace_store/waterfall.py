@@ -14,8 +14,9 @@ NS_PER_S = 1_000_000_000
 # So many hues can be told apart; a trace with more services uses them again.
 COLOURS = 8
 
-# Deeper levels share one indent, so that names keep room on a phone.
-INDENT_MAX = 10
+# What all levels together may indent, and each, in rem: names keep room on a phone however deep.
+INDENTS_REM = 9.0
+INDENT_REM = 0.9
 
 # More rows than a person reads; the rest is in the JSON. Keeps the page near one megabyte.
 ROWS_MAX = 2_000
@@ -35,7 +36,7 @@ class Target:
 @dataclass(frozen=True)
 class Row:
     span: Span
-    indent: int
+    depth: int
     colour: int
     start_ms: float  # after the first span of the trace
     left_percent: float
@@ -65,6 +66,7 @@ class Waterfall:
     rows: tuple[Row, ...]
     hidden: int  # spans beyond ROWS_MAX
     services: tuple[tuple[str, int, int], ...]  # (name, colour, spans), by first appearance
+    indent_rem: float  # of each level
 
 
 def summarize(trace: Trace) -> Summary:
@@ -97,6 +99,7 @@ def draw(trace: Trace) -> Waterfall:
         rows=tuple(row(trace, span, depth, colours[span.service], whole) for depth, span in shown),
         hidden=len(walked) - len(shown),
         services=tuple((name, colours[name], spans) for name, spans in counts.items()),
+        indent_rem=min(INDENT_REM, INDENTS_REM / max(1, *(depth for depth, _ in shown))),
     )
 
 
@@ -108,7 +111,7 @@ def row(trace: Trace, span: Span, depth: int, colour: int, whole: tuple[int, int
     width = max(BAR_MIN_PERCENT, 100 * (span.end_ns - span.start_ns) / length_ns)
     return Row(
         span=span,
-        indent=min(depth, INDENT_MAX),
+        depth=depth,
         colour=colour,
         start_ms=(span.start_ns - start_ns) / NS_PER_MS,
         left_percent=left,
