@@ -22,6 +22,18 @@ Feature: What was bought may be brought back
     Then 64.80 are paid back to her
     And 6 of it are left, and none is reserved
 
+  Scenario Outline: What went back as a gesture does not go back a second time
+    When she wants to return 3 of it
+    And staff give her <gesture> back as a gesture
+    And staff take the goods in
+    Then <paid> of 64.80 are paid back for it
+    And 6 of it are left, and none is reserved
+
+    Examples:
+      | gesture | paid  |
+      | 10.00   | 54.80 |
+      | 64.80   | 0.00  |
+
   Scenario: Nobody brings back more than they bought
     When she wants to return 2 of it
     Then she cannot return 2 more of it

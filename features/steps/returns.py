@@ -39,15 +39,37 @@ def take_in(stage: Stage, checkout: Checkout, returned: dict[str, Any]) -> None:
 def are_paid_back(
     stage: Stage, checkout: Checkout, returned: dict[str, Any], amount: Decimal
 ) -> None:
-    def settled() -> bool:
-        found = {one["id"]: one for one in checkout.shopper.returns(checkout.order_id)}
-        ours = found[returned["id"]]
-        return bool(ours["status"] == "refunded" and ours["restocked"])
-
-    eventually(settled, PAID_BACK_WITHIN_S, "the return to be settled")
+    ended = _settled(checkout, returned["id"])
 
     [payment] = stage.payments(checkout.order_id)
-    assert payment["refunded_minor"] == int(amount * 100) == returned["amount_minor"]
+    assert payment["refunded_minor"] == int(amount * 100) == ended["refunded_minor"]
+    assert ended["refunded_minor"] == ended["amount_minor"]
+
+
+@then(
+    parsers.re(r"(?P<paid>[\d.]+) of (?P<asked>[\d.]+) are paid back for it"),
+    converters={"paid": Decimal, "asked": Decimal},
+)
+def are_paid_back_for_it(
+    stage: Stage, checkout: Checkout, returned: dict[str, Any], paid: Decimal, asked: Decimal
+) -> None:
+    ended = _settled(checkout, returned["id"])
+
+    assert ended["refunded_minor"] == int(paid * 100)
+    assert ended["amount_minor"] == int(asked * 100)
+    [payment] = stage.payments(checkout.order_id)
+    assert payment["refunded_minor"] == payment["captured_minor"]
+
+
+def _settled(checkout: Checkout, return_id: str) -> dict[str, Any]:
+    """The return, once money and shelf have answered."""
+
+    def settled() -> dict[str, Any]:
+        found = {one["id"]: one for one in checkout.shopper.returns(checkout.order_id)}
+        ours = found[return_id]
+        return ours if ours["status"] == "refunded" and ours["restocked"] else {}
+
+    return eventually(settled, PAID_BACK_WITHIN_S, "the return to be settled")
 
 
 @then(parsers.re(r"she cannot return (?P<quantity>\d+) more of it"), converters={"quantity": int})

@@ -11,7 +11,7 @@ from common.ids import new_id
 from common.testing import bearer, deliver, promised, published
 from flask.testing import FlaskClient
 from order.worker import HANDLERS, nudge, on_restocked
-from order_fixtures import Ana
+from order_fixtures import Ana, FakeCatalog
 from sqlalchemy import text
 
 REFUND_ID, ANOTHER_ID = new_id(), new_id()
@@ -87,6 +87,49 @@ def test_a_return_is_settled_by_money_and_shelf_in_any_order_told_twice(
             "refund_id": REFUND_ID, "return_id": return_id, "amount_minor": 270, "currency": "USD",
         }
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("gesture_minor", "left_minor"), [(1000, 2116), (3116, 0)], ids=["less", "nothing"]
+)
+def test_a_return_ends_with_what_a_gesture_has_left_of_its_money(
+    db: Database, ana: Ana, catalog: FakeCatalog, gesture_minor: int, left_minor: int
+) -> None:
+    catalog.prices["VASE-1"] = ("Vase", 2331)
+    lines = [{"sku": "VASE-1", "quantity": 1}]
+    vase_id = ana.place(lines=lines).json["id"]
+    tell(db, "payment.authorized", vase_id)
+    tell(db, "payment.captured", vase_id)
+    requested = ana.take_back(vase_id, 1, lines=lines).json
+    tell(
+        db, "payment.refunded", vase_id,
+        refund_id=ANOTHER_ID, return_id=None, amount_minor=gesture_minor,
+    )  # fmt: skip
+    ana.hand_in(vase_id, requested["id"])
+
+    for _ in range(2):
+        tell(db, "stock.returned", vase_id, return_id=requested["id"])
+        tell(
+            db, "payment.refunded", vase_id,
+            refund_id=REFUND_ID, return_id=requested["id"], amount_minor=left_minor,
+        )  # fmt: skip
+
+    [ended] = ana.returns(vase_id).json["items"]
+    assert (requested["amount_minor"], requested["refunded_minor"]) == (2517, 0)
+    assert (ended["amount_minor"], ended["refunded_minor"]) == (2517, left_minor)
+    assert (ended["status"], ended["restocked"]) == ("refunded", True)
+    assert ana.read(vase_id).json["refunded_minor"] == 3116
+    told = [data["amount_minor"] for data in events(db, "order.refunded")]
+    assert told == [amount for amount in (gesture_minor, left_minor) if amount]
+    assert asked(db, "SELECT next_nudge_at FROM returns") is None
+
+
+def test_nothing_is_paid_back_for_nothing(db: Database, ana: Ana, order_id: str) -> None:
+    data = {"order_id": order_id, "refund_id": REFUND_ID, "return_id": None, "amount_minor": 0}
+
+    outcome = deliver(db, HANDLERS, promised("payment.refunded", order_id, data))
+
+    assert len(outcome.dead) == 1
 
 
 def test_the_shelf_does_not_change_when_the_money_went_back(

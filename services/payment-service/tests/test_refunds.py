@@ -1,6 +1,8 @@
 """Money back: once a return, never more than was taken, however many ask at once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import permutations
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
@@ -8,10 +10,12 @@ import httpx
 import pytest
 from common.db import Database
 from common.ids import new_id
+from common.testing import published
 from payment.domain import PaymentStatus, Refund, RefundTooLarge
 from payment.store import ledger
 from payment.use_cases import operations, refunds
 from sqlalchemy.exc import IntegrityError
+from structlog.testing import capture_logs
 
 if TYPE_CHECKING:
     from conftest import Checkout, FakeProvider
@@ -150,6 +154,110 @@ def test_a_refund_that_the_provider_refuses_stays_due_and_is_seen(
     assert captured.told()[2:] == []
 
 
+# --- Staff give something back before the goods of a return arrive
+
+
+@pytest.fixture
+def vase(checkout: "Checkout") -> "Checkout":
+    """An order of 31.16, paid: goods of 23.31, their tax, and delivery."""
+    checkout.hear(checkout.reserved(amount_minor=3116))
+    checkout.work()
+    checkout.hear(checkout.confirmed())
+    checkout.work()
+    return checkout
+
+
+def _give(checkout: "Checkout", amount_minor: int) -> None:
+    with checkout.db.transaction() as tx:
+        refunds.refund_by_staff(tx, checkout.order_id, amount_minor, "a scratch", "sam")
+
+
+def _refunded(checkout: "Checkout") -> dict[str | None, int]:
+    """What payment.refunded told, by return; an answer that is given again is no other one."""
+    told = [event.data for event in published(checkout.db) if event.type == "payment.refunded"]
+    return {data["return_id"]: data["amount_minor"] for data in told}
+
+
+@pytest.mark.parametrize("is_answered", [True, False], ids=["made", "at the provider"])
+def test_a_return_gets_what_a_goodwill_refund_has_left_of_the_payment(
+    vase: "Checkout", provider: "FakeProvider", *, is_answered: bool
+) -> None:
+    return_id = new_id()
+    _give(vase, 1000)
+    if is_answered:
+        vase.work()
+
+    with capture_logs() as logs:
+        outcome = vase.hear(vase.returned(2517, return_id))
+    vase.work()
+
+    assert outcome.dead == []
+    assert _refunded(vase) == {None: 1000, return_id: 2116}
+    assert provider.book["pay_1"]["refunded_minor"] == 3116
+    assert vase.payment.status is PaymentStatus.REFUNDED
+    [short] = [line for line in logs if line["event"] == "return_refunded_short"]
+    assert (short["asked_minor"], short["amount_minor"]) == (2517, 2116)
+
+
+def test_a_return_that_gets_less_gets_it_once_and_is_told_as_often_as_asked(
+    vase: "Checkout", provider: "FakeProvider"
+) -> None:
+    return_id = new_id()
+    _give(vase, 1000)
+    vase.hear(*(vase.returned(2517, return_id) for _ in range(2)))
+    vase.work()
+
+    outcome = vase.hear(vase.returned(2517, return_id))
+
+    assert outcome.dead == []
+    assert vase.told()[2:] == ["payment.refunded"] * 3  # The gesture's, the return's, and again.
+    assert [made["amount_minor"] for made in provider.refunds["pay_1"]] == [1000, 2116]
+    assert vase.work() == 0
+
+
+def test_a_return_of_which_nothing_is_left_is_answered_with_nothing(
+    vase: "Checkout", provider: "FakeProvider"
+) -> None:
+    return_id = new_id()
+    _give(vase, 3116)
+
+    outcome = vase.hear(*(vase.returned(2517, return_id) for _ in range(2)))
+    started = vase.work()
+
+    assert outcome.dead == []
+    assert started == 1  # The gesture's refund.
+    assert _refunded(vase) == {return_id: 0, None: 3116}
+    nothing = [e for e in published(vase.db) if e.data.get("return_id") == return_id]
+    assert {event.data["refund_id"] for event in nothing} == {return_id}
+    assert vase.hear(vase.returned(2517, return_id)).dead == []
+    assert len(provider.refunds["pay_1"]) == 1
+
+
+@pytest.mark.parametrize("acts", list(permutations(("gesture", "vase", "bowl", "answer"))))
+def test_no_order_of_gesture_and_returns_leaves_one_unanswered(
+    vase: "Checkout", acts: tuple[str, ...]
+) -> None:
+    worth = {"vase": 1500, "bowl": 1017}
+    ids = {name: new_id() for name in worth}
+    dead = []
+    for act in acts:
+        if act == "gesture":
+            with suppress(RefundTooLarge):  # Which staff are told, and nobody waits for.
+                _give(vase, 1000)
+        elif act == "answer":
+            vase.work()
+        else:
+            dead += vase.hear(vase.returned(worth[act], ids[act])).dead
+    vase.work()
+
+    told = _refunded(vase)
+    assert dead == []
+    assert told.keys() >= set(ids.values())
+    assert all(told[ids[name]] <= worth[name] for name in worth)
+    assert sum(told.values()) == vase.view.balance.refunded_minor <= 3116
+    assert vase.work() == 0
+
+
 # --- Two refunds race for the last cents
 
 
@@ -175,6 +283,28 @@ def test_of_two_refunds_that_race_for_the_last_cents_one_wins(captured: "Checkou
 
     asked = sum(refund.amount_minor for refund, _ in captured.view.refunds)
     assert asked <= 1999
+
+
+def test_a_return_and_a_gesture_that_race_share_what_was_taken(vase: "Checkout") -> None:
+    return_id = new_id()
+    start = Barrier(2)
+
+    def give() -> None:
+        start.wait()
+        with suppress(RefundTooLarge):
+            _give(vase, 1000)
+
+    def take_in() -> None:
+        start.wait()
+        with vase.db.transaction() as tx:
+            refunds.refund_return(tx, vase.order_id, return_id, 2517, "USD")
+
+    with ThreadPoolExecutor(2) as threads:
+        for under_way in [threads.submit(give), threads.submit(take_in)]:
+            under_way.result()
+
+    asked = {refund.return_id: refund.amount_minor for refund, _ in vase.view.refunds}
+    assert asked in ({None: 1000, return_id: 2116}, {return_id: 2517})
 
 
 def test_the_database_refuses_what_exceeds_the_captured_sum(

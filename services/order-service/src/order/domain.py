@@ -99,6 +99,7 @@ class Totals:
 class Return:
     """Goods of one order on their way back. quantities: by SKU, of what the order bought.
 
+    refunded_minor: what went back of amount_minor; less where other refunds had left less.
     restocked: whether the inventory has them on the shelf again.
     """
 
@@ -109,6 +110,7 @@ class Return:
     amount_minor: int
     quantities: Mapping[str, int]
     requested_at: datetime
+    refunded_minor: int = 0
     restocked: bool = False
     nudges: int = 0
 

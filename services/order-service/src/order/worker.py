@@ -52,7 +52,7 @@ class ActionRequired(Answer):
 class Refunded(Answer):
     refund_id: str = Field(min_length=1, max_length=128)
     return_id: UUID | None = None
-    amount_minor: int = Field(gt=0, strict=True)
+    amount_minor: int = Field(ge=0, strict=True)
 
 
 class Restocked(Answer):

@@ -155,6 +155,7 @@ def return_json(one: Return) -> dict[str, Any]:
         "status": one.status,
         "reason": one.reason,
         "amount_minor": one.amount_minor,
+        "refunded_minor": one.refunded_minor,
         "restocked": one.restocked,
         "requested_at": one.requested_at,
         "lines": [{"sku": sku, "quantity": quantity} for sku, quantity in one.quantities.items()],

@@ -16,6 +16,13 @@ _quantities = (
     .scalar_subquery()
     .label("quantities")
 )
+_refunded_minor = (
+    select(func.coalesce(func.sum(refunds.c.amount_minor), 0))
+    .where(refunds.c.order_id == returns.c.order_id, refunds.c.return_id == returns.c.id)
+    .scalar_subquery()
+    .label("refunded_minor")
+)
+_shown = select(returns, _quantities, _refunded_minor)
 
 
 def add(tx: Connection, one: Return) -> None:
@@ -42,9 +49,7 @@ def add(tx: Connection, one: Return) -> None:
 
 def of_order(tx: Connection, order_id: str) -> list[Return]:
     """Oldest first."""
-    rows = tx.execute(
-        select(returns, _quantities).where(returns.c.order_id == order_id).order_by(returns.c.id)
-    )
+    rows = tx.execute(_shown.where(returns.c.order_id == order_id).order_by(returns.c.id))
     return [_return(row) for row in rows]
 
 
@@ -74,7 +79,7 @@ def due_for_nudge(tx: Connection, now: datetime, limit: int) -> Sequence[Return]
         .with_for_update(skip_locked=True)
     )
     ids = list(tx.execute(due).scalars())
-    rows = tx.execute(select(returns, _quantities).where(returns.c.id.in_(ids))) if ids else ()
+    rows = tx.execute(_shown.where(returns.c.id.in_(ids))) if ids else ()
     return [_return(row) for row in rows]
 
 
@@ -109,6 +114,7 @@ def _return(row: Row[Any]) -> Return:
         amount_minor=row.amount_minor,
         quantities=row.quantities,
         requested_at=row.requested_at,
+        refunded_minor=int(row.refunded_minor),
         restocked=row.restocked,
         nudges=row.nudges,
     )

@@ -110,11 +110,14 @@ def on_refunded(
 ) -> None:
     """Payment paid money back, for a return or otherwise. Told again changes nothing.
 
-    refund: ``refund_id``, ``return_id`` (may be None), ``amount_minor``. Publishes
-    order.refunded. Raises IllegalTransition.
+    refund: ``refund_id``, ``return_id`` (may be None), ``amount_minor``: 0 if nothing was left for
+    the return, which ends so. Publishes order.refunded, unless of 0. Raises IllegalTransition.
     """
     order = known(tx, order_id, "payment.refunded")
     return_id, amount = refund["return_id"], refund["amount_minor"]
+    if not amount:
+        _settle(tx, order_id, return_id, now, time_scale, status=ReturnStatus.REFUNDED)
+        return
     if not store.add_refund(tx, refund["refund_id"], order_id, return_id, amount):
         return
     if return_id:

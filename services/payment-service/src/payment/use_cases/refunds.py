@@ -2,33 +2,47 @@
 
 from datetime import UTC, datetime
 
+import structlog
 from common.errors import IllegalTransition
 from common.ids import new_id
 from sqlalchemy import Connection
 
 from payment import domain
-from payment.domain import RETURNED, NotRefundable, Payment, PaymentNotFound, Refund, RefundTooLarge
+from payment.domain import RETURNED, Payment, PaymentNotFound, Refund
 from payment.store import ledger, payments
 from payment.use_cases import applying
+
+log = structlog.get_logger()
 
 
 def refund_return(
     tx: Connection, order_id: str, return_id: str, amount_minor: int, currency: str
 ) -> None:
-    """Give back what a return is worth, once; asked again, tell it again when it is made.
+    """Give back what a return is worth, once, or what is left of it: staff may have given some
+    back since it was asked for. Asked again, tell it again when it is made.
 
-    Publishes payment.refunded if it is made. Raises IllegalTransition if there is not so much.
+    Publishes payment.refunded if it is made, and at once if nothing is left. Raises
+    IllegalTransition if so much was never taken, or another sum was asked for before.
     """
     payment = payments.get(tx, order_id)
     if payment is None or payment.currency != currency:
         raise IllegalTransition(f"order {order_id} has no payment in {currency} to give back")
-    known = next((r for r in ledger.refunds_of(tx, payment.id) if r.return_id == return_id), None)
+    refunds = ledger.refunds_of(tx, payment.id)
+    known = next((refund for refund in refunds if refund.return_id == return_id), None)
+    others_minor = sum(refund.amount_minor for refund in refunds if refund is not known)
+    captured_minor = ledger.balance(tx, payment.id).captured_minor
+    due_minor = domain.due_for_return(captured_minor, others_minor, amount_minor)
     if known is None:
-        _check(tx, payment, amount_minor)
-        applying.request(
-            tx, payment, Refund(new_id(), payment.id, amount_minor, RETURNED, return_id)
-        )
-    elif known.amount_minor != amount_minor:
+        if due_minor < amount_minor:
+            log.warning(
+                "return_refunded_short",
+                order_id=order_id,
+                return_id=return_id,
+                asked_minor=amount_minor,
+                amount_minor=due_minor,
+            )
+        _pay_back(tx, payment, return_id, due_minor)
+    elif known.amount_minor != due_minor:
         raise IllegalTransition(f"return {return_id} was worth {known.amount_minor} before")
     elif known.succeeded:
         applying.tell_refund(tx, payment, known)
@@ -47,11 +61,13 @@ def refund_by_staff(
     return payment, refund, datetime.now(UTC)
 
 
-def _check(tx: Connection, payment: Payment, amount_minor: int) -> None:
-    try:
-        _refundable(tx, payment, amount_minor)
-    except (NotRefundable, RefundTooLarge) as error:  # Nobody waits for an answer to an event.
-        raise IllegalTransition(str(error)) from error
+def _pay_back(tx: Connection, payment: Payment, return_id: str, due_minor: int) -> None:
+    """Nothing is not asked of the provider, nor kept: it is told, by one id however often."""
+    if due_minor:
+        applying.request(tx, payment, Refund(new_id(), payment.id, due_minor, RETURNED, return_id))
+    else:
+        nothing = Refund(return_id, payment.id, 0, RETURNED, return_id)
+        applying.tell_refund(tx, payment, nothing)
 
 
 def _refundable(tx: Connection, payment: Payment, amount_minor: int) -> None:
