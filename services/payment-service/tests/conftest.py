@@ -62,6 +62,7 @@ class FakeProvider:
         self._kept: dict[str, httpx.Response] = {}
         self._lock = threading.Lock()
         self._ticks = 0
+        self.page_size = PAGE_SIZE
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
@@ -203,8 +204,8 @@ class FakeProvider:
         since = datetime.fromisoformat(url.params["updated_since"])
         start = int(url.params.get("cursor", "0"))
         found = [p for p in payments if datetime.fromisoformat(p["updated_at"]) >= since]
-        page = found[start : start + PAGE_SIZE]
-        following = str(start + PAGE_SIZE) if len(found) > start + PAGE_SIZE else None
+        page = found[start : start + self.page_size]
+        following = str(start + self.page_size) if len(found) > start + self.page_size else None
         return httpx.Response(200, json={"payments": page, "next_cursor": following})
 
 

@@ -9,6 +9,7 @@ from common.ids import new_id
 from payment.domain import PaymentStatus
 from payment.use_cases import reconciling, refunds
 from sqlalchemy import text
+from sqlalchemy.event import listen, remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +88,43 @@ def test_books_that_agree_are_left_alone(
     assert (run.compared, run.healed, run.differences, run.error) == (1, 0, 0, None)
 
 
+def _statements_of_a_run(db: Database, checkout: "Checkout") -> int:
+    sent: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        sent.append(statement)
+
+    listen(db.engine, "before_cursor_execute", note)
+    try:
+        assert checkout.compare_books() == 0
+    finally:
+        remove(db.engine, "before_cursor_execute", note)
+    return len(sent)
+
+
+def test_a_page_of_payments_that_agree_costs_as_many_statements_as_one(
+    db: Database,
+    checkout: "Checkout",
+    new_checkout: "Callable[[], Checkout]",
+    provider: "FakeProvider",
+) -> None:
+    provider.page_size = 100
+    checkout.hear(checkout.reserved())
+    checkout.work()
+    for_one = _statements_of_a_run(db, checkout)
+    others = [new_checkout() for _ in range(7)]
+    checkout.hear(*(one.reserved() for one in others))
+    checkout.work()
+
+    for_eight = _statements_of_a_run(db, checkout)
+
+    assert for_eight == for_one
+    with db.transaction() as tx:
+        run = reconciling.last_run(tx)
+    assert run
+    assert run.compared == 8
+
+
 def test_a_charge_that_nobody_knows_is_written_down_and_not_booked(
     checkout: "Checkout", provider: "FakeProvider"
 ) -> None:
@@ -122,6 +160,18 @@ def test_a_payment_that_the_provider_has_lost_is_a_difference(
 
     assert checkout.differences == [("missing_at_provider", checkout.order_id)]
     assert checkout.payment.status is PaymentStatus.AUTHORIZED
+
+
+def test_a_payment_that_the_provider_has_again_is_no_difference_any_more(
+    db: Database, checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    _lose(db, checkout, provider)
+    checkout.compare_books()
+
+    provider.add(checkout.order_id, "authorized")
+    checkout.compare_books()
+
+    assert checkout.differences == []
 
 
 def test_a_status_that_goes_back_at_the_provider_is_a_difference(

@@ -1,13 +1,27 @@
 """The comparison of our book with the provider's: when it is due, and what it found."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, text, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    ScalarSelect,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from payment.store.tables import differences, plan, runs
+from payment.domain import Balance, Payment
+from payment.store.payments import COLUMNS, payment_of
+from payment.store.tables import differences, ledger_entries, payments, plan, runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +35,15 @@ class Difference:
     provider_payment_id: str | None
     id: int = 0
     found_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What our book says of a payment. differs: whether a difference about it is open."""
+
+    payment: Payment
+    balance: Balance
+    differs: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +123,35 @@ def forget_runs(tx: Connection, keep: int) -> None:
     """All but the latest *keep*."""
     newest = select(runs.c.id).order_by(runs.c.id.desc()).offset(keep).limit(1).scalar_subquery()
     tx.execute(runs.delete().where(runs.c.id <= newest))
+
+
+def booked(tx: Connection, order_ids: Collection[str]) -> dict[str, Booked]:
+    """Payments by order, to look at only: one statement for any number of them."""
+    differs = exists().where(
+        differences.c.about == payments.c.provider_payment_id, differences.c.resolved_at.is_(None)
+    )
+    statement = select(
+        *COLUMNS,
+        _sum("provider_receivable").label("captured_minor"),
+        _sum("refunds").label("refunded_minor"),
+        differs.label("differs"),
+    ).where(payments.c.order_id.in_(order_ids))
+    return {
+        row.order_id: Booked(
+            payment_of(row),
+            Balance(int(row.captured_minor), int(row.refunded_minor)),
+            row.differs,
+        )
+        for row in tx.execute(statement)
+    }
+
+
+def _sum(account: str) -> ScalarSelect[Any]:
+    return (
+        select(func.coalesce(func.sum(ledger_entries.c.amount_minor), 0))
+        .where(ledger_entries.c.payment_id == payments.c.id, ledger_entries.c.account == account)
+        .scalar_subquery()
+    )
 
 
 def note(tx: Connection, difference: Difference) -> bool:

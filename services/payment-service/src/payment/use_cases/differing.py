@@ -1,5 +1,7 @@
 """What our book and the provider's do not agree about: written down, counted, told once."""
 
+from collections.abc import Mapping
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -14,8 +16,17 @@ from payment.store.books import Difference
 log = structlog.get_logger()
 _found = meter.create_counter("app.payment.differences", unit="{difference}")
 
-MISSING = "missing_at_provider"
-STATUS = "status_differs"
+
+class MissingAtProvider(IllegalTransition):
+    """The provider does not know a payment that we have."""
+
+
+KINDS: Final[Mapping[type[Exception], str]] = {
+    UnknownCharge: "unknown_charge",
+    AnotherPayment: "another_payment",
+    AmountsDiffer: "amounts_differ",
+    MissingAtProvider: "missing_at_provider",
+}
 
 
 def order_id_of(fact: Fact) -> str:
@@ -26,21 +37,13 @@ def order_id_of(fact: Fact) -> str:
         raise UnknownCharge("the provider has a payment that is for no order of ours") from error
 
 
-def note(tx: Connection, fact: Fact, error: IllegalTransition) -> None:
-    """Keep that *fact* cannot be true of our book, for staff."""
-    kind = STATUS
-    for refusal, name in (
-        (UnknownCharge, "unknown_charge"),
-        (AnotherPayment, "another_payment"),
-        (AmountsDiffer, "amounts_differ"),
-    ):
-        if isinstance(error, refusal):
-            kind = name
-    note_as(tx, kind, fact.provider_payment_id or "", fact.reference, str(error))
+def note(tx: Connection, about: str, order_id: str | None, error: Exception) -> None:
+    """Keep for staff why what was told cannot be true of our book: one line a payment and kind,
+    however often it is seen.
 
-
-def note_as(tx: Connection, kind: str, about: str, order_id: str | None, detail: str) -> None:
-    """One line a payment and kind, however often it is seen."""
+    about: the provider's id of the payment.
+    """
+    kind, detail = KINDS.get(type(error), "status_differs"), str(error)
     if books.note(tx, Difference(about, kind, detail, order_id, about)):
         _found.add(1, {"app.difference": kind})
         log.error(

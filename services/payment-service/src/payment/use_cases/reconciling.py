@@ -3,6 +3,8 @@
 Never invents money: what no fact explains is written down for staff, and changes nothing.
 """
 
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -14,9 +16,17 @@ from common.errors import IllegalTransition
 from sqlalchemy import Connection
 
 from payment.clients import OutcomeUnknown, PaymentProvider, RefusedByProvider, Unreadable
-from payment.domain import RANK, TAKEN, AmountsDiffer, Fact, Payment, PaymentStatus
-from payment.store import books, ledger, operations, payments
-from payment.store.books import Claim, Difference, Run
+from payment.domain import (
+    RANK,
+    TAKEN,
+    AmountsDiffer,
+    Fact,
+    Payment,
+    PaymentStatus,
+    UnknownCharge,
+)
+from payment.store import books, operations, payments
+from payment.store.books import Booked, Claim, Difference, Run
 from payment.use_cases import applying, differing
 
 # After something differed or is unknown, then ever more rarely.
@@ -94,8 +104,7 @@ def _compare_all(db: Database, provider: PaymentProvider, claim: Claim, tally: T
     for _ in range(PAGES_MAX):
         _renew(db)
         page = provider.changes(since, cursor)
-        for fact in page.facts:
-            _compare(db, provider, fact, tally)
+        _compare(db, provider, page.facts, tally)
         tally.until = page.until or tally.until
         cursor = page.next_cursor
         if cursor is None:
@@ -126,59 +135,69 @@ def _read_one(
         log.warning("payment_unreadable", provider_payment_id=about, error=str(error))
     except RefusedByProvider as error:
         tally.compared += 1
-        _note_refusal(db, about, order_id, error, tally)
+        _note(db, about, order_id, error, tally)
         return
-    if fact is None:
-        tally.compared += 1
-        tally.differences += 1
-        with db.transaction() as tx:
-            words = "the provider does not know a payment that we have"
-            differing.note_as(tx, differing.MISSING, about, order_id, words)
+    if fact is not None:
+        _compare(db, provider, [fact], tally)
         return
-    _compare(db, provider, fact, tally)
+    tally.compared += 1
+    missing = differing.MissingAtProvider("the provider does not know a payment that we have")
+    _note(db, about, order_id, missing, tally)
 
 
 def _compare(
-    db: Database, provider: PaymentProvider, fact: Fact | Unreadable, tally: Tally
+    db: Database, provider: PaymentProvider, facts: Sequence[Fact | Unreadable], tally: Tally
 ) -> None:
-    tally.compared += 1
-    if isinstance(fact, Unreadable):
-        tally.differences += 1
-        with db.transaction() as tx:
-            differing.note_as(tx, differing.STATUS, fact.about or "", None, str(fact))
-        return
+    """One statement for all that agree; what differs costs more."""
+    order_ids: set[str] = set()
+    for fact in facts:
+        with suppress(UnknownCharge):
+            if isinstance(fact, Fact):
+                order_ids.add(differing.order_id_of(fact))
+    with db.transaction() as tx:
+        ours = books.booked(tx, order_ids)
+    for fact in facts:
+        tally.compared += 1
+        if isinstance(fact, Unreadable):
+            _note(db, fact.about or "", None, fact, tally)
+        else:
+            _compare_one(db, provider, fact, ours, tally)
+
+
+def _compare_one(
+    db: Database,
+    provider: PaymentProvider,
+    fact: Fact,
+    booked: Mapping[str, Booked],
+    tally: Tally,
+) -> None:
     about = fact.provider_payment_id or ""
     tally.seen.add(about)
     try:
         order_id = differing.order_id_of(fact)
-        with db.transaction() as tx:
-            ours = payments.find(tx, order_id)
-            is_agreed = ours is not None and _agrees(tx, order_id, fact)
-        if not is_agreed:
-            traceparent = ours.traceparent if ours else None
+        ours = booked.get(order_id)
+        if ours and _agrees(ours, fact):
+            is_mended = ours.differs
+        else:
+            traceparent = ours.payment.traceparent if ours else None
             about_order = {"app.order.id": order_id}
             with tracing.resumed_span("reconcile payment", traceparent, **about_order):
-                news, is_agreed = _heal(db, provider, order_id, fact)
+                news, is_mended = _heal(db, provider, order_id, fact)
             tally.healed += news
-    except RefusedByProvider as error:
-        _note_refusal(db, about, order_id, error, tally)
-    except IllegalTransition as error:
-        tally.differences += 1
+    except (RefusedByProvider, IllegalTransition) as error:
+        _note(db, about, fact.reference, error, tally)
+        return
+    if is_mended:
         with db.transaction() as tx:
-            differing.note(tx, fact, error)
-    else:
-        if is_agreed:
-            with db.transaction() as tx:
-                books.resolve(tx, about)
+            books.resolve(tx, about)
 
 
-def _note_refusal(
-    db: Database, about: str, order_id: str, error: RefusedByProvider, tally: Tally
-) -> None:
-    """The provider will not say how it is with one payment: the others are compared."""
+def _note(db: Database, about: str, order_id: str | None, error: Exception, tally: Tally) -> None:
+    """The books differ, or the provider will not say how it is with one payment: the others are
+    compared."""
     tally.differences += 1
     with db.transaction() as tx:
-        differing.note_as(tx, differing.STATUS, about, order_id, f"not told: {error}")
+        differing.note(tx, about, order_id, error)
 
 
 def _heal(db: Database, provider: PaymentProvider, order_id: str, fact: Fact) -> tuple[int, bool]:
@@ -188,9 +207,8 @@ def _heal(db: Database, provider: PaymentProvider, order_id: str, fact: Fact) ->
     """
     with db.transaction() as tx:
         news = applying.apply(tx, order_id, fact)
-        is_agreed = _agrees(tx, order_id, fact)
-    if is_agreed:
-        return int(news), True
+        if _agrees(_booked(tx, order_id), fact):
+            return int(news), True
     # The page may be older than our own book by now: what is true is asked for once more.
     about = fact.provider_payment_id or ""
     now = provider.read(about)
@@ -201,20 +219,26 @@ def _heal(db: Database, provider: PaymentProvider, order_id: str, fact: Fact) ->
         for refund in made:
             news |= applying.apply(tx, order_id, replace(now, refund=refund))
         news |= applying.apply(tx, order_id, now)
-        is_agreed = _agrees(tx, order_id, now)
-        if not is_agreed and not _is_under_way(tx, order_id):
-            raise _difference(tx, order_id, now)
-    return int(news), is_agreed
+        ours = _booked(tx, order_id)
+        if _agrees(ours, now):
+            return int(news), True
+        # Something was asked for whose answer may be what differs.
+        if not operations.is_anything_due(tx, ours.payment.id):
+            raise _difference(ours, now)
+    return int(news), False
 
 
-def _agrees(tx: Connection, order_id: str, fact: Fact) -> bool:
-    payment = payments.find(tx, order_id)
-    assert payment is not None, "apply() found it"
-    balance = ledger.balance(tx, payment.id)
+def _booked(tx: Connection, order_id: str) -> Booked:
+    """Of a payment that apply() found."""
+    return books.booked(tx, [order_id])[order_id]
+
+
+def _agrees(ours: Booked, fact: Fact) -> bool:
+    payment, balance = ours.payment, ours.balance
     taken = fact.captured_minor if fact.status in TAKEN else None
     return all(
-        theirs in {None, ours}
-        for ours, theirs in (
+        theirs in {None, known}
+        for known, theirs in (
             (payment.status, fact.status),
             (payment.provider_payment_id, fact.provider_payment_id),
             (payment.amount_minor, fact.amount_minor),
@@ -225,16 +249,8 @@ def _agrees(tx: Connection, order_id: str, fact: Fact) -> bool:
     )
 
 
-def _is_under_way(tx: Connection, order_id: str) -> bool:
-    """Whether something was asked for whose answer may be what differs."""
-    payment = payments.find(tx, order_id)
-    return payment is not None and operations.is_anything_due(tx, payment.id)
-
-
-def _difference(tx: Connection, order_id: str, fact: Fact) -> IllegalTransition:
-    payment = payments.find(tx, order_id)
-    assert payment is not None, "apply() found it"
-    made = ledger.balance(tx, payment.id).refunded_minor
+def _difference(ours: Booked, fact: Fact) -> IllegalTransition:
+    payment, made = ours.payment, ours.balance.refunded_minor
     if _has_same_status(payment, fact):
         return AmountsDiffer(f"we have given back {made}, the provider {fact.refunded_minor}")
     return IllegalTransition(f"payment {payment.id} is {payment.status}, there {fact.status}")

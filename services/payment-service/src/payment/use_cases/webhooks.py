@@ -125,7 +125,7 @@ def _take(tx: Connection, provider: PaymentProvider, webhook: Webhook) -> None:
             news = applying.apply(tx, order_id, fact)
             span.set_attribute("app.effect", "applied" if news else "stale")
     except IllegalTransition as error:
-        differing.note(tx, fact, error)
+        differing.note(tx, fact.provider_payment_id or "", fact.reference, error)
         webhooks.finish(tx, webhook.id, refused=f"{type(error).__name__}: {error}")
     else:
         webhooks.finish(tx, webhook.id)
