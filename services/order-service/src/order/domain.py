@@ -99,8 +99,7 @@ class Totals:
 class Return:
     """Goods of one order on their way back. quantities: by SKU, of what the order bought.
 
-    refunded_minor: what went back of amount_minor; less where other refunds had left less.
-    restocked: whether the inventory has them on the shelf again.
+    refunded_minor: less than amount_minor where less was left. restocked: back on the shelf.
     """
 
     id: str

@@ -178,12 +178,12 @@ def check_refund(balance: Balance, pending_minor: int, amount_minor: int) -> Non
 def due_for_return(captured_minor: int, others_minor: int, amount_minor: int) -> int:
     """What a return of *amount_minor* gets: all, or what other refunds leave, perhaps nothing.
 
-    others_minor: of other refunds, made or asked for. Raises IllegalTransition if so much was never
-    taken: no order sold that.
+    others_minor: of earlier refunds, made or asked for. Raises IllegalTransition if so much was
+    never taken: no order sold that.
     """
     if amount_minor > captured_minor:
         raise IllegalTransition(f"{amount_minor} cannot come back of {captured_minor} captured")
-    return min(amount_minor, captured_minor - others_minor)
+    return max(0, min(amount_minor, captured_minor - others_minor))
 
 
 def named(pending: Sequence[Refund], told: RefundFact) -> Refund | None:

@@ -1,6 +1,7 @@
 """Money back: for a return, or because staff say so."""
 
 from datetime import UTC, datetime
+from itertools import takewhile
 
 import structlog
 from common.errors import IllegalTransition
@@ -28,8 +29,9 @@ def refund_return(
     if payment is None or payment.currency != currency:
         raise IllegalTransition(f"order {order_id} has no payment in {currency} to give back")
     refunds = ledger.refunds_of(tx, payment.id)
-    known = next((refund for refund in refunds if refund.return_id == return_id), None)
-    others_minor = sum(refund.amount_minor for refund in refunds if refund is not known)
+    earlier = list(takewhile(lambda refund: refund.return_id != return_id, refunds))
+    known = refunds[len(earlier)] if len(earlier) < len(refunds) else None
+    others_minor = sum(refund.amount_minor for refund in earlier)
     captured_minor = ledger.balance(tx, payment.id).captured_minor
     due_minor = domain.due_for_return(captured_minor, others_minor, amount_minor)
     if known is None:
