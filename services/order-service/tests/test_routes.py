@@ -217,7 +217,8 @@ def test_an_order_of_any_size_costs_eight_round_trips(ana: Ana, catalog: FakeCat
         "SELECT idempotency_keys.subject, idempotency_keys.key,",
         "BEGIN",
         "INSERT INTO idempotency_keys",
-        "SELECT pg_advisory_xact_lock(%(lock)s, hashtext(%(customer_id)s));",  # how many of late
+        # how many of late
+        "SELECT pg_advisory_xact_lock(%(customer_lock)s, hashtext(%(customer_id)s)),",
         "WITH placed AS",  # the order, its lines, its history
         "INSERT INTO outbox",
         "UPDATE idempotency_keys SET",

@@ -107,6 +107,7 @@ class ServiceSettings(BaseSettings):
             *self._database_faults(),
             *self._redis_faults(),
             *self._url_faults(),
+            *self._limit_faults(),
             *self._faults_of_its_own(),
         ]
         if faults:
@@ -171,6 +172,14 @@ class ServiceSettings(BaseSettings):
             f"{name.upper()} is not https"
             for name in ("jwks_url", "cognito_jwks_url", "aws_endpoint_url")
             if (url := getattr(self, name)) and not url.startswith("https://")
+        ]
+
+    def _limit_faults(self) -> list[str]:
+        """Of settings named like `orders_per_hour_…`: what so often a time is allowed."""
+        return [
+            f"{name.upper()} is so high that it limits nobody"
+            for name, field in type(self).model_fields.items()
+            if "_per_" in name and getattr(self, name) > LIMIT_FACTOR_MAX * field.default
         ]
 
     def _faults_of_its_own(self) -> list[str]:

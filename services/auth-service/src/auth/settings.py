@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import ClassVar, Final, Literal, Self
 
-from common.settings import LIMIT_FACTOR_MAX, SECRET_BYTES_MIN, ServiceSettings
+from common.settings import SECRET_BYTES_MIN, ServiceSettings
 from pydantic import Field, PositiveInt, SecretStr, model_validator
 
 # `cart:<SHA-256 of its secret, in hexadecimal>`.
@@ -52,13 +52,6 @@ class Settings(ServiceSettings):
         for name, digest in _CLIENT.findall(self.service_clients):
             digests[name] = digests.get(name, frozenset()) | {bytes.fromhex(digest)}
         return digests
-
-    def _faults_of_its_own(self) -> list[str]:
-        return [
-            f"{name.upper()} is so high that it limits nobody"
-            for name, field in type(self).model_fields.items()
-            if "_per_" in name and getattr(self, name) > LIMIT_FACTOR_MAX * field.default
-        ]
 
     @model_validator(mode="after")
     def _can_issue(self) -> Self:

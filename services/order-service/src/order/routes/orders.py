@@ -23,8 +23,8 @@ from order.routes import bodies
 from order.routes.bodies import LineIn, PlaceOrderIn
 from order.settings import Settings
 from order.use_cases import orders as use_cases
-from order.use_cases import rates
 from order.use_cases.orders import Placement
+from order.use_cases.rates import Rates, check_rates
 
 # The index that lets a customer's key place one order for ever (migration 0002).
 KEY_TAKEN = "one_order_a_key"
@@ -34,6 +34,7 @@ PEOPLE = (*SHOPPERS, Role.STAFF)
 
 def orders(db: Database, settings: Settings, catalog: Catalog) -> Blueprint:
     bp = Blueprint("orders", __name__)
+    allowed = Rates(settings.order_rate_per_minute, settings.orders_per_hour_per_recipient)
 
     @bp.post("/orders")
     @auth.requires(*SHOPPERS)
@@ -47,8 +48,7 @@ def orders(db: Database, settings: Settings, catalog: Catalog) -> Blueprint:
         if known:
             return render(known)
         placement = _price(body, customer_id, key, catalog, settings.saga_time_scale)
-        rate = settings.order_rate_per_minute
-        return render(_place(db, placement, key, print_, rate))
+        return render(_place(db, placement, key, print_, allowed))
 
     @bp.post("/order-quotes")
     @auth.requires(*SHOPPERS)
@@ -102,10 +102,10 @@ def orders(db: Database, settings: Settings, catalog: Catalog) -> Blueprint:
     return bp
 
 
-def _place(db: Database, placement: Placement, key: str, print_: str, rate: int) -> Answer:
+def _place(db: Database, placement: Placement, key: str, print_: str, allowed: Rates) -> Answer:
     """The stored answer; or, if its key is forgotten, the order that the key placed, as it is."""
     try:
-        return _claim_and_place(db, placement, key, print_, rate)
+        return _claim_and_place(db, placement, key, print_, allowed)
     except IntegrityError as error:
         if KEY_TAKEN not in str(error.orig):
             raise
@@ -115,13 +115,13 @@ def _place(db: Database, placement: Placement, key: str, print_: str, rate: int)
 
 
 def _claim_and_place(
-    db: Database, placement: Placement, key: str, print_: str, rate: int
+    db: Database, placement: Placement, key: str, print_: str, allowed: Rates
 ) -> Answer:
     with db.transaction() as tx:
         stored = idempotency.claim(tx, placement.customer_id, key, print_)
         if stored is None:
             now = datetime.now(UTC)
-            rates.check_rate(tx, placement, rate, now)
+            check_rates(tx, placement, allowed, now)
             view = use_cases.place_order(tx, placement, now)
             shown = orjson.dumps(bodies.order_json(view)).decode()
             stored = Answer(202, f"/orders/{view.order.id}", shown)

@@ -1,9 +1,11 @@
-"""How often somebody may order: a sliding minute, counted in the orders themselves.
+"""How often somebody may order, or be ordered to: sliding windows, counted in the orders
+themselves.
 
 They are the one count that is right whatever else is down, and it needs no table of its own.
 """
 
 import math
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,24 +17,55 @@ from order.domain import TooManyOrders
 from order.store import rates as store
 from order.use_cases.orders import Placement
 
-WINDOW: Final = timedelta(seconds=60)
+OF_CUSTOMER_WITHIN: Final = timedelta(minutes=1)
+TO_RECIPIENT_WITHIN: Final = timedelta(hours=1)
 
 log = structlog.get_logger()
-_refused = meter.create_counter("app.orders.refused_by_rate", "{order}", "Beyond the limit.")
+_refused = meter.create_counter("app.orders.refused_by_rate", "{order}", "Beyond a limit.")
 
 
-def check_rate(tx: Connection, placement: Placement, limit: int, now: datetime) -> None:
-    """Whether *placement* may be one of at most *limit* orders in the last WINDOW.
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """At most so many orders. of_customer: in a minute. to_recipient: to one e-mail address, by
+    all customers and guests together, in an hour."""
+
+    of_customer: int
+    to_recipient: int
+
+
+def check_rates(tx: Connection, placement: Placement, rates: Rates, now: datetime) -> None:
+    """Whether *placement* is one too many. Raises TooManyOrders.
 
     Call it once the order's key is known to be new, in the transaction that will place it: until
-    that ends, other orders of the same customer wait. Raises TooManyOrders.
+    that ends, other orders of the same customer, or to the same address, wait.
     """
-    oldest = store.lock_and_find_nth_newest(tx, placement.customer_id, limit)
-    if oldest is None or now - oldest >= WINDOW:
+    nth = store.lock_and_find_nth_newest(
+        tx, placement.customer_id, rates.of_customer, placement.email, rates.to_recipient
+    )
+    _check(tx, placement, nth.of_customer, OF_CUSTOMER_WITHIN, f"{rates.of_customer} a minute", now)
+    hour_ago = now - TO_RECIPIENT_WITHIN
+    if nth.to_recipient is None or nth.to_recipient <= hour_ago:
+        return
+    # Strangers who order in somebody's name must not keep that person from ordering.
+    if not store.has_ordered_to(tx, placement.customer_id, placement.email, before=hour_ago):
+        told = f"{rates.to_recipient} an hour to one e-mail address"
+        _check(tx, placement, nth.to_recipient, TO_RECIPIENT_WITHIN, told, now)
+
+
+def _check(
+    tx: Connection,
+    placement: Placement,
+    nth: datetime | None,
+    within: timedelta,
+    told: str,
+    now: datetime,
+) -> None:
+    """nth: when the order was placed that has to be older than *within*, if there is one."""
+    if nth is None or now - nth >= within:
         return
     if store.is_placed(tx, placement.customer_id, placement.client_token):
         return  # Its key's answer is forgotten, the order is not: it is shown, none is placed.
-    retry_after_s = max(1, math.ceil((oldest + WINDOW - now).total_seconds()))
     _refused.add(1)
-    log.warning("order_refused_by_rate", customer_id=placement.customer_id, limit=limit)
-    raise TooManyOrders(f"at most {limit} a minute", retry_after_s=retry_after_s)
+    log.warning("order_refused_by_rate", customer_id=placement.customer_id, limit=told)
+    retry_after_s = max(1, math.ceil((nth + within - now).total_seconds()))
+    raise TooManyOrders(f"at most {told}", retry_after_s=retry_after_s)
