@@ -3,10 +3,26 @@ import threading
 import pytest
 from common import idempotency
 from common.db import Database
-from common.idempotency import Answer, IdempotencyKeyMissing, IdempotencyKeyReused, RequestInFlight
+from common.idempotency import (
+    Answer,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
+    RequestInFlight,
+    idempotency_keys,
+    once,
+)
 from common.testing import AT_ONCE
+from sqlalchemy import Connection, func, select
 
-DONE = Answer(202, "/orders/1", '{"id":"1"}')
+DONE = Answer.of({"id": "1"}, 202, "/orders/1")
+
+
+def done(_tx: Connection) -> Answer:
+    return DONE
+
+
+def fail(_tx: Connection) -> Answer:
+    raise ValueError("crashed")
 
 
 @pytest.mark.parametrize(
@@ -31,52 +47,67 @@ def test_the_fingerprint_does_not_depend_on_the_order_of_members() -> None:
 
 def test_the_stored_answer_comes_back_for_the_same_request_only(db: Database) -> None:
     with db.transaction() as tx:
-        assert idempotency.claim(tx, "ana", "k", "print") is None
-        idempotency.store(tx, "ana", "k", DONE)
+        assert once(tx, "ana", "k", "print", done) == DONE
 
     with db.transaction() as tx:
-        again = idempotency.claim(tx, "ana", "k", "print")
+        again = once(tx, "ana", "k", "print", fail)
         other_shopper = idempotency.find(tx, "ben", "k", "print")
 
     assert again == DONE
     assert other_shopper is None
     with db.transaction() as tx, pytest.raises(IdempotencyKeyReused):
-        idempotency.claim(tx, "ana", "k", "another print")
+        once(tx, "ana", "k", "another print", fail)
+
+
+def test_without_a_key_a_request_acts_every_time_and_leaves_nothing(db: Database) -> None:
+    acted: list[Connection] = []
+
+    def act(tx: Connection) -> Answer:
+        acted.append(tx)
+        return DONE
+
+    with db.transaction() as tx:
+        answers = [once(tx, "ana", None, "print", act) for _ in range(2)]
+        kept = tx.execute(select(func.count()).select_from(idempotency_keys)).scalar()
+
+    assert answers == [DONE, DONE]
+    assert acted == [tx, tx]
+    assert kept == 0
 
 
 def test_a_rolled_back_request_leaves_its_key_free(db: Database) -> None:
-    def claim_and_fail() -> None:
+    def crash() -> None:
         with db.transaction() as tx:
-            idempotency.claim(tx, "ana", "k", "print")
-            raise ValueError("crashed")
+            once(tx, "ana", "k", "print", fail)
 
     with pytest.raises(ValueError, match="crashed"):
-        claim_and_fail()
+        crash()
 
     with db.transaction() as tx:
-        assert idempotency.claim(tx, "ana", "k", "print") is None
+        assert once(tx, "ana", "k", "print", done) == DONE
 
 
 def test_a_request_in_flight_too_long_is_a_conflict(db: Database) -> None:
     with db.transaction() as first:
-        idempotency.claim(first, "ana", "k", "print")
+        once(first, "ana", "k", "print", done)
 
         with db.transaction() as second:
             second.execute(AT_ONCE)
             with pytest.raises(RequestInFlight):
-                idempotency.claim(second, "ana", "k", "print")
+                once(second, "ana", "k", "print", fail)
 
 
 def test_of_many_concurrent_requests_with_one_key_exactly_one_runs(db: Database) -> None:
-    barrier, claimed = threading.Barrier(8), []
+    barrier, acted, answers = threading.Barrier(8), [], []
+
+    def act(tx: Connection) -> Answer:
+        acted.append(tx)
+        return DONE
 
     def request() -> None:
         barrier.wait()
         with db.transaction() as tx:
-            answer = idempotency.claim(tx, "ana", "k", "print")
-            if answer is None:
-                idempotency.store(tx, "ana", "k", DONE)
-            claimed.append(answer)
+            answers.append(once(tx, "ana", "k", "print", act))
 
     threads = [threading.Thread(target=request) for _ in range(8)]
     for thread in threads:
@@ -84,5 +115,14 @@ def test_of_many_concurrent_requests_with_one_key_exactly_one_runs(db: Database)
     for thread in threads:
         thread.join()
 
-    assert claimed.count(None) == 1
-    assert claimed.count(DONE) == 7
+    assert len(acted) == 1
+    assert answers == [DONE] * 8
+
+
+def test_a_stored_answer_is_rendered_as_it_was() -> None:
+    response = DONE.render()
+
+    assert (response.status_code, response.get_data(as_text=True)) == (202, '{"id":"1"}')
+    assert response.headers["Location"] == "/orders/1"
+    assert response.mimetype == "application/json"
+    assert "Location" not in Answer.of({"id": "1"}, 201).render().headers

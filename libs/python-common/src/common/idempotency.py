@@ -6,9 +6,12 @@ business write, so there is no lease to expire: a crash takes both away, a commi
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import orjson
+from flask import Response
 from sqlalchemy import (
     Column,
     Connection,
@@ -65,6 +68,14 @@ class Answer:
     location: str | None
     body: str
 
+    @classmethod
+    def of(cls, content: object, status: int, location: str | None = None) -> Self:
+        return cls(status, location, orjson.dumps(content).decode())
+
+    def render(self) -> Response:
+        headers = {"Location": self.location} if self.location else None
+        return Response(self.body, self.status, headers, content_type="application/json")
+
 
 def read_key(header: str | None) -> str:
     """The key in *header*, bare or as a quoted Structured-Field string.
@@ -84,6 +95,25 @@ def fingerprint(*parts: object) -> str:
     return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
+def once(
+    tx: Connection, subject: str, key: str | None, print_: str, act: Callable[[Connection], Answer]
+) -> Answer:
+    """*act*'s answer, which commits with the key; or what it answered the first time.
+
+    subject: whose key it is. key: None for a request without one, which acts every time.
+    act: writes in *tx*; what it raises rolls *tx* back, and the key is free again.
+    Waits (at most lock_timeout) for a transaction that holds the same key.
+    Raises IdempotencyKeyReused, RequestInFlight.
+    """
+    if key is None:
+        return act(tx)
+    answer = _claim(tx, subject, key, print_)
+    if answer is None:
+        answer = act(tx)
+        _store(tx, subject, key, answer)
+    return answer
+
+
 def find(tx: Connection, subject: str, key: str, print_: str) -> Answer | None:
     """The stored answer, or None if the key is new. Raises IdempotencyKeyReused."""
     row = tx.execute(
@@ -98,12 +128,8 @@ def find(tx: Connection, subject: str, key: str, print_: str) -> Answer | None:
     return Answer(row.status, row.location, row.body)
 
 
-def claim(tx: Connection, subject: str, key: str, print_: str) -> Answer | None:
-    """Take the key for this transaction; the stored answer if somebody already had it.
-
-    Waits (at most lock_timeout) for a transaction that holds the same key.
-    Raises IdempotencyKeyReused, RequestInFlight.
-    """
+def _claim(tx: Connection, subject: str, key: str, print_: str) -> Answer | None:
+    """Take the key for this transaction; the stored answer if somebody already had it."""
     statement = (
         insert(idempotency_keys)
         .values(subject=subject, key=key, fingerprint=print_)
@@ -118,8 +144,7 @@ def claim(tx: Connection, subject: str, key: str, print_: str) -> Answer | None:
     return None if taken else find(tx, subject, key, print_)
 
 
-def store(tx: Connection, subject: str, key: str, answer: Answer) -> None:
-    """Keep *answer* with the claimed key; it commits with the business write."""
+def _store(tx: Connection, subject: str, key: str, answer: Answer) -> None:
     tx.execute(
         update(idempotency_keys)
         .where(idempotency_keys.c.subject == subject, idempotency_keys.c.key == key)

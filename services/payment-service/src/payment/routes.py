@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from common import auth, bodies, idempotency, paging
 from common.auth import Role
 from common.card_numbers import refuse_card_numbers
@@ -14,6 +13,7 @@ from common.errors import Malformed
 from common.idempotency import Answer
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
 
 from payment.domain import Payment, PaymentStatus, Refund
 from payment.settings import Settings
@@ -79,17 +79,17 @@ def payments(db: Database) -> Blueprint:
             asked.reason, key, instead="say why the money goes back, not to which card"
         )
         print_ = idempotency.fingerprint(request.path, asked.model_dump())
+
+        def refund(tx: Connection) -> Answer:
+            payment, made, at = refunds.refund_by_staff(
+                tx, str(order_id), asked.amount_minor, asked.reason, staff_id
+            )
+            shown = {"order_id": payment.order_id} | _refund(payment, made, at)
+            return Answer.of(shown, 202, f"/payments/{payment.order_id}")
+
         with db.transaction() as tx:
-            answer = idempotency.claim(tx, staff_id, key, print_)
-            if answer is None:
-                payment, refund, at = refunds.refund_by_staff(
-                    tx, str(order_id), asked.amount_minor, asked.reason, staff_id
-                )
-                shown = {"order_id": payment.order_id} | _refund(payment, refund, at)
-                location = f"/payments/{payment.order_id}"
-                answer = Answer(202, location, orjson.dumps(shown).decode())
-                idempotency.store(tx, staff_id, key, answer)
-        return _render(answer)
+            stored = idempotency.once(tx, staff_id, key, print_, refund)
+        return stored.render()
 
     @bp.get("/reconciliation")
     @auth.requires(Role.STAFF)
@@ -247,11 +247,3 @@ def _difference(one: reconciling.Difference) -> dict[str, Any]:
         "provider_payment_id": one.provider_payment_id,
         "found_at": one.found_at,
     }
-
-
-def _render(answer: Answer) -> Response:
-    response = Response(answer.body, answer.status, content_type="application/json")
-    if answer.location:
-        response.headers["Location"] = answer.location
-        response.autocorrect_location_header = False
-    return response

@@ -45,18 +45,20 @@ class Writing:
         """
         header = request.headers.get(KEY_HEADER)
         key = None if header is None else idempotency.read_key(header)
-        subject, print_ = customer_ids[0], idempotency.fingerprint(*asked)
+        left: Cart | None = None
+
+        def acted(tx: Connection) -> Answer:
+            nonlocal left
+            left, body = act(tx)
+            return Answer.of(body, 200)
+
+        print_ = idempotency.fingerprint(*asked)
         self._cache.hold(customer_ids)
         with self._db.transaction() as tx:
-            before = idempotency.claim(tx, subject, key, print_) if key else None
-            if before is not None:
-                return _answer(orjson.loads(before.body))
-            left, body = act(tx)
-            if key:
-                text = orjson.dumps(body).decode()
-                idempotency.store(tx, subject, key, Answer(200, None, text))
-        self._cache.put(left)
-        return _answer(body)
+            answer = idempotency.once(tx, customer_ids[0], key, print_, acted)
+        if left:  # What was answered before may be outdated, and is not put.
+            self._cache.put(left)
+        return _answer(orjson.loads(answer.body))
 
 
 def render(cart: Cart) -> Response:

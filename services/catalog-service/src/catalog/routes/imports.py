@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import asdict
 from uuid import UUID
 
-import orjson
 from common import auth, idempotency, paging
 from common.auth import Role
 from common.bodies import answer, read, read_query
@@ -13,6 +12,7 @@ from common.errors import UnsupportedMediaType
 from common.idempotency import Answer
 from common.ids import new_id
 from flask import Blueprint, Response, request
+from sqlalchemy import Connection
 
 from catalog.clients import ProductCache
 from catalog.domain.imports import FILE_BYTES_MAX, ImportNotFound
@@ -96,15 +96,14 @@ def _accept_file(db: Database) -> Response:
         "POST /product-imports", request.mimetype, hashlib.sha256(body).hexdigest()
     )
     rows = files.READERS[request.mimetype](body)
+
+    def accept(tx: Connection) -> Answer:
+        accepted = use_cases.accept(tx, new_id(), who, rows)
+        return Answer.of(bodies.import_json(accepted), 202, f"/product-imports/{accepted.id}")
+
     with db.transaction() as tx:
-        stored = idempotency.claim(tx, who, key, print_)
-        if stored is None:
-            accepted = use_cases.accept(tx, new_id(), who, rows)
-            shown = orjson.dumps(bodies.import_json(accepted)).decode()
-            stored = Answer(202, f"/product-imports/{accepted.id}", shown)
-            idempotency.store(tx, who, key, stored)
-    headers = {"Location": stored.location or ""}
-    return Response(stored.body, stored.status, headers, content_type="application/json")
+        stored = idempotency.once(tx, who, key, print_, accept)
+    return stored.render()
 
 
 def _page() -> PageIn:

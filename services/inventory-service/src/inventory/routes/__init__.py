@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
-import orjson
 from common import auth, bodies, idempotency, paging
 from common.auth import Role
 from common.db import Database
@@ -136,15 +135,9 @@ def reservations(db: Database, ttl: timedelta) -> Blueprint:
 def _once(db: Database, body: BaseModel, act: Callable[[Connection], object]) -> Response:
     """201 with what *act* answers; by the same Idempotency-Key, if there is one, it acts once."""
     header = request.headers.get("Idempotency-Key")
-    if header is None:
-        with db.transaction() as tx:
-            content = act(tx)
-        return bodies.answer(content, 201)
-    key, subject = idempotency.read_key(header), auth.caller().id
+    key = None if header is None else idempotency.read_key(header)
+    subject = auth.caller().id
     print_ = idempotency.fingerprint(f"POST {request.path}", body.model_dump(mode="json"))
     with db.transaction() as tx:
-        answer = idempotency.claim(tx, subject, key, print_)
-        if answer is None:
-            answer = Answer(201, None, orjson.dumps(act(tx)).decode())
-            idempotency.store(tx, subject, key, answer)
-    return Response(answer.body, answer.status, content_type="application/json")
+        answer = idempotency.once(tx, subject, key, print_, lambda tx: Answer.of(act(tx), 201))
+    return answer.render()

@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-import orjson
 from common import auth, idempotency
 from common.auth import Role
 from common.bodies import answer, read_query
 from common.db import Database
 from common.idempotency import Answer
 from flask import Blueprint, Response, request
+from sqlalchemy import Connection
 
 from notification.routes import bodies
 from notification.use_cases import reading as use_cases
@@ -51,14 +51,14 @@ def messages(db: Database) -> Blueprint:
         staff_id = auth.caller().id
         key = idempotency.read_key(request.headers.get("Idempotency-Key"))
         print_ = idempotency.fingerprint(f"POST {request.path}")
+
+        def resend(tx: Connection) -> Answer:
+            again = use_cases.resend(tx, str(message_id), datetime.now(UTC))
+            return Answer.of(bodies.message_json(again), 202, f"/messages/{message_id}")
+
         with db.transaction() as tx:
-            stored = idempotency.claim(tx, staff_id, key, print_)
-            if stored is None:
-                again = use_cases.resend(tx, str(message_id), datetime.now(UTC))
-                shown = orjson.dumps(bodies.message_json(again)).decode()
-                stored = Answer(202, f"/messages/{message_id}", shown)
-                idempotency.store(tx, staff_id, key, stored)
-        return _render(stored)
+            stored = idempotency.once(tx, staff_id, key, print_, resend)
+        return stored.render()
 
     return bp
 
@@ -67,10 +67,3 @@ def _owner() -> str | None:
     """Whose messages the caller may see; None for everybody's."""
     caller = auth.caller()
     return None if caller.role is Role.STAFF else caller.id
-
-
-def _render(stored: Answer) -> Response:
-    response = Response(stored.body, stored.status, content_type="application/json")
-    response.headers["Location"] = stored.location or ""
-    response.autocorrect_location_header = False
-    return response

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from common import auth, idempotency, paging
 from common.auth import Role
 from common.bodies import answer, read, read_query
@@ -18,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from order import domain
 from order.clients import Catalog
-from order.domain import OrderLine, Wanted
+from order.domain import OrderLine, OrderView, Wanted
 from order.routes import bodies
 from order.routes.bodies import LineIn, PlaceOrderIn
 from order.settings import Settings
@@ -46,9 +45,9 @@ def orders(db: Database, settings: Settings, catalog: Catalog) -> Blueprint:
         with reading(db) as connection:
             known = idempotency.find(connection, customer_id, key, print_)
         if known:
-            return render(known)
+            return known.render()
         placement = _price(body, customer_id, key, catalog, settings.saga_time_scale)
-        return render(_place(db, placement, key, print_, allowed))
+        return _place(db, placement, key, print_, allowed).render()
 
     @bp.post("/order-quotes")
     @auth.requires(*SHOPPERS)
@@ -104,29 +103,24 @@ def orders(db: Database, settings: Settings, catalog: Catalog) -> Blueprint:
 
 def _place(db: Database, placement: Placement, key: str, print_: str, allowed: Rates) -> Answer:
     """The stored answer; or, if its key is forgotten, the order that the key placed, as it is."""
+
+    def place(tx: Connection) -> Answer:
+        now = datetime.now(UTC)
+        check_rates(tx, placement, allowed, now)
+        return _shown(use_cases.place_order(tx, placement, now))
+
     try:
-        return _claim_and_place(db, placement, key, print_, allowed)
+        with db.transaction() as tx:
+            return idempotency.once(tx, placement.customer_id, key, print_, place)
     except IntegrityError as error:
         if KEY_TAKEN not in str(error.orig):
             raise
     with reading(db) as connection:
-        view = use_cases.placed_before(connection, placement.customer_id, key)
-    return Answer(202, f"/orders/{view.order.id}", orjson.dumps(bodies.order_json(view)).decode())
+        return _shown(use_cases.placed_before(connection, placement.customer_id, key))
 
 
-def _claim_and_place(
-    db: Database, placement: Placement, key: str, print_: str, allowed: Rates
-) -> Answer:
-    with db.transaction() as tx:
-        stored = idempotency.claim(tx, placement.customer_id, key, print_)
-        if stored is None:
-            now = datetime.now(UTC)
-            check_rates(tx, placement, allowed, now)
-            view = use_cases.place_order(tx, placement, now)
-            shown = orjson.dumps(bodies.order_json(view)).decode()
-            stored = Answer(202, f"/orders/{view.order.id}", shown)
-            idempotency.store(tx, placement.customer_id, key, stored)
-    return stored
+def _shown(view: OrderView) -> Answer:
+    return Answer.of(bodies.order_json(view), 202, f"/orders/{view.order.id}")
 
 
 def owner() -> str | None:
@@ -165,11 +159,3 @@ def _quoted(lines: Sequence[LineIn], catalog: Catalog) -> tuple[str, tuple[Order
     quantities = domain.merged((line.sku, line.quantity) for line in lines)
     currency, prices = catalog.quote(list(quantities))
     return currency, domain.priced(quantities, prices)
-
-
-def render(stored: Answer) -> Response:
-    response = Response(stored.body, stored.status, content_type="application/json")
-    if stored.location:
-        response.headers["Location"] = stored.location
-        response.autocorrect_location_header = False
-    return response

@@ -3,17 +3,17 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-import orjson
 from common import auth, idempotency
 from common.auth import Role
 from common.bodies import answer, read
 from common.db import Database
 from common.idempotency import Answer
 from flask import Blueprint, Response, request
+from sqlalchemy import Connection
 
 from order import domain
 from order.routes import bodies
-from order.routes.orders import PEOPLE, SHOPPERS, owner, render
+from order.routes.orders import PEOPLE, SHOPPERS, owner
 from order.settings import Settings
 from order.use_cases import returns as use_cases
 
@@ -30,17 +30,17 @@ def returns(db: Database, settings: Settings) -> Blueprint:
         body = read(bodies.ReturnIn)
         quantities = domain.merged((line.sku, line.quantity) for line in body.lines)
         print_ = idempotency.fingerprint(f"POST {request.path}", body.model_dump(mode="json"))
+
+        def act(tx: Connection) -> Answer:
+            now = datetime.now(UTC)
+            one = use_cases.request_return(
+                tx, str(order_id), customer_id, quantities, body.reason, now
+            )
+            return Answer.of(bodies.return_json(one), 201, f"/orders/{order_id}/returns")
+
         with db.transaction() as tx:
-            stored = idempotency.claim(tx, customer_id, key, print_)
-            if stored is None:
-                now = datetime.now(UTC)
-                one = use_cases.request_return(
-                    tx, str(order_id), customer_id, quantities, body.reason, now
-                )
-                shown = orjson.dumps(bodies.return_json(one)).decode()
-                stored = Answer(201, f"/orders/{order_id}/returns", shown)
-                idempotency.store(tx, customer_id, key, stored)
-        return render(stored)
+            stored = idempotency.once(tx, customer_id, key, print_, act)
+        return stored.render()
 
     @bp.get("/orders/<uuid:order_id>/returns")
     @auth.requires(*PEOPLE)
