@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 from common import auth
@@ -20,6 +21,7 @@ from common.auth import (
     jwks,
 )
 from common.settings import ServiceSettings
+from common.testing.deadlines import Clock, request_with
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from pydantic import SecretStr
@@ -191,6 +193,89 @@ class TestCache:
 
         with pytest.raises(SigningKeysUnavailable):
             Jwks(issuer.url).find(KID)
+
+
+class TestDeadline:
+    """An issuer that is asked by requests with more and less time."""
+
+    @pytest.fixture(autouse=True)
+    def _clock(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock = Clock(monkeypatch)
+        self.failure: Exception | None = None
+        self.read_s: list[float] = []  # How long each who asked would have waited.
+        http = httpx.Client(transport=httpx.MockTransport(self._answer), timeout=jwks.TIMEOUT)
+        self.keys = Jwks("http://auth/jwks.json", client=http, ask_again_s=0)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.read_s.append(request.extensions["timeout"]["read"])
+        if self.failure:
+            raise self.failure
+        return httpx.Response(200, json={"keys": [POOL_JWK]})
+
+    def test_the_issuer_is_waited_for_as_long_as_our_own_caller_waits(self) -> None:
+        with request_with(left_s=0.25):
+            assert self.keys.find(KID)
+        assert self.keys.find("another") is None  # A worker, for whom nobody waits.
+
+        assert self.read_s == [0.25, 2.0]
+
+    def test_who_ran_out_of_time_keeps_nobody_else_from_asking(self) -> None:
+        self.failure = httpx.ReadTimeout("slow")
+        with request_with(left_s=0.25), pytest.raises(SigningKeysUnavailable):
+            self.keys.find(KID)
+        self.failure = None
+
+        assert self.keys.find(KID)
+
+    @pytest.mark.parametrize(
+        ("failure", "left_s"),
+        [(httpx.ReadTimeout("slow"), 3.0), (httpx.ConnectError("down"), 0.25)],
+        ids=["slow for anybody", "down"],
+    )
+    def test_what_is_known_to_fail_is_not_asked_again_at_once(
+        self, failure: httpx.HTTPError, left_s: float
+    ) -> None:
+        self.failure = failure
+
+        for _ in range(3):
+            with request_with(left_s), pytest.raises(SigningKeysUnavailable):
+                self.keys.find(KID)
+
+        assert len(self.read_s) == 1
+
+    def test_without_time_to_ask_for_it_an_unknown_key_is_not_wrong(self) -> None:
+        assert self.keys.find(KID)
+
+        for _ in range(3):  # Nor is the issuer asked as often as anybody likes.
+            with request_with(left_s=0.25), pytest.raises(SigningKeysUnavailable):
+                self.keys.find("new")
+
+        assert self.read_s == [2.0]
+
+    def test_with_no_time_left_nobody_is_asked(self) -> None:
+        with request_with(left_s=0), pytest.raises(SigningKeysUnavailable):
+            self.keys.find(KID)
+
+        assert self.read_s == []
+
+    def test_a_new_copy_is_left_to_who_has_time_for_it(self) -> None:
+        assert self.keys.find(KID)
+        self.clock.now_s += jwks.FRESH_S + 1
+
+        with request_with(left_s=0.25):
+            assert self.keys.find(KID)
+        with request_with(left_s=3):
+            assert self.keys.find(KID)
+
+        assert self.read_s == [2.0, 2.0]
+
+    def test_another_threads_fetch_is_waited_for_as_long_as_our_own_caller_waits(self) -> None:
+        with (
+            self.keys._fetching,
+            request_with(left_s=0.01),
+            pytest.raises(SigningKeysUnavailable),
+        ):
+            self.keys.find(KID)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from common import auth
+from common import auth, deadline
 from common.auth import Caller, Role, ServiceToken, ServiceTokenUnavailable, service_token
-from common.auth.service_token import Granted
+from common.auth.service_token import TIMEOUT, Granted, _granted
 from common.settings import ServiceSettings
 from common.testing import JWT_SECRET
+from common.testing.deadlines import Clock, request_with
 from pydantic import SecretStr
 
 
@@ -20,9 +21,11 @@ class Grants:
     def __init__(self, *, lifetime_s: float = 300) -> None:
         self.lifetime_s = lifetime_s
         self.given = 0
+        self.asked = 0
         self.failure: Exception | None = None
 
     def __call__(self) -> Granted:
+        self.asked += 1
         if self.failure:
             raise self.failure
         self.given += 1
@@ -133,3 +136,131 @@ def test_in_development_it_is_made_from_the_shared_secret() -> None:
         shown = neighbour.get("/").text
 
     assert auth.verify(JWT_SECRET, shown) == Caller("cart", Role.SERVICE)
+
+
+def test_the_token_endpoint_is_waited_for_as_long_as_our_own_caller_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Clock(monkeypatch)
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={"access_token": "t1", "expires_in": 300})
+
+    with httpx.Client(transport=httpx.MockTransport(answer), timeout=TIMEOUT) as http:
+        grant = _granted(http, "http://auth/oauth2/token")
+        with request_with(left_s=0.2):
+            grant()
+        grant()  # A worker, for whom nobody waits.
+
+    short, usual = (httpx.Timeout(**request.extensions["timeout"]) for request in asked)
+    assert (short.connect, short.read) == (pytest.approx(0.2), pytest.approx(0.2))
+    assert usual == TIMEOUT
+
+
+def test_who_ran_out_of_time_keeps_nobody_else_from_asking() -> None:
+    grants = Grants()
+    token = ServiceToken(grants)
+    grants.failure = httpx.ReadTimeout("slow")
+    with request_with(left_s=0.2), pytest.raises(ServiceTokenUnavailable):
+        token.token()
+    grants.failure = None
+
+    assert token.token() == "t1"
+
+
+@pytest.mark.parametrize(
+    ("failure", "left_s"),
+    [(httpx.ReadTimeout("slow"), 3.0), (httpx.ConnectError("down"), 0.2)],
+    ids=["slow for anybody", "down"],
+)
+def test_what_is_known_to_fail_is_not_asked_again_at_once(
+    failure: httpx.HTTPError, left_s: float
+) -> None:
+    grants = Grants()
+    token = ServiceToken(grants)
+    grants.failure = failure
+
+    for _ in range(3):
+        with request_with(left_s), pytest.raises(ServiceTokenUnavailable):
+            token.token()
+
+    assert grants.asked == 1
+
+
+def test_with_no_time_left_nobody_is_asked() -> None:
+    grants = Grants()
+
+    with request_with(left_s=0), pytest.raises(ServiceTokenUnavailable):
+        ServiceToken(grants).token()
+
+    assert grants.asked == 0
+
+
+def test_a_renewal_is_left_to_who_has_time_for_it() -> None:
+    grants = Grants()
+    token = ServiceToken(grants)
+    token.token()
+    token._renew_at = float("-inf")
+
+    with request_with(left_s=0.2):
+        assert token.token() == "t1"
+    with request_with(left_s=3):
+        assert token.token() == "t2"
+
+
+def test_a_renewal_that_ran_out_of_time_leaves_the_old_one() -> None:
+    grants = Grants()
+    token = ServiceToken(grants)
+    token.token()
+    grants.failure = httpx.ReadTimeout("slow")
+    token._renew_at = float("-inf")
+
+    with request_with(left_s=0.2):
+        token._renew()  # There was time enough a moment ago.
+
+    assert token.token() == "t1"
+    assert grants.asked == 2
+
+
+def test_another_threads_fetch_is_waited_for_as_long_as_our_own_caller_waits() -> None:
+    token = ServiceToken(Grants())
+
+    with token._granting, request_with(left_s=0.01), pytest.raises(ServiceTokenUnavailable):
+        token.token()
+
+
+def test_a_token_is_not_replaced_while_there_is_no_time_to_wait_for_another() -> None:
+    token = ServiceToken(Grants())
+    token.token()
+
+    with (
+        request_with(left_s=0.01),
+        client(token, frozenset({"t1"})) as neighbour,
+        token._granting,
+    ):
+        assert neighbour.get("/").status_code == 401
+
+
+def test_what_a_token_took_of_the_time_its_request_does_not_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, left = Clock(monkeypatch), []
+
+    def grant() -> Granted:
+        clock.now_s += 0.25
+        return Granted("t1", 300)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        left.append((request.extensions["timeout"]["read"], request.headers[deadline.HEADER]))
+        return httpx.Response(200)
+
+    transport = httpx.MockTransport(answer)
+    with (
+        request_with(left_s=0.5),
+        httpx.Client(transport=transport, auth=ServiceToken(grant)) as http,
+    ):
+        http.get("http://catalog/", timeout=0.5)
+
+    assert left == [(0.25, "250")]

@@ -21,6 +21,8 @@ from auth.use_cases.signing import Signer
 from common import auth
 from common.auth import Caller, InvalidToken, Jwks, Role, jwks
 from common.db import Database
+from common.deadline import TooLate
+from common.testing.deadlines import request_with
 from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
@@ -175,6 +177,13 @@ def test_a_compromised_key_verifies_nothing_more(db: Database, jwks_settings: Se
     assert auth.verify_by([auth.published_keys(ours.find)], new) == ANA
     with pytest.raises(InvalidToken):
         auth.verify_by([auth.published_keys(ours.find)], token)
+
+
+def test_another_threads_look_is_waited_for_as_long_as_our_own_caller_waits() -> None:
+    signer = Signer(list, DERIVED, issuer="shop", audience="shop")
+
+    with signer._looking, request_with(left_s=0.01), pytest.raises(TooLate):
+        signer.find("k")
 
 
 def test_without_the_database_the_keys_at_hand_sign_on(db: Database) -> None:

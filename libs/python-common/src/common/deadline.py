@@ -3,10 +3,12 @@
 Whoever answers a caller that has gone does work for nobody, and most of it when all are slow.
 """
 
+import threading
 import time
 from contextvars import ContextVar
 from typing import Final
 
+import httpx
 from flask import Flask, g, has_request_context, request
 
 from common.errors import Malformed, Unavailable
@@ -54,6 +56,23 @@ def remaining_s() -> float:
     if not has_request_context() or "deadline_at" not in g:
         return EDGE_DEADLINE_S
     return max(0.0, float(g.deadline_at) - time.monotonic())
+
+
+def bound(usual: httpx.Timeout) -> httpx.Timeout:
+    """*usual*, but no part of a call takes longer than our own caller waits."""
+    left_s = max(remaining_s(), WORTHWHILE_S)
+    parts = {part: min(usual_s or left_s, left_s) for part, usual_s in usual.as_dict().items()}
+    return httpx.Timeout(**parts)
+
+
+def take(lock: threading.Lock) -> bool:
+    """Whether *lock* could be had, and there is time left to use it."""
+    if not lock.acquire(timeout=remaining_s()):
+        return False
+    if remaining_s() < WORTHWHILE_S:
+        lock.release()
+        return False
+    return True
 
 
 def header() -> dict[str, str]:

@@ -113,20 +113,13 @@ class Retries:
 def _try(http: httpx.Client, method: str, url: str, json: Any) -> httpx.Response:
     try:
         response = http.request(
-            method, url, json=json, headers=deadline.header(), timeout=_timeout(http.timeout)
+            method, url, json=json, headers=deadline.header(), timeout=deadline.bound(http.timeout)
         )
     except RETRIABLE_ERRORS as error:
         raise NotNow(type(error).__name__) from error
     if response.status_code in RETRIABLE_STATUSES:
         raise NotNow(str(response.status_code), _asked_for(response))
     return response
-
-
-def _timeout(usual: httpx.Timeout) -> httpx.Timeout:
-    """No part of a call takes longer than our own caller waits."""
-    left_s = max(deadline.remaining_s(), deadline.WORTHWHILE_S)
-    parts = {part: min(usual_s or left_s, left_s) for part, usual_s in usual.as_dict().items()}
-    return httpx.Timeout(**parts)
 
 
 def _asked_for(response: httpx.Response) -> float | None:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
+from common import deadline
 from common.errors import Unavailable
 
 # RFC 8725 §3.1, and what Cognito signs with. No HMAC: a public key is nobody's secret.
@@ -42,7 +43,9 @@ class SigningKeysUnavailable(Unavailable):
 
 
 class Jwks:
-    """The keys at *url*. Threads share one; a fetch holds up only those who need its answer."""
+    """The keys at *url*. Threads share one; a fetch holds up only those who need its answer, and
+    them no longer than their own callers wait. See ServiceToken for who has less time than that.
+    """
 
     def __init__(
         self,
@@ -66,7 +69,11 @@ class Jwks:
         self._fetching = threading.Lock()
 
     def find(self, kid: str | None) -> PyJWK | None:
-        """The key of that id. Raises SigningKeysUnavailable when no key at all is known."""
+        """The key of that id.
+
+        Raises SigningKeysUnavailable when no key at all is known, or when there was no time to
+        ask for this one: then it may be good, which a 401 would deny.
+        """
         if kid is None:
             return None
         now = time.monotonic()
@@ -84,8 +91,20 @@ class Jwks:
 
     def _ask(self, *, wait: bool) -> None:
         """Fetch, unless that was done just now, or somebody is at it and we need not *wait*."""
-        if time.monotonic() < self._ask_at or not self._fetching.acquire(blocking=wait):
+        now = time.monotonic()
+        if now < self._ask_at:
             return
+        # What is cut short says nothing of the issuer, so it does not keep others from asking. Who
+        # is short of time asks for the first keys only, or anybody could have us ask at any rate.
+        if self._is_short() and self._believed(now):
+            if wait:
+                raise SigningKeysUnavailable
+            return
+        if wait and not deadline.take(self._fetching):
+            raise SigningKeysUnavailable
+        if not wait and not self._fetching.acquire(blocking=False):
+            return
+        is_short = self._is_short()
         try:
             if time.monotonic() < self._ask_at:  # Somebody did while we waited.
                 return
@@ -94,15 +113,22 @@ class Jwks:
             # Only now, so that whoever comes during the fetch waits for it.
             self._ask_at = self._fetched_at + self._ask_again_s
         except (httpx.HTTPError, ValueError) as error:
+            if wait and is_short and isinstance(error, httpx.TimeoutException):
+                raise SigningKeysUnavailable from error
             self._ask_at = time.monotonic() + self._ask_again_after_failure_s
             log.warning("jwks_not_fetched", url=self._url, error=type(error).__name__)
         finally:
             self._fetching.release()
 
+    def _is_short(self) -> bool:
+        """Whether our caller waits less long than an answer may take."""
+        return deadline.bound(self._http.timeout) != self._http.timeout
+
     def _fetch(self) -> bytes:
         """Raises httpx.HTTPError; ValueError for an answer that is too long."""
         body = b""
-        with self._http.stream("GET", self._url) as response:
+        timeout = deadline.bound(self._http.timeout)
+        with self._http.stream("GET", self._url, timeout=timeout) as response:
             if response.status_code != httpx.codes.OK:
                 raise httpx.HTTPStatusError("not 200", request=response.request, response=response)
             for chunk in response.iter_bytes():

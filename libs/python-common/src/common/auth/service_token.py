@@ -8,7 +8,7 @@ from typing import Final
 
 import httpx
 
-from common import tracing
+from common import deadline, tracing
 from common.auth.callers import Caller, Role
 from common.auth.issuing import SERVICE_TOKEN_LIFETIME, issue
 from common.errors import Unavailable
@@ -40,6 +40,10 @@ class ServiceToken(httpx.Auth):
     none. Threads share one: one of them renews, the
     others go on with the old token. A 401 drops the token and the request is sent once more.
     For sync clients; raises ServiceTokenUnavailable when there is no token at all.
+
+    Nobody waits for a token longer than their own caller waits for them. Who has less time than
+    TIMEOUT does not renew early; who needs a token and runs out of time has learnt nothing about
+    the auth service, so the next, who has more, asks again.
     """
 
     def __init__(self, grant: Callable[[], Granted]) -> None:
@@ -51,17 +55,15 @@ class ServiceToken(httpx.Auth):
     def sync_auth_flow(
         self, request: httpx.Request
     ) -> Generator[httpx.Request, httpx.Response, None]:
-        token = self.token()
-        request.headers["Authorization"] = f"Bearer {token}"
+        token = self._sign(request)
         response = yield request
         if response.status_code == httpx.codes.UNAUTHORIZED and self._drop(token):
-            request.headers["Authorization"] = f"Bearer {self.token()}"
+            self._sign(request)
             yield request
 
     def token(self) -> str:
         """One that holds for a while. Raises ServiceTokenUnavailable."""
-        now = time.monotonic()
-        if now >= self._renew_at and self._granting.acquire(blocking=self._current() is None):
+        if time.monotonic() >= self._renew_at and self._take_turn():
             try:
                 self._renew()
             finally:
@@ -71,6 +73,20 @@ class ServiceToken(httpx.Auth):
             raise ServiceTokenUnavailable
         return token
 
+    def _take_turn(self) -> bool:
+        if self._current() is None:
+            return deadline.take(self._granting)
+        return not _is_short() and self._granting.acquire(blocking=False)
+
+    def _sign(self, request: httpx.Request) -> str:
+        """The token that *request* now carries; what it took, *request* no longer has."""
+        token = self.token()
+        request.headers["Authorization"] = f"Bearer {token}"
+        request.headers.update(deadline.header())
+        timeout = deadline.bound(httpx.Timeout(**request.extensions["timeout"]))
+        request.extensions["timeout"] = timeout.as_dict()
+        return token
+
     def _current(self) -> str | None:
         return self._token if time.monotonic() < self._expires_at else None
 
@@ -78,11 +94,14 @@ class ServiceToken(httpx.Auth):
         asked_at = time.monotonic()
         if asked_at < self._renew_at:  # Somebody did while we waited.
             return
+        is_short = _is_short()
         try:
             granted = self._grant()
         except (httpx.HTTPError, ValueError, KeyError) as error:
-            self._renew_at = time.monotonic() + ASK_AGAIN_S
-            if self._current() is None:
+            has_none = self._current() is None
+            if not (has_none and is_short and isinstance(error, httpx.TimeoutException)):
+                self._renew_at = time.monotonic() + ASK_AGAIN_S
+            if has_none:
                 raise ServiceTokenUnavailable from error
             return
         self._token = granted.token
@@ -92,13 +111,22 @@ class ServiceToken(httpx.Auth):
 
     def _drop(self, token: str) -> bool:
         """Whether another token is worth a try: a brand-new one will be refused like this one."""
-        with self._granting:
+        if not deadline.take(self._granting):
+            return False
+        try:
             if self._token != token:
                 return True  # Somebody has got a new one already.
             if time.monotonic() - self._granted_at < ASK_AGAIN_S:
                 return False
             self._expires_at = self._renew_at = float("-inf")
             return True
+        finally:
+            self._granting.release()
+
+
+def _is_short() -> bool:
+    """Whether our caller waits less long than the auth service may take."""
+    return deadline.bound(TIMEOUT) != TIMEOUT
 
 
 def service_token(settings: ServiceSettings) -> httpx.Auth:
@@ -130,7 +158,8 @@ def _granted(http: httpx.Client, url: str) -> Callable[[], Granted]:
     """http: identifies us to the token endpoint at *url*."""
 
     def grant() -> Granted:
-        response = http.post(url, data={"grant_type": "client_credentials"})
+        asked = {"grant_type": "client_credentials"}
+        response = http.post(url, data=asked, timeout=deadline.bound(TIMEOUT))
         response.raise_for_status()
         answer = response.json()
         return Granted(str(answer["access_token"]), float(answer["expires_in"]))

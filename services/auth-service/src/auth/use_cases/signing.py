@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from common import auth
+from common import auth, deadline
 from common.auth import Caller
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -143,7 +143,7 @@ class Signer:
         self._looking = threading.Lock()
 
     def issue(self, caller: Caller, lifetime: timedelta) -> str:
-        """Raises what *load* raises, when no key is known yet."""
+        """Raises TooLate, or what *load* raises, when no key is known yet."""
         ring = self._current()
         now = datetime.now(UTC)
         key = domain.signing([key for key in ring.keys if key.kid in ring.opened], now)
@@ -166,7 +166,10 @@ class Signer:
         """At most *look_again_s* old. One thread looks; the others wait only for the first ring."""
         if time.monotonic() - self._looked_at < self._look_again_s:
             return self._ring
-        if self._looking.acquire(blocking=not self._ring.keys):
+        is_first = not self._ring.keys
+        if is_first and not deadline.take(self._looking):
+            raise deadline.TooLate("the keys are still being read")
+        if is_first or self._looking.acquire(blocking=False):
             try:
                 self._look()
             finally:
