@@ -1,7 +1,9 @@
 """A database that is away is told from one that refuses; a restarted one is met as if new."""
 
+from functools import partial
+
 import pytest
-from common.db import Database, is_away
+from common.db import Database, is_away, wake
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -75,3 +77,34 @@ def test_a_pool_without_a_connection_left_is_nobodys_fault(database_url: str) ->
 
     assert is_away(raised.value)
     assert not is_away(ValueError("of ours"))
+
+
+def test_a_loop_is_woken_for_its_own_work_after_the_commit(db: Database) -> None:
+    woken: list[str] = []
+    db.wakers = {name: partial(woken.append, name) for name in ("relay", "mails")}
+
+    with db.transaction() as tx:
+        wake(tx, "relay")
+        wake(tx, "relay")
+        wake(tx, "another process's")
+        before = list(woken)
+
+    assert before == []
+    assert woken == ["relay"]
+
+
+def test_what_was_rolled_back_wakes_nobody_then_or_later(db: Database) -> None:
+    woken: list[str] = []
+    db.wakers = {"relay": partial(woken.append, "relay")}
+
+    def fail() -> None:
+        with db.transaction() as tx:
+            wake(tx, "relay")
+            tx.execute(text("SELECT 1 / 0"))
+
+    with pytest.raises(SQLAlchemyError):
+        fail()
+    with db.transaction() as tx:  # On the same connection.
+        tx.execute(text("SELECT 1"))
+
+    assert woken == []

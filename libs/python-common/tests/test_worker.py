@@ -1,6 +1,7 @@
-"""A worker's loops: they outlive failures, wake one another, and end on a signal."""
+"""A worker's loops: they outlive failures, are woken for work, and end on a signal."""
 
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -8,7 +9,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from common.db import Database
+from common.events import RELAY, Event, publish
 from common.worker import Loop
+from sqlalchemy import text
 
 PROGRAM = """
 import sys
@@ -142,22 +146,57 @@ def test_a_log_that_takes_no_more_lines_ends_nothing() -> None:
 def test_a_loop_that_comes_with_time_still_ends_at_once() -> None:
     stop, started = threading.Event(), threading.Event()
     loop = Loop("sweeper", lambda: started.set() or 0, every_s=3600)
-    thread = threading.Thread(target=loop.run, args=(stop,))
+    thread = threading.Thread(target=loop.run, args=(stop,), daemon=True)
     thread.start()
     started.wait(10)
 
     stop.set()
+    loop.wake.set()  # As `run` does.
     thread.join(10)
 
     assert not thread.is_alive()
 
 
-def test_work_done_wakes_the_others() -> None:
-    relay = Loop("relay", lambda: 0)
+def test_after_a_batch_that_was_not_full_nothing_is_looked_for_at_once() -> None:
+    looked = threading.Semaphore(0)
+    loop = Loop("relay", lambda: looked.release() or 9, every_s=3600, batch_size=10)
+    stop = threading.Event()
+    thread = threading.Thread(target=loop.run, args=(stop,), daemon=True)
+    thread.start()
+    looked.acquire(timeout=10)
 
-    run_until(Loop("consumer", lambda: 1, wakes=[relay]), rounds=1)
+    assert not looked.acquire(timeout=0.2)
+    loop.wake.set()
+    assert looked.acquire(timeout=10)
+    stop.set()
+    loop.wake.set()
+    thread.join(10)
 
-    assert relay.wake.is_set()
+
+def test_no_wake_is_lost_however_close_to_a_look_the_commit_is(db: Database) -> None:
+    """Each event waits until the one before was seen: a lost wake stands still for an hour."""
+    seen: queue.Queue[int] = queue.Queue()
+
+    def look() -> int:
+        with db.transaction() as tx:
+            seen.put(tx.execute(text("SELECT count(*) FROM outbox")).scalar_one())
+        return 0
+
+    loop = Loop(RELAY, look, every_s=3600)
+    db.wakers = {RELAY: loop.wake.set}
+    stop = threading.Event()
+    thread = threading.Thread(target=loop.run, args=(stop,), daemon=True)
+    thread.start()
+    for number in range(1, 201):
+        with db.transaction() as tx:
+            publish(tx, Event("cup.filled", "cup-1", {}))
+        while seen.get(timeout=10) < number:
+            continue
+    stop.set()
+    loop.wake.set()
+    thread.join(10)
+
+    assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

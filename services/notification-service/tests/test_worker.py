@@ -9,6 +9,7 @@ from common.testing import deliver
 from notification.clients import Mailer
 from notification.domain.messages import Kind, Message, Reason, State
 from notification.domain.preferences import Choice, Language
+from notification.store.messages import LOOP
 from notification.use_cases import choosing, reading
 from notification.worker import HANDLERS, send_due
 
@@ -28,6 +29,18 @@ def _message(db: Database, order_id: str, kind: Kind | None = None) -> Message:
 def _choose(db: Database, choice: Choice, customer_id: str = "customer-1") -> None:
     with db.transaction() as tx:
         choosing.choose(tx, customer_id, choice, None)
+
+
+def test_only_a_mail_to_be_sent_wakes_the_loop_that_sends(db: Database, news: "News") -> None:
+    woken: list[str] = []
+    db.wakers = {LOOP: lambda: woken.append(LOOP)}
+    told = news.confirmed()
+
+    news.heard(told)
+    news.heard(told)
+    news.heard_unpromised(news.confirmed(email="nobody"))
+
+    assert woken == [LOOP]
 
 
 # --- What is written, to whom

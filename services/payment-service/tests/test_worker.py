@@ -7,9 +7,9 @@ import httpx
 import pytest
 from common import tracing
 from common.db import Database
-from common.events import Event
+from common.events import RELAY, Event
 from common.testing import published
-from payment.clients import PaymentProvider
+from payment.clients import OutcomeUnknown, PaymentProvider
 from payment.domain import Fact, Operation, PaymentNotFound, PaymentStatus
 from payment.worker import HANDS, Operations, perform_operation
 from sqlalchemy import NullPool, QueuePool, create_engine, text
@@ -565,17 +565,43 @@ def test_a_slow_card_delays_no_other(
         return provider_client.perform(operation)
 
     loop = Operations(db, perform)
+    told = threading.Event()
+    db.wakers = {RELAY: told.set}
     checkout.hear(checkout.reserved())
     assert loop.run_once() == 1
     checkout.hear(other.reserved())
     assert loop.run_once() == 1
-    assert loop.loop.wake.wait(WITHIN_S), "the other call has not ended"
+    assert told.wait(WITHIN_S), "the other call has not woken the relay"
 
     assert other.told() == ["payment.authorized"]
     assert checkout.told() == []
     release.set()
     loop.close()
     assert checkout.told() == ["payment.authorized"]
+
+
+def test_what_is_due_wakes_the_loop_that_asks_and_an_end_only_where_some_may_wait(
+    db: Database, checkout: "Checkout", new_checkout: Callable[[], "Checkout"]
+) -> None:
+    release = threading.Event()
+
+    def perform(_: Operation) -> Fact:
+        release.wait(WITHIN_S)
+        raise OutcomeUnknown("nobody answers")
+
+    one_hand, two_hands = (Operations(db, perform, hands=hands) for hands in (1, 2))
+    for loop, whose in ((one_hand, checkout), (two_hands, new_checkout())):
+        db.wakers = {loop.loop.name: loop.loop.wake.set}
+        whose.hear(whose.reserved())
+        assert loop.loop.wake.is_set()
+        loop.loop.wake.clear()
+        loop.run_once()
+    release.set()
+    one_hand.close()
+    two_hands.close()
+
+    assert one_hand.loop.wake.is_set()
+    assert not two_hands.loop.wake.is_set()
 
 
 def test_no_more_is_claimed_than_there_are_hands(

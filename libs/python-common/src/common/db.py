@@ -1,7 +1,7 @@
 """One engine, one way to open a transaction."""
 
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,6 +31,9 @@ CONNECT_TIMEOUT_S = 2
 AWAY_CLASSES = ("08", "53", "57P")
 READ_ONLY = "25006"
 
+# Where a transaction notes, on its connection, which loops it made work for.
+_WOKEN = "woken"
+
 
 class Database:
     """The service's own schema, reached as the service's own role.
@@ -58,20 +61,37 @@ class Database:
                 ),
             },
         )
+        # By the name of a loop of this process: what wakes it. Empty in a web process.
+        self.wakers: dict[str, Callable[[], None]] = {}
         event.listen(self.engine, "checkout", _refuse_dead)
         tracing.trace_database(self.engine)
         metrics.observe_pool(self.engine)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Commit when the block ends, roll back if it raises. Nothing else commits."""
+        """Commit when the block ends, roll back if it raises. Nothing else commits.
+
+        After the commit, never before and not without, the loops are woken that `wake` named.
+        """
+        woken: set[str] = set()
         with self.engine.begin() as connection:
+            connection.info[_WOKEN] = woken
             yield connection
+        for loop in woken & self.wakers.keys():
+            self.wakers[loop]()
 
     def ping(self) -> None:
         """Raises `sqlalchemy.exc.DBAPIError` when the database does not answer."""
         with self.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
+
+
+def wake(tx: Connection, loop: str) -> None:
+    """Say that *tx* made work for *loop*: once it is committed, that loop looks at once.
+
+    In another process it finds the work when it polls.
+    """
+    tx.info.setdefault(_WOKEN, set()).add(loop)
 
 
 def is_away(error: BaseException) -> bool:

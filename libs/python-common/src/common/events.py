@@ -29,12 +29,16 @@ from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from common import tracing
+from common.db import wake
 from common.errors import TooLarge
 from common.ids import new_id
 
 # SNS takes 256 KiB, attributes included. The greatest order there can be, 200 lines of names of 200
 # letters of four bytes, makes 190 kB.
 EVENT_BYTES_MAX = 240 * 1024
+
+# The loop that sends what is in the outbox.
+RELAY = "relay"
 
 metadata = MetaData()  # Unqualified: each service's search_path leads to its own two tables.
 
@@ -169,6 +173,7 @@ def publish(tx: Connection, *events: Event) -> None:
         if len((row["body"] or "").encode()) > EVENT_BYTES_MAX:
             raise EventTooLarge(f"{row['event_type']} may have {EVENT_BYTES_MAX} bytes")
     tx.execute(insert(outbox), rows)
+    wake(tx, RELAY)
 
 
 def first_deliveries(tx: Connection, events: Iterable[Event]) -> set[str]:

@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
 from common import aws, consumer, drain, logs, metrics, relay, retention, tracing
 from common.consumer import Handler, Prepare, Queue
 from common.db import Database
+from common.events import RELAY
 from common.settings import ServiceSettings
 
 # Adaptive polling: a loop that finds work looks again at once, then ever more rarely.
@@ -25,7 +27,6 @@ STOP_WITHIN_S = 25.0
 STUCK_AFTER_S = 300.0
 WATCH_EVERY_S = 1.0
 
-RELAY = "relay"
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 
 log = structlog.get_logger()
@@ -39,9 +40,11 @@ class Loop:
 
     run_once: does one batch, returns how much it did. What it raises is logged and tried again.
     polls: whether an idle loop must wait by itself; a long poll waits inside *run_once*.
-    wakes: loops that probably have work when this one did some.
-    every_s: for work that comes with time and not with events: how long it waits when there was
-        none, instead of adaptive polling; nothing wakes it.
+    every_s: for work that comes with time, or by `wake`: how long it waits when there was none,
+        instead of adaptive polling.
+    batch_size: a round that did less found all there was, so that none follows at once.
+    wake: ends the pause; set by transactions of this process that made work for it
+        (`common.db.wake`). Work of time, or of another process, is found after the pause.
     recover: called after a failed round until it raises nothing; only then comes the next round.
     stuck_after_s: how long no round ever takes.
     """
@@ -49,12 +52,14 @@ class Loop:
     name: str
     run_once: RunOnce
     polls: bool = True
-    wakes: Sequence["Loop"] = ()
     every_s: float | None = None
+    batch_size: int = 1
     recover: Callable[[], object] = lambda: None
     stuck_after_s: float = STUCK_AFTER_S
     wake: threading.Event = field(default_factory=threading.Event)
     busy_since: float | None = field(default=None, init=False)  # By the monotonic clock.
+    rounds: int = field(default=0, init=False)
+    empty_rounds: int = field(default=0, init=False)  # That found nothing to do.
 
     @property
     def is_stuck(self) -> bool:
@@ -79,17 +84,17 @@ class Loop:
                 pause_s = min(pause_s * 2, FAILURE_PAUSE_S_MAX)
                 continue
             self.busy_since = None
-            if done:
+            self.rounds += 1
+            self.empty_rounds += not done
+            if done or not self.polls:
                 pause_s = POLL_S_MIN
-                for other in self.wakes:
-                    other.wake.set()
-            elif self.every_s is not None:
-                stop.wait(self.every_s)
+            if done >= self.batch_size:
+                continue
+            if self.every_s is not None:
+                self.wake.wait(self.every_s)
             elif self.polls:
                 self.wake.wait(pause_s)
                 pause_s = min(pause_s * 2, POLL_S_MAX)
-            else:
-                pause_s = POLL_S_MIN
 
 
 def messaging_loops(
@@ -104,15 +109,17 @@ def messaging_loops(
 
     prepare: called with the events of a batch before their handlers, in the same transaction.
 
-    Each loop that does something wakes the others, so that an event handled is followed
-    at once by what it caused; but for the relay, whose work is the end of it here.
+    A loop is woken by the transactions of *db* that made work for it, by its name; so an event
+    handled is followed at once by what it caused. What a web process of the service has caused
+    waits for the next poll, POLL_S_MAX at the longest.
     """
     loops = list(others)
     loops.append(Loop("retention", lambda: retention.run_once(db), every_s=retention.SWEEP_EVERY_S))
     if settings.topic_arn:
         metrics.observe_outbox(db.engine)
         sns, topic_arn = aws.sns(settings), settings.topic_arn
-        loops.append(Loop(RELAY, lambda: relay.run_once(db, sns, topic_arn)))
+        send = partial(relay.run_once, db, sns, topic_arn)
+        loops.append(Loop(RELAY, send, batch_size=relay.BATCH_SIZE))
     if settings.queue_url and settings.dead_letter_queue_url:
         queue = Queue(
             aws.sqs(settings),
@@ -128,10 +135,7 @@ def messaging_loops(
                 recover=db.ping,
             )
         )
-    for loop in (loop for loop in loops if loop.name != RELAY):
-        loop.wakes = [
-            other for other in loops if other is not loop and other.polls and other.every_s is None
-        ]
+    db.wakers = {loop.name: loop.wake.set for loop in loops}
     return loops
 
 
@@ -162,7 +166,8 @@ def run(loops: Sequence[Loop]) -> None:
         if thread.is_alive():
             log.error("loop_did_not_stop", loop=thread.name)
     tracing.flush()
-    log.info("worker_stopped")
+    counts = {loop.name: f"{loop.empty_rounds} of {loop.rounds}" for loop in loops}
+    log.info("worker_stopped", empty_rounds=counts)
     if lost:
         sys.exit(1)
 

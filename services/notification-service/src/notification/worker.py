@@ -12,7 +12,7 @@ from common.db import Database
 from common.events import Event, MalformedEvent, faults_of
 from common.metrics import meter
 from common.money import Money
-from common.worker import Loop
+from common.worker import POLL_S_MAX, Loop
 from opentelemetry.metrics import CallbackOptions, Observation
 from pydantic import (
     AfterValidator,
@@ -30,6 +30,7 @@ from notification.domain import news
 from notification.domain.delivery import Outcome, Unanswered, Waiting, in_public
 from notification.domain.news import Addressee, BoughtLine, Sums
 from notification.settings import Settings
+from notification.store.messages import LOOP
 from notification.use_cases import queueing, sending
 
 # Ninety days are not over at a second's notice.
@@ -263,7 +264,12 @@ def main() -> None:
     mailer = Mailer(settings.smtp_host, settings.smtp_port, settings.mail_sender)
     observe(db)
     others = [
-        Loop("mails", lambda: send_due(db, mailer)),
+        Loop(
+            LOOP,
+            lambda: send_due(db, mailer),
+            every_s=POLL_S_MAX,
+            batch_size=sending.BATCH_SIZE,
+        ),
         Loop("bodies", lambda: sweep(db), every_s=SWEEP_EVERY_S),
     ]
     worker.run(worker.messaging_loops(settings, db, HANDLERS, others))

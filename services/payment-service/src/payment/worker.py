@@ -13,7 +13,7 @@ from common.db import Database
 from common.errors import IllegalTransition
 from common.events import Event
 from common.metrics import meter
-from common.worker import Loop
+from common.worker import POLL_S_MAX, Loop
 from opentelemetry.metrics import CallbackOptions, Observation
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import Connection
@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from payment.clients import CONNECTIONS, OutcomeUnknown, PaymentProvider, RefusedByProvider
 from payment.domain import Fact, Operation
 from payment.settings import Settings
+from payment.store.operations import LOOP
 from payment.use_cases import operations, payments, reconciling, refunds, webhooks
 
 # Calls to the provider at the same time: a slow card holds one of them for five seconds. No other
@@ -142,22 +143,28 @@ class Operations:
         self._admits = admits
         self._executor = ThreadPoolExecutor(hands, thread_name_prefix="provider")
         self._under_way: set[Future[None]] = set()
-        self.loop = Loop("operations", self.run_once)
+        self._may_have_left_some = False
+        self.loop = Loop(LOOP, self.run_once, every_s=POLL_S_MAX, batch_size=hands)
 
     def run_once(self) -> int:
-        """Start what is due; return how many calls were started or have ended since."""
-        ended = self._collect()
+        """Start what is due; return how many calls were started."""
+        self._collect()
+        self._may_have_left_some = True  # From here on, so that no end goes unnoticed.
         free = self._admits(self._hands - len(self._under_way))
         if not free:
-            return ended
+            return 0
         with self._db.transaction() as tx:
             claimed = operations.claim(tx, free)
+        self._may_have_left_some = len(claimed) == free
         for operation in claimed:
             future = self._executor.submit(perform_operation, self._db, self._perform, operation)
             self._under_way.add(future)
-            # What it has written waits for the relay, which wakes when this loop did something.
-            future.add_done_callback(lambda _: self.loop.wake.set())
-        return ended + len(claimed)
+            future.add_done_callback(self._free_a_hand)
+        return len(claimed)
+
+    def _free_a_hand(self, _: Future[None]) -> None:
+        if self._may_have_left_some:
+            self.loop.wake.set()
 
     def finish(self) -> None:
         """Wait for the calls under way; each ends by its own timeouts."""
@@ -168,14 +175,13 @@ class Operations:
         self.finish()
         self._executor.shutdown()
 
-    def _collect(self) -> int:
+    def _collect(self) -> None:
         ended = {future for future in self._under_way if future.done()}
         self._under_way -= ended
         for future in ended:
             error = future.exception()
             if error:  # Nothing is lost: it is due again when its lease runs out.
                 log.error("operation_left_to_its_lease", exc_info=error)
-        return len(ended)
 
 
 def perform_operation(db: Database, perform: Perform, operation: Operation) -> None:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from common.db import wake
 from sqlalchemy import Connection, Row, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -11,6 +12,8 @@ from notification.domain.messages import Kind, Message, Reason, State, Wanted
 from notification.domain.preferences import Language
 from notification.store.tables import messages
 
+# The loop that sends what is queued.
+LOOP = "mails"
 # An order has a confirmation or a cancellation, and a refund for each of its returns.
 OF_ORDER_MAX = 100
 
@@ -30,7 +33,10 @@ def add(tx: Connection, message: Message) -> bool:
         .values(**asdict(message), next_attempt_at=message.created_at)
         .on_conflict_do_nothing(index_elements=["kind", "fact"])
     )
-    return tx.execute(statement).rowcount == 1
+    is_new = tx.execute(statement).rowcount == 1
+    if is_new and message.state is State.QUEUED:
+        wake(tx, LOOP)
+    return is_new
 
 
 def find(tx: Connection, message_id: str, *, lock: bool = False) -> Message | None:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from common import tracing
+from common.db import wake
 from common.ids import new_id
 from sqlalchemy import (
     BindParameter,
@@ -59,6 +60,8 @@ def _claim() -> ReturningUpdate[Any]:
     )
 
 
+# The loop that claims them.
+LOOP = "operations"
 # Asked for many times a second: made once, because to make it costs more than to ask.
 _CLAIM = _claim()
 
@@ -89,17 +92,17 @@ def add(
         "index_elements": ["payment_id", "kind"],
         "index_where": text("kind <> 'refund'"),
     }
-    if not again:
-        tx.execute(statement.on_conflict_do_nothing(**once))
-        return
-    fresh = {"state": "due", "attempts": 0, "first_attempt_at": None, "next_attempt_at": func.now()}
-    tx.execute(
-        statement.on_conflict_do_update(
+    if again:
+        fresh = {"state": "due", "attempts": 0, "first_attempt_at": None, "done_at": None}
+        statement = statement.on_conflict_do_update(
             **once,
-            set_={"id": values["id"], **fresh, "done_at": None},
+            set_={"id": values["id"], **fresh, "next_attempt_at": func.now()},
             where=operations.c.state == "done",
         )
-    )
+    else:
+        statement = statement.on_conflict_do_nothing(**once)
+    if tx.execute(statement).rowcount:
+        wake(tx, LOOP)
 
 
 def is_asked(tx: Connection, payment_id: str, kind: OperationKind) -> bool:
