@@ -78,7 +78,7 @@ def test_a_queue_has_the_timeouts_of_the_topology_and_its_dead_letter_queue(
 
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
 
-    assert attributes["VisibilityTimeout"] == "60"
+    assert attributes["VisibilityTimeout"] == "15"
     assert attributes["ReceiveMessageWaitTimeSeconds"] == "20"
     assert attributes["MessageRetentionPeriod"] == "1209600"
     redrive = json.loads(attributes["RedrivePolicy"])

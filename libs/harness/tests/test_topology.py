@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from common import consumer
 from harness import localstack_init, topology
 from harness.topology import TopologyError, load
 
@@ -40,7 +41,8 @@ def test_the_shops_own_topology_is_consistent() -> None:
     assert shop.services["order"].queue == "order-inbox"
     assert shop.infrastructure["aws"].port == 4566
     assert "order.placed" in shop.topics["order-events"]
-    assert shop.queue_defaults.max_receive_count == 5
+    assert shop.queue_defaults.max_receive_count == consumer.RECEIVES_MAX
+    assert shop.queue_defaults.visibility_timeout_s == consumer.VISIBILITY_S
 
 
 def test_every_subscription_is_told_with_its_topic_and_event_types(tmp_path: Path) -> None:

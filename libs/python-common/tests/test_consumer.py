@@ -7,7 +7,7 @@ import pytest
 import structlog
 from common import consumer
 from common.consumer import Prepare, Queue
-from common.db import Database
+from common.db import TRANSACTION_TIMEOUT_MS, Database
 from common.errors import IllegalTransition
 from common.events import Event, MalformedEvent
 from common.testing import FakeSqs, deliver, queues
@@ -87,6 +87,19 @@ def test_a_failing_event_does_not_take_its_neighbours_with_it(db: Database) -> N
     assert effects(db) == ["a", "c"]
     assert len(outcome.left) == 1
     assert outcome.dead == []
+
+
+def test_a_message_of_a_batch_that_failed_stays_hidden_until_its_turn(db: Database) -> None:
+    events = [Event(f"thing.{what}", what, {}) for what in ("happened", "failed", "happened")]
+    sqs = FakeSqs([event.to_json("test") for event in events])
+
+    consumer.run_once(Queue(cast("Any", sqs), "http://sqs/q", "http://sqs/q-dlq", 0), HANDLERS, db)
+
+    assert sqs.kept_hidden == [["0", "1", "2"], ["1", "2"], ["2"]]
+
+
+def test_a_message_stays_hidden_for_longer_than_a_transaction_takes() -> None:
+    assert 1.5 * TRANSACTION_TIMEOUT_MS <= consumer.VISIBILITY_S * 1000
 
 
 def test_the_fifth_failure_moves_the_message_to_the_dead_letter_queue(db: Database) -> None:

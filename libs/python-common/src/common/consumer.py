@@ -29,6 +29,9 @@ BATCH_SIZE = 10
 # As infra/topology.yaml's max_receive_count: at this failed receive we move it ourselves,
 # because SQS's own redrive would not write down why.
 RECEIVES_MAX = 5
+# As infra/topology.yaml's visibility_timeout_s: longer than the one transaction of a batch may
+# take; hardly longer, because what a killed worker had received waits for it.
+VISIBILITY_S = 15
 # Marks a message by which whoever starts the shop finds out whether events arrive (ADR-0022).
 SELF_TEST = "self_test"
 # SQS attribute values may be long; a reason need not be.
@@ -163,12 +166,30 @@ def _handle(
         if len(deliveries) == 1:
             return _failed(queue, deliveries[0], error)
         log.info("batch_split", size=len(deliveries), error=type(error).__name__)
-        return [
-            done
-            for delivery in deliveries
-            for done in _handle(queue, handlers, db, [delivery], prepare)
-        ]
+        all_done = []
+        for number, delivery in enumerate(deliveries):
+            _keep_hidden(queue, deliveries[number:])
+            all_done += _handle(queue, handlers, db, [delivery], prepare)
+        return all_done
     return list(deliveries)
+
+
+def _keep_hidden(queue: Queue, deliveries: Sequence[Delivery]) -> None:
+    """Have nobody else receive them, from now on for as long as a message that was just received.
+
+    One that slipped away comes twice, which is harmless.
+    """
+    queue.sqs.change_message_visibility_batch(
+        QueueUrl=queue.url,
+        Entries=[
+            {
+                "Id": str(number),
+                "ReceiptHandle": delivery.receipt,
+                "VisibilityTimeout": VISIBILITY_S,
+            }
+            for number, delivery in enumerate(deliveries)
+        ],
+    )
 
 
 def _handle_together(

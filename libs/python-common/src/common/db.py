@@ -21,7 +21,7 @@ STATEMENT_TIMEOUT_MS = 2_000
 LOCK_TIMEOUT_MS = 500
 # No transaction of ours waits for anything but the database.
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000
-# What a handler, or a request, may take in all: a sixth of a message's visibility (60 s), so that
+# What a handler, or a request, may take in all: less than a message's visibility (15 s), so that
 # nobody else gets the message while it is still being handled.
 TRANSACTION_TIMEOUT_MS = 10_000
 CONNECT_TIMEOUT_S = 2

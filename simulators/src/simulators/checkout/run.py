@@ -31,7 +31,7 @@ from simulators.checkout.shopper import people, visit_shop
 from simulators.journey.domain import Journey
 
 # After the last shopper: the longest wait is a message that a killed worker had received
-# (visibility timeout 60 s), plus what follows from it.
+# (visibility timeout 15 s), plus what follows from it.
 SETTLE_WITHIN_S = 120.0
 HISTORY = "history.jsonl"  # In the folder of a run.
 

@@ -21,7 +21,7 @@ from harness.self_test import ENDPOINTS_VARIABLE
 INFRASTRUCTURE, SIMULATORS, SERVICES = 0, 2, 3
 # Where the payment service hears what became of a payment.
 WEBHOOK_PATH = "/webhooks/payment-provider"
-# Where faults are planted, what a killed worker had received comes again this soon, not in 60 s.
+# Where faults are planted, what a killed worker had received comes again this soon, not in 15 s.
 LOST_FOR_S = 3
 PREPARE = (sys.executable, "-m", "harness.providers.preparation")
 

@@ -19,13 +19,14 @@ DEAD_LETTERS = "https://queue.example/inbox-dlq"
 
 @dataclass(slots=True)
 class FakeSqs:
-    """The four calls the consumer makes, over a list. Nothing becomes invisible.
+    """The five calls the consumer makes, over a list. Nothing becomes invisible.
 
     A message stays until it is deleted, and its receive count grows with every receive.
     """
 
     bodies: list[str]
     dead: list[tuple[str, str]] = field(default_factory=list)  # (body, reason)
+    kept_hidden: list[list[str]] = field(default_factory=list)  # Receipts, a call each.
     _receives: dict[int, int] = field(default_factory=dict)
     _deleted: set[int] = field(default_factory=set)
 
@@ -47,6 +48,10 @@ class FakeSqs:
                 }
             )
         return {"Messages": messages}
+
+    def change_message_visibility_batch(self, **request: Any) -> dict[str, Any]:
+        self.kept_hidden.append([entry["ReceiptHandle"] for entry in request["Entries"]])
+        return {}
 
     def send_message(self, **request: Any) -> dict[str, Any]:
         reason = request["MessageAttributes"]["dead_letter_reason"]["StringValue"]
