@@ -1,8 +1,10 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.auditing import read_restarts
-from harness.books import Restart
+import pytest
+from harness import auditing
+from harness.auditing import TracesUnread, read_restarts, read_traces
+from harness.books import Checkout, Restart
 
 KILLED = '{"time": "2026-01-01T00:00:10+00:00", "process": "order-worker", "signal": "SIGKILL"}\n'
 ENDED = '{"time": "2026-01-01T00:00:20+00:00", "process": "cart-web", "signal": null}\n'
@@ -35,3 +37,13 @@ def test_a_line_that_is_still_being_written_is_left_for_the_next_look(tmp_path: 
     path.write_text(KILLED + ENDED[:30])
 
     assert [r.process for r in read_restarts(path, since=START)] == ["order-worker"]
+
+
+def test_a_trace_store_that_refuses_connections_is_asked_again_and_then_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(auditing, "TRACES_WITHIN_S", 0.1)
+    checkout = Checkout("b", "h", "k", {}, "1" * 32, 0.0, "confirmed", "o")
+
+    with pytest.raises(TracesUnread, match="ConnectError"):
+        read_traces("http://127.0.0.1:1", [checkout], lambda _: None)

@@ -273,6 +273,13 @@ def test_a_kill_excuses_only_the_traces_of_that_moment() -> None:
     assert broken_by(replace(lossy, restarts=[replace(killed, signal=None)])) == {"traces_complete"}
 
 
+def test_traces_that_could_not_be_read_are_not_judged_and_the_books_are() -> None:
+    unread = replace(GOOD_BOOKS, traces={}, traces_unread="ConnectError: refused")
+
+    assert broken_by(unread) == set()
+    assert broken_by(lost("provider_payments", CONFIRMED)(unread)) == {"money_matches"}
+
+
 def test_payment_may_hear_of_a_cancellation_when_the_stock_was_refused() -> None:
     heard = ("payment", "process order.cancellation_requested")
     asked = ("payment-provider", "POST /v1/payments")

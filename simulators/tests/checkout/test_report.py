@@ -74,6 +74,7 @@ def result() -> Result:
         resources=[],
         restarts=[],
         excused=0,
+        traces_unread="",
         others=0,
         earlier=[],
         findings=[Finding(CHECKERS[0], broken)],
@@ -152,3 +153,31 @@ def test_equal_violations_stand_together_with_their_values_and_the_broken_come_f
     for text in (printed, page.replace("_<wbr>", "_")):
         assert text.index(CHECKERS[0].name) < text.index(CHECKERS[1].name)
     assert "still holds money on the card ×2" in page
+
+
+@pytest.mark.parametrize(("violations", "is_judged"), [((), False), ((Violation("a"),), True)])
+def test_without_traces_a_run_is_judged_only_if_its_books_are_wrong(
+    result: Result, violations: tuple[Violation, ...], *, is_judged: bool
+) -> None:
+    unread = replace(
+        result, traces_unread="ConnectError: refused", findings=[Finding(CHECKERS[0], violations)]
+    )
+
+    assert not unread.holds
+    assert unread.is_judged is is_judged
+
+
+def test_what_could_not_be_judged_is_said_on_page_and_terminal(
+    result: Result, tmp_path: Path
+) -> None:
+    unread = replace(
+        result, traces_unread="ConnectError: refused", findings=[Finding(CHECKERS[-1], ())]
+    )
+    told = io.StringIO()
+
+    print_result(Console(file=told, width=200), unread, "report.html", shop_stays=False)
+
+    for said in (report.write(unread, tmp_path).read_text(), told.getvalue()):
+        assert "ConnectError: refused" in said
+        assert "not judged" in said
+        assert "holds" not in said.replace("every invariant holds", "")

@@ -68,8 +68,8 @@ def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
 ) -> None:
     """Replay real baskets, wait until every order has settled, audit the books.
 
-    Exit code 0: every invariant holds. 2: one does not. 3: nothing was judged, and why is said.
-    130: interrupted; what was done until then holds. Through make each but 0 becomes 2.
+    Exit code 0: every invariant holds. 2: one does not. 3: not judged, or not the traces, and why
+    is said. 130: interrupted; what was done until then holds. Through make each but 0 becomes 2.
     """
     console = Console()
     chosen = _load(journey, console)

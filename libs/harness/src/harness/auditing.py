@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import orjson
 
 from harness.books import (
@@ -27,6 +28,11 @@ from harness.traces import Trace, TraceReader
 # Spans are exported every 0.2 s; a trace still incomplete after this long stays so.
 TRACES_WITHIN_S = 10.0
 POLL_S = 0.25
+
+
+class TracesUnread(Exception):
+    """The trace store did not answer; the message says how."""
+
 
 # Takes each checkout's trace, as OTLP/JSON `TracesData`, once it is complete or given up.
 Keep = Callable[[Checkout, Mapping[str, Any]], None]
@@ -51,7 +57,14 @@ def read_books(
     since: seconds since the epoch; restarts before it belong to an earlier run.
     advance: told how many traces have been read, for a progress bar.
     keep: given the trace of every checkout, as far as it is stored.
+    A trace store that does not answer makes them books without traces: `traces_unread` says why.
     """
+    traces: Mapping[str, Trace | None] = {}
+    traces_unread = ""
+    try:
+        traces = read_traces(endpoints.trace_query_url, checkouts, advance, keep)
+    except TracesUnread as error:
+        traces_unread = str(error)
     tables = read_tables(endpoints.auditor_dsn)
     key = {"Authorization": f"Bearer {endpoints.payment_provider_api_key}"}
     return Books(
@@ -73,7 +86,8 @@ def read_books(
         inboxes=tables.inboxes,
         consumers=topology.consumers,
         queues=queue_depths(endpoints),
-        traces=read_traces(endpoints.trace_query_url, checkouts, advance, keep),
+        traces=traces,
+        traces_unread=traces_unread,
         restarts=read_restarts(Path(endpoints.home) / "restarts.jsonl", since),
     )
 
@@ -84,7 +98,10 @@ def read_traces(
     advance: Callable[[int], None],
     keep: Keep = keep_nothing,
 ) -> dict[str, Trace | None]:
-    """The trace of every checkout; asks again, for a while, for those that should be complete."""
+    """The trace of every checkout; asks again, for a while, for those that should be complete.
+
+    Raises TracesUnread if the store does not answer at the end of that while.
+    """
     traces: dict[str, Trace | None] = {}
     waiting = list(checkouts)
     give_up_at = time.monotonic() + TRACES_WITHIN_S
@@ -92,8 +109,14 @@ def read_traces(
         while waiting:
             last = time.monotonic() > give_up_at
             incomplete = []
-            for checkout in waiting:
-                stored = reader.fetch_otlp(checkout.trace_id)
+            for number, checkout in enumerate(waiting):
+                try:
+                    stored = reader.fetch_otlp(checkout.trace_id)
+                except httpx.HTTPError as error:
+                    if last:
+                        raise TracesUnread(f"{type(error).__name__}: {error}") from error
+                    incomplete += waiting[number:]
+                    break
                 trace = traces[checkout.trace_id] = Trace.from_otlp(stored) if stored else None
                 if not last and _incomplete(trace, checkout):
                     incomplete.append(checkout)

@@ -132,6 +132,7 @@ class Books:
     consumers: Mapping[str, frozenset[str]] = field(default_factory=dict)  # type -> services
     queues: Mapping[str, QueueDepth] = field(default_factory=dict)
     traces: Mapping[str, Trace | None] = field(default_factory=dict)  # by trace id
+    traces_unread: str = ""  # Why the trace store could not be read; then no trace is judged.
     restarts: Sequence[Restart] = ()
 
     def trace_id_of(self, order_id: str) -> str | None:

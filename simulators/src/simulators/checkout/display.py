@@ -124,6 +124,11 @@ def print_result(console: Console, result: Result, report: str, *, shop_stays: b
         )
     if result.unrest:
         console.print(f"[red]Not settled:[/] {result.unrest}")
+    if result.traces_unread:
+        console.print(
+            f"[yellow]Traces could not be read:[/] {escape(result.traces_unread)}."
+            " They are not judged; all else is, by the books."
+        )
     if result.restarts:
         console.print(
             f"Restarted meanwhile: {', '.join(result.restarts)};"
@@ -172,6 +177,8 @@ def _invariants(result: Result) -> Table:
     for finding in result.broken_first:
         broken = len(finding.violations)
         mark = f"[red]broken ×{broken}[/]" if broken else "[green]holds[/]"
+        if result.is_unjudged(finding):
+            mark = "[yellow]not judged[/]"
         table.add_row(finding.checker.name, mark, finding.checker.promise)
     return table
 

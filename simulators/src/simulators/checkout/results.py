@@ -99,6 +99,7 @@ class Result:
 
     outcomes: counts of ``confirmed``, ``cancelled: out_of_stock``, ``refused: …``, ``unknown``.
     excused: checkouts whose trace was not judged, because a process was killed meanwhile.
+    traces_unread: why no trace was read, and so none judged; empty if they were.
     others: orders that were placed meanwhile by nobody of this run.
     earlier: violations of orders that were placed before this run, which it does not judge.
     slowest: with milliseconds from placed to confirmed.
@@ -123,6 +124,7 @@ class Result:
     resources: Sequence[Resource]
     restarts: Sequence[str]
     excused: int
+    traces_unread: str
     others: int
     earlier: Sequence[Violation]
     findings: Sequence[Finding]
@@ -136,6 +138,11 @@ class Result:
     @property
     def holds(self) -> bool:
         """Whether the run proves what it is for: everything settled, every invariant held."""
+        return self.books_hold and not self.traces_unread
+
+    @property
+    def books_hold(self) -> bool:
+        """The same, as far as the books tell."""
         return (
             not self.unrest
             and self.outcomes.get("confirmed", 0) > 0
@@ -149,8 +156,13 @@ class Result:
 
     @property
     def is_judged(self) -> bool:
-        """Whether what is wrong can be laid on the shop: nobody else disturbed its books."""
-        return self.holds or not self.others
+        """Whether what is wrong can be laid on the shop: nobody else disturbed its books, and it
+        is not only that nobody could look at the traces."""
+        return self.holds or not (self.others or self.books_hold)
+
+    def is_unjudged(self, finding: Finding) -> bool:
+        """Whether it found nothing because there was nothing to look at."""
+        return bool(self.traces_unread) and finding.checker.check is traces_complete.check
 
 
 def grouped(violations: Sequence[Violation]) -> list[Group]:
@@ -264,6 +276,7 @@ def summarize(observed: Observed) -> Result:
         resources=observed.resources,
         restarts=[f"{r.process} ({r.signal or 'ended itself'})" for r in books.restarts],
         excused=traces_complete.excused(books),
+        traces_unread=books.traces_unread,
         others=others(books, checkouts, observed.started_s),
         earlier=earlier,
         findings=findings,
