@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from harness import stack
-from harness.flakes import CONDITIONS, SUITES, Condition, Failure, Round, run_round, table
+from harness.flakes import CONDITIONS, SUITES, Condition, Failure, Round, run_round, show, table
 from rich.console import Console
 
 SUITE = """
@@ -82,6 +82,18 @@ def test_the_table_counts_each_test_where_it_failed() -> None:
     assert [[cell.strip() for cell in line] for line in lines] == [
         ["2", "b", "on one core; quiet"], ["1", "a", "quiet"],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("test", ["test_a[HS256]", "test_b[/stock-body3-/lines]"])
+def test_a_tests_name_is_told_as_it_is(test: str) -> None:
+    console = Console(width=120, record=True, file=io.StringIO())
+
+    show(console, Failure(test, "quiet", "E  assert [/b] == [red]"))
+    console.print(table([Failure(test, "quiet", "")]))
+
+    told = console.export_text()
+    assert told.count(test) == 2
+    assert "E  assert [/b] == [red]" in told
 
 
 @pytest.mark.parametrize("suite", SUITES)

@@ -11,6 +11,7 @@ import pytest
 from common import auth, problems
 from common.auth import Caller, Guard, InvalidToken, Role, Trust
 from common.testing import JWT_SECRET
+from common.testing.environment import TOKEN_LIFETIME
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -21,7 +22,7 @@ from jwt.algorithms import get_default_algorithms
 
 ANA = Caller("ana", Role.CUSTOMER)
 NOW = datetime.now(UTC)
-PAST, FUTURE = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
+PAST, FUTURE = NOW - TOKEN_LIFETIME, NOW + TOKEN_LIFETIME
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 ED_KEY = ed25519.Ed25519PrivateKey.generate()
@@ -46,7 +47,7 @@ def claims(**changes: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     good = {
         "iss": auth.ISSUER, "aud": auth.AUDIENCE, "sub": "ana", "role": "customer",
-        "iat": now, "nbf": now, "exp": now + timedelta(minutes=5), "jti": "1",
+        "iat": now, "nbf": now, "exp": now + TOKEN_LIFETIME, "jti": "1",
     }  # fmt: skip
     return {k: v for k, v in (good | changes).items() if v is not None}
 

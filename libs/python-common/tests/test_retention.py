@@ -4,7 +4,7 @@ import pytest
 from common import retention
 from common.db import Database
 from common.events import Event, publish
-from common.idempotency import claim
+from common.idempotency import Answer, once
 from sqlalchemy import text
 
 
@@ -37,7 +37,7 @@ def test_an_inbox_row_outlives_the_queues_memory(db: Database, age: str, left: i
 @pytest.mark.parametrize(("age", "left"), [("71 hours", 1), ("73 hours", 0)])
 def test_an_idempotency_key_is_kept_for_72_hours(db: Database, age: str, left: int) -> None:
     with db.transaction() as tx:
-        claim(tx, "ana", "k", "print")
+        once(tx, "ana", "k", "print", lambda _: Answer(200, None, ""))
         tx.execute(
             text("UPDATE idempotency_keys SET created_at = now() - CAST(:age AS interval)"),
             {"age": age},

@@ -17,6 +17,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from harness import stack
@@ -141,8 +142,14 @@ def table(failures: Sequence[Failure]) -> Table:
     for failure in failures:
         by_test.setdefault(failure.test, []).append(failure.where)
     for test, where in sorted(by_test.items(), key=lambda item: -len(item[1])):
-        shown.add_row(str(len(where)), test, "; ".join(sorted(set(where))))
+        shown.add_row(str(len(where)), escape(test), "; ".join(sorted(set(where))))
     return shown
+
+
+def show(console: Console, failure: Failure) -> None:
+    """As it is: a test's name may hold what rich takes for markup."""
+    console.print(f"{failure.test} ({failure.where})", style="red", markup=False, highlight=False)
+    console.print(failure.output, markup=False, highlight=False)
 
 
 def main() -> int:
@@ -166,8 +173,7 @@ def main() -> int:
             )
             for failure in one.failures:
                 if failure.test not in {known.test for known in failures}:
-                    console.print(f"[red]{failure.test}[/] ({failure.where})", highlight=False)
-                    console.print(failure.output, markup=False, highlight=False)
+                    show(console, failure)
             failures += one.failures
     console.print(table(failures) if failures else "No test failed.")
     return 1 if failures else 0

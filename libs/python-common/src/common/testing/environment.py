@@ -1,13 +1,18 @@
 """Secrets and tokens for tests; none of them opens anything real."""
 
+from datetime import timedelta
+from typing import Final
+
 from common import auth
 from common.auth import Caller, Role
 
 JWT_SECRET = "a secret of at least thirty-two bytes, for tests"  # noqa: S105  pragma: allowlist secret
+# Many are made when a module of tests is read: longer than any run of them, on any machine.
+TOKEN_LIFETIME: Final = timedelta(hours=12)
 
 
 def token(role: Role, subject: str, session_id: str | None = None) -> str:
-    return auth.issue(JWT_SECRET, Caller(subject, role, session_id))
+    return auth.issue(JWT_SECRET, Caller(subject, role, session_id), lifetime=TOKEN_LIFETIME)
 
 
 def bearer(role: Role, subject: str, session_id: str | None = None) -> dict[str, str]:
