@@ -18,7 +18,7 @@ from harness.stage import Stage
 PASSWORD = "a horse that nobody else rides"  # noqa: S105  Of invented people.
 # A service that has a client of its own at the auth service.
 CLIENT = "order"
-# A fifth of what its token holds for.
+# A fifth of what the shortest of their tokens holds for.
 RENEW_AFTER_S = 60.0
 # A token of staff in every respect, but that nobody has signed it (RFC 8725 §2.1).
 GARBAGE = jwt.encode({"sub": "harness", "role": "staff"}, None, algorithm="none")
@@ -50,41 +50,62 @@ class Person:
 
 
 class Cast:
-    """One of each for a whole test; `fresh` for what ends a log-in or an account's password."""
+    """One of each for as long as the tests take; `fresh` for what ends a log-in or an account's
+    password."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self.owner_shopper, self.owner = self._enrol("owner")
-        _, self.other = self._enrol("other")
-        self.staff = self._enrol_staff()
-        self.guest = stage.shopper("guest").access_token
-        self._service, self._renew_at = "", 0.0
+        self._people = {
+            Caller.OWNER: self._enrol("owner"),
+            Caller.OTHER: self._enrol("other"),
+            Caller.STAFF: self._enrol_staff(),
+        }
+        self._guest, self._service, self._renew_at = "", "", 0.0
 
     @property
-    def service(self) -> str:
-        """Not an old one: it holds for minutes, and the table may be asked for late."""
-        if time.monotonic() > self._renew_at:
-            self._renew_at = time.monotonic() + RENEW_AFTER_S
-            self._service = service_token(self._stage.endpoints)
-        return self._service
+    def owner(self) -> Person:
+        return self._person(Caller.OWNER)[1]
+
+    @property
+    def owner_shopper(self) -> Shopper:
+        return self._person(Caller.OWNER)[0]
+
+    @property
+    def other(self) -> Person:
+        return self._person(Caller.OTHER)[1]
+
+    @property
+    def staff(self) -> Person:
+        return self._person(Caller.STAFF)[1]
 
     def token(self, caller: Caller) -> str | None:
         """The access token that *caller* shows; None for nobody."""
-        return {
-            Caller.NOBODY: None,
-            Caller.GARBAGE: GARBAGE,
-            Caller.GUEST: self.guest,
-            Caller.OTHER: self.other.access_token,
-            Caller.OWNER: self.owner.access_token,
-            Caller.STAFF: self.staff.access_token,
-            Caller.SERVICE: self.service,
-        }[caller]
+        self._renew()
+        if caller in self._people:
+            return self._people[caller][1].access_token
+        others = {Caller.GARBAGE: GARBAGE, Caller.GUEST: self._guest, Caller.SERVICE: self._service}
+        return others.get(caller)
+
+    def _person(self, caller: Caller) -> tuple[Shopper, Person]:
+        self._renew()
+        return self._people[caller]
+
+    def _renew(self) -> None:
+        """Tokens hold for minutes, and the table may be asked for late."""
+        if time.monotonic() < self._renew_at:
+            return
+        self._renew_at = time.monotonic() + RENEW_AFTER_S
+        self._guest = self._stage.shopper("guest").access_token
+        self._service = service_token(self._stage.endpoints)
+        for caller, (shopper, person) in self._people.items():
+            shopper.log_in(person.email, PASSWORD)
+            self._people[caller] = shopper, _person(shopper, person.email)
 
     def fresh(self, caller: Caller) -> str | None:
         """As `token`, but of somebody who is nobody else's owner."""
         if caller in {Caller.OWNER, Caller.OTHER}:
             return self._enrol("fresh")[1].access_token
-        return self._enrol_staff().access_token if caller is Caller.STAFF else self.token(caller)
+        return self._enrol_staff()[1].access_token if caller is Caller.STAFF else self.token(caller)
 
     def log_in_again(self) -> Person:
         """The owner, on another device."""
@@ -105,8 +126,8 @@ class Cast:
         shopper.log_in(email, PASSWORD)
         return shopper, _person(shopper, email)
 
-    def _enrol_staff(self) -> Person:
-        return self._enrol("staff", role="staff")[1]
+    def _enrol_staff(self) -> tuple[Shopper, Person]:
+        return self._enrol("staff", role="staff")
 
 
 def service_token(endpoints: Endpoints) -> str:
