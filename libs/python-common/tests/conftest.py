@@ -1,7 +1,6 @@
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,9 +8,10 @@ from pathlib import Path
 import pytest
 from common.db import Database
 from common.testing import clean_database, migrated_database
+from common.testing.servers import wait_until_it_listens
 
 GUNICORN = (sys.executable, "-m", "gunicorn", "-c", "python:common.gunicorn_config")
-STARTS_WITHIN_S = 20
+ENDS_WITHIN_S = 20
 
 Serve = Callable[..., int]
 
@@ -36,14 +36,10 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
                 stdout=out,
                 stderr=out,
             )
-            processes.callback(process.wait, STARTS_WITHIN_S)
+            processes.callback(process.wait, ENDS_WITHIN_S)
             processes.callback(process.terminate)
-            give_up_at = time.monotonic() + STARTS_WITHIN_S
-            while time.monotonic() < give_up_at:
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        return port
-            raise AssertionError("gunicorn did not start")
+            wait_until_it_listens(process, port)
+            return port
 
         yield start
 

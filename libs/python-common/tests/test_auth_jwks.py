@@ -203,7 +203,7 @@ class TestDeadline:
         self.clock = Clock(monkeypatch)
         self.failure: Exception | None = None
         self.read_s: list[float] = []  # How long each who asked would have waited.
-        http = httpx.Client(transport=httpx.MockTransport(self._answer), timeout=jwks.TIMEOUT)
+        http = httpx.Client(transport=httpx.MockTransport(self._answer), timeout=auth.jwks.TIMEOUT)
         self.keys = Jwks("http://auth/jwks.json", client=http, ask_again_s=0)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -408,3 +408,22 @@ class TestCognito:
         assert auth.verify_by(trusts, token) == guest
         with pytest.raises(SigningKeysUnavailable):
             auth.verify_by(trusts, cognito_token())
+
+
+def test_whoever_had_time_for_the_keys_has_learnt_that_none_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, asked = Clock(monkeypatch), list[int]()
+
+    def slow(_request: httpx.Request) -> httpx.Response:
+        asked.append(1)
+        clock.now_s += 2.0
+        raise httpx.ReadTimeout("slow")
+
+    http = httpx.Client(transport=httpx.MockTransport(slow), timeout=jwks.TIMEOUT)
+    keys = Jwks("http://auth/jwks.json", client=http)
+    for _ in range(2):
+        with request_with(left_s=3.0), pytest.raises(SigningKeysUnavailable):
+            keys.find("kid")
+
+    assert len(asked) == 1

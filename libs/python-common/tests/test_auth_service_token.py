@@ -264,3 +264,21 @@ def test_what_a_token_took_of_the_time_its_request_does_not_have(
         http.get("http://catalog/", timeout=0.5)
 
     assert left == [(0.25, "250")]
+
+
+def test_whoever_had_time_for_an_answer_has_learnt_that_none_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, asked = Clock(monkeypatch), list[int]()
+
+    def slow() -> Granted:
+        asked.append(1)
+        clock.now_s += 2.0  # All of TIMEOUT, and less is left now than it takes.
+        raise httpx.ReadTimeout("slow")
+
+    token = ServiceToken(slow)
+    for _ in range(2):
+        with request_with(left_s=3.0), pytest.raises(ServiceTokenUnavailable):
+            token.token()
+
+    assert len(asked) == 1

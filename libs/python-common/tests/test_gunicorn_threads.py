@@ -211,3 +211,17 @@ def test_who_waited_for_a_thread_past_the_deadline_is_told_so(serve: Callable[..
             _, body = read(waiting)
 
     assert json.loads(body)["type"] == "/problems/too-late"
+
+
+def test_who_stays_after_a_large_body_takes_no_place_of_the_next(
+    serve: Callable[..., int],
+) -> None:
+    port = serve(APPLICATION)
+    head = b"POST /bodies HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % LARGE
+    with ExitStack() as open_ones:
+        answers = [
+            read(open_ones.enter_context(send(port, head, b"x" * LARGE)))[1]
+            for _ in range(5)  # One more than LARGE_BODIES_MAX.
+        ]
+
+    assert answers == [b"%d" % LARGE] * 5

@@ -12,7 +12,8 @@ from common.idempotency import (
     once,
 )
 from common.testing import AT_ONCE
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.exc import OperationalError
 
 DONE = Answer.of({"id": "1"}, 202, "/orders/1")
 
@@ -126,3 +127,34 @@ def test_a_stored_answer_is_rendered_as_it_was() -> None:
     assert response.headers["Location"] == "/orders/1"
     assert response.mimetype == "application/json"
     assert "Location" not in Answer.of({"id": "1"}, 201).render().headers
+
+
+def _never(_tx: Connection) -> Answer:
+    raise AssertionError
+
+
+def test_the_same_key_of_two_shoppers_has_two_answers(db: Database) -> None:
+    ana, ben = Answer.of({"id": "1"}, 202), Answer.of({"id": "2"}, 202)
+    for subject, answer in (("ana", ana), ("ben", ben)):
+        with db.transaction() as tx:
+            once(tx, subject, "k", "print", lambda _tx, answer=answer: answer)
+
+    with db.transaction() as tx:
+        again = [once(tx, subject, "k", "print", _never) for subject in ("ana", "ben")]
+
+    assert again == [ana, ben]
+
+
+def test_only_a_key_that_somebody_holds_is_in_flight(db: Database) -> None:
+    def done(_tx: Connection) -> Answer:
+        return Answer.of({"id": "1"}, 202)
+
+    def come_too_late() -> None:
+        with db.transaction() as second:
+            second.execute(text("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 50"))
+            once(second, "ana", "k", "print", done)
+
+    with db.transaction() as first:
+        once(first, "ana", "k", "print", done)
+        with pytest.raises(OperationalError, match="statement timeout"):
+            come_too_late()

@@ -7,11 +7,14 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from common import aws
 from common.db import Database
 from common.events import RELAY, Event, publish
-from common.worker import Loop
+from common.worker import Loop, messaging_loops
 from sqlalchemy import text
 
 PROGRAM = """
@@ -215,3 +218,22 @@ def test_a_signal_ends_the_process_even_in_the_middle_of_its_logging(
 
     assert process.returncode == 0
     assert output.rstrip().endswith("ended")
+
+
+def test_a_consumer_that_failed_asks_the_database_before_it_receives(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(aws, "sqs", lambda _settings: None)
+    monkeypatch.setattr(db, "ping", lambda: asked.append("database"))
+    settings: Any = SimpleNamespace(
+        topic_arn="",
+        queue_url="http://q/inbox",
+        dead_letter_queue_url="http://q/dlq",
+        receive_wait_s=0,
+    )
+
+    [consumer] = [loop for loop in messaging_loops(settings, db, {}) if loop.name == "consumer"]
+    consumer.recover()
+
+    assert asked == ["database"]

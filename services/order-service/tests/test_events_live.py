@@ -18,6 +18,7 @@ import pytest
 from common.auth import Role
 from common.db import Database
 from common.testing import JWT_SECRET, bearer, deliver, promised
+from common.testing.servers import wait_until_it_listens
 from order.domain import OrderLine
 from order.use_cases import orders as use_cases
 from order.use_cases.orders import Placement
@@ -112,13 +113,8 @@ def start(
             "DATABASE_URL": database_url, "JWT_SECRET": JWT_SECRET, "CATALOG_URL": "http://catalog",
         },
     )  # fmt: skip
-    give_up_at = time.monotonic() + PATIENCE_S
-    while time.monotonic() < give_up_at:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return Server(process, port)
-    process.kill()
-    raise AssertionError("gunicorn did not start")
+    wait_until_it_listens(process, port)
+    return Server(process, port)
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 from common.auth import Role
 from common.db import Database
-from common.testing import bearer, published
+from common.testing import AT_ONCE, bearer, published
 from flask.testing import FlaskClient
 from order.domain import OrderLine
 from order.settings import ORDERS_PER_HOUR_PER_RECIPIENT, ORDERS_PER_MINUTE
-from order.store.rates import _NTH_NEWEST
+from order.store.rates import _NTH_NEWEST, lock_and_find_nth_newest
 from order.use_cases import orders as use_cases
 from order.use_cases.orders import Placement
 from order_fixtures import Ana
 from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.exc import OperationalError
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -251,3 +252,30 @@ def test_there_is_no_rate_that_turns_a_limit_off(
 
     assert defaults.order_rate_per_minute == 10
     assert defaults.orders_per_hour_per_recipient == 30
+
+
+def test_one_order_in_somebodys_name_makes_nobody_an_acquaintance(
+    db: Database, client: FlaskClient
+) -> None:
+    victim, one = "victim@shoppers.example", guest(client, "one")
+    for number in range(ORDERS_PER_HOUR_PER_RECIPIENT):
+        assert one.place(f"k-{number}", email=victim).status_code == 202
+        if number % ORDERS_PER_MINUTE == ORDERS_PER_MINUTE - 1:
+            age(db, 60)
+
+    refused = one.place("late", email=victim)
+
+    assert (refused.status_code, refused.json["type"]) == (429, "/problems/too-many-orders")
+
+
+def test_spellings_of_one_address_wait_for_one_another(db: Database) -> None:
+    def ask(customer_id: str, email: str) -> None:
+        with db.transaction() as second:
+            second.execute(AT_ONCE)
+            lock_and_find_nth_newest(second, customer_id, 10, email, 30)
+
+    with db.transaction() as first:
+        lock_and_find_nth_newest(first, "ana", 10, "Victim@shoppers.example", 30)
+        ask("ben", "somebody.else@shoppers.example")
+        with pytest.raises(OperationalError, match="lock timeout"):
+            ask("ben", "victim@shoppers.example")

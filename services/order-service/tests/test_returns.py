@@ -268,3 +268,15 @@ def test_a_refund_for_a_return_that_nobody_took_in_is_illegal(
 
     assert [len(outcome.dead) for outcome in outcomes] == [1, 1]
     assert ana.read(order_id).json["refunded_minor"] == 0
+
+
+def test_money_of_a_return_that_was_taken_in_is_promised_until_it_is_paid(
+    db: Database, ana: Ana, order_id: str
+) -> None:
+    tell(db, "payment.refunded", order_id, return_id=None, amount_minor=700)  # Of 1139.
+    first = ana.take_back(order_id, 1, key="r-1").json  # 270.
+    ana.hand_in(order_id, first["id"])
+
+    second = ana.take_back(order_id, 1, key="r-2")
+
+    assert (second.status_code, second.json["type"]) == (409, "/problems/not-returnable")

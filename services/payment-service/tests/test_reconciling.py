@@ -1,6 +1,10 @@
 """Our book against the provider's: heals what a fact explains, and never invents money."""
 
+from collections.abc import Callable
+from datetime import datetime
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -375,3 +379,35 @@ def test_a_question_a_day_old_is_not_sent_again_but_asked_after(
     assert len(provider.calls) == 1
     assert checkout.told() == (["payment.authorized"] if arrived else [])
     assert checkout.operations[0]["state"] == ("done" if arrived else "due")
+
+
+def test_a_run_that_failed_half_way_begins_where_it_began(
+    checkout: "Checkout", new_checkout: Callable[[], "Checkout"], provider: "FakeProvider"
+) -> None:
+    checkouts = [new_checkout() for _ in range(5)]
+    checkout.hear(*(one.reserved() for one in checkouts))
+    checkout.work()
+    answers = chain([None], repeat(httpx.Response(503)))  # The first of three pages comes.
+    provider.on_read = lambda: next(answers)
+    checkout.compare_books()
+    provider.on_read, known = lambda: None, len(provider.reads)
+
+    checkout.compare_books()
+
+    assert "2000-01-01" in provider.reads[known]
+
+
+def test_a_change_that_the_provider_shows_a_little_late_is_still_read(
+    db: Database, checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    checkout.hear(checkout.reserved())
+    checkout.work()
+    checkout.compare_books()
+    with db.transaction() as tx:
+        until = tx.scalar(text("SELECT since FROM reconciliation_plan"))
+    known = len(provider.reads)
+
+    checkout.compare_books()
+
+    [asked] = parse_qs(urlsplit(provider.reads[known]).query)["updated_since"]
+    assert datetime.fromisoformat(until) - datetime.fromisoformat(asked) == reconciling.OVERLAP

@@ -335,3 +335,18 @@ def test_the_database_lets_no_race_past_itself(db: Database, captured: "Checkout
 
     with ThreadPoolExecutor(2) as threads:
         assert sorted(threads.map(write, range(2))) == [False, True]
+
+
+def test_a_return_is_not_worth_more_the_second_time_though_nothing_more_is_left(
+    checkout: "Checkout",
+) -> None:
+    checkout.hear(checkout.reserved(amount_minor=3116))
+    checkout.work()
+    checkout.hear(checkout.confirmed())
+    checkout.work()
+    return_id = new_id()
+    checkout.hear(checkout.returned(1000, return_id))
+    with checkout.db.transaction() as tx:
+        refunds.refund_by_staff(tx, checkout.order_id, 2116, "a scratch", "sam")
+
+    assert len(checkout.hear(checkout.returned(1500, return_id)).dead) == 1

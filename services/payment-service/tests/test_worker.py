@@ -9,6 +9,7 @@ from common import tracing
 from common.db import Database
 from common.events import RELAY, Event
 from common.testing import published
+from payment import worker
 from payment.clients import OutcomeUnknown, PaymentProvider
 from payment.domain import Fact, Operation, PaymentNotFound, PaymentStatus
 from payment.worker import HANDS, Operations, perform_operation
@@ -725,3 +726,33 @@ def test_an_id_whose_digits_pass_luhn_by_chance_is_an_id(
     checkout: "Checkout", provider: "FakeProvider", customer_id: str
 ) -> None:
     assert checkout.hear(checkout.reserved(customer_id=customer_id)).dead == []
+
+
+def _never(_: Operation) -> Fact:
+    raise AssertionError
+
+
+def test_a_hand_that_is_freed_while_others_are_claimed_wakes_the_loop(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doors = {"a": threading.Event(), "b": threading.Event()}
+    monkeypatch.setattr(
+        worker, "perform_operation", lambda _db, _perform, one: doors[one].wait(WITHIN_S)
+    )
+    hands = Operations(db, _never, hands=2)
+
+    def claim(_tx: object, _free: int) -> list[str]:
+        if not hands._under_way:
+            return ["a"]
+        doors["a"].set()
+        hands.loop.wake.wait(WITHIN_S)  # Until that hand is free.
+        return ["b"]
+
+    monkeypatch.setattr(worker.operations, "claim", claim)
+    hands.run_once()
+    hands.run_once()
+    woken = hands.loop.wake.is_set()
+    doors["b"].set()
+    hands.close()
+
+    assert woken
