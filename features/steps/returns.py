@@ -57,8 +57,12 @@ def are_paid_back_for_it(
 
     assert ended["refunded_minor"] == int(paid * 100)
     assert ended["amount_minor"] == int(asked * 100)
-    [payment] = stage.payments(checkout.order_id)
-    assert payment["refunded_minor"] == payment["captured_minor"]
+
+    def all_went_back() -> bool:  # The gesture, which the return does not wait for, too.
+        [payment] = stage.payments(checkout.order_id)
+        return bool(payment["refunded_minor"] == payment["captured_minor"])
+
+    eventually(all_went_back, PAID_BACK_WITHIN_S, "all the money paid back")
 
 
 def _settled(checkout: Checkout, return_id: str) -> dict[str, Any]:
