@@ -141,3 +141,21 @@ def test_a_draining_instance_is_alive_and_not_ready(client: FlaskClient) -> None
         drain._draining.clear()
 
     assert (ready, draining, client.get("/healthz").status_code) == (200, 503, 200)
+
+
+@pytest.mark.parametrize("card", ["4242424242424242", "4242 4242 4242 4242"])
+@pytest.mark.parametrize(
+    "place", ["path", "unknown path", "query", "Host", "Idempotency-Key", "User-Agent"]
+)
+def test_a_card_number_in_what_is_kept_of_a_request_is_refused(
+    client: FlaskClient, capsys: pytest.CaptureFixture[str], place: str, card: str
+) -> None:
+    path = {"path": f"/problems/{card}", "unknown path": f"/{card}"}.get(place, "/conflict")
+    query = {"q": card} if place == "query" else {}
+
+    answer = client.get(
+        path, query_string=query, headers={place: card} if place[0].isupper() else {}
+    )
+
+    assert (answer.status_code, answer.json["type"]) == (422, "/problems/card-number-refused")
+    assert card not in answer.text + capsys.readouterr().out

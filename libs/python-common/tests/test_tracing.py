@@ -1,7 +1,12 @@
 """What a span tells of a request: which parameters it had, never what was in them."""
 
+import uuid
+
 import pytest
 from common import tracing
+from common.auth import Role
+from common.testing import token
+from flask import Flask, request
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 
 TRACER = TracerProvider().get_tracer("test")
@@ -18,19 +23,56 @@ TRACER = TracerProvider().get_tracer("test")
     ],
 )
 def test_a_query_is_known_by_its_names(query: str, told: str) -> None:
-    span = TRACER.start_span("GET /products", attributes={"url.query": query})
+    span = TRACER.start_span("GET", attributes={"http.route": "/products", "url.query": query})
 
-    tracing.hide_query(span)
+    tracing.hide_secrets(span)
 
     assert isinstance(span, ReadableSpan)
-    assert span.attributes == {"url.query": told}
+    assert span.attributes == {"http.route": "/products", "url.query": told}
 
 
 def test_without_a_query_nothing_is_told() -> None:
     span = TRACER.start_span("GET /products")
 
-    tracing.hide_query(span)
-    tracing.hide_query(None)
+    tracing.hide_secrets(span)
+    tracing.hide_secrets(None)
 
     assert isinstance(span, ReadableSpan)
     assert not span.attributes
+
+
+@pytest.mark.parametrize(
+    ("attribute", "secret"),
+    [
+        ("url.path", "/cart/lines/4929002345678904"),
+        ("url.path", "/cart/lines/4929 0023 4567 8904"),
+        ("url.path", f"/orders/{token(Role.CUSTOMER, 'ada')}"),
+        ("user_agent.original", "4929002345678904"),
+        ("server.address", "4929002345678904"),
+    ],
+)
+def test_no_attribute_holds_a_card_number_or_a_token(attribute: str, secret: str) -> None:
+    kept = {"http.route": "/cart/lines/<sku>", "app.order.id": str(uuid.uuid4())}
+    span = TRACER.start_span("PUT /cart/lines/<sku>", attributes=kept | {attribute: secret})
+
+    tracing.hide_secrets(span)
+
+    assert isinstance(span, ReadableSpan)
+    assert span.attributes == kept | {attribute: "[hidden]"}
+
+
+def test_a_path_that_is_none_of_ours_is_not_told() -> None:
+    told = {"http.request.method": "GET", "url.path": "/correct horse"}
+    span = TRACER.start_span("GET /correct horse", attributes=told)
+
+    tracing.hide_secrets(span)
+
+    assert isinstance(span, ReadableSpan)
+    assert (span.name, span.attributes) == ("GET", told | {"url.path": "[hidden]"})
+
+
+def test_what_a_caller_says_of_other_tracers_is_forgotten() -> None:
+    with Flask("probe").test_request_context(headers={"tracestate": "a=4929002345678904"}):
+        tracing.forget_tracestate()
+
+        assert "tracestate" not in request.headers

@@ -3,7 +3,7 @@
 import pytest
 from common.auth import Role
 from common.db import Database
-from common.testing import conformance
+from common.testing import conformance, texts
 from common.testing.routes import contradictions, undecided
 from flask import Flask
 from schemathesis import Case
@@ -18,6 +18,13 @@ def test_every_operation_keeps_its_contract(
     case: Case, app: Flask, db: Database, role: Role
 ) -> None:
     conformance.hold(case, target, app, role)
+
+
+@pytest.mark.parametrize("place", texts.places("auth"), ids=str)
+def test_a_card_number_is_refused_wherever_a_text_is_taken(
+    place: texts.Place, app: Flask, db: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts.hold(place, app, db, capsys)
 
 
 def test_every_route_names_its_roles_or_is_public(app: Flask) -> None:

@@ -6,7 +6,7 @@ import pytest
 import schemathesis
 from common.auth import Role
 from common.db import Database
-from common.testing import conformance
+from common.testing import conformance, texts
 from common.testing.routes import contradictions, undecided
 from flask import Flask
 from schemathesis import Case
@@ -23,6 +23,13 @@ def test_every_operation_keeps_its_contract(
     case: "Case[Any]", app: Flask, db: Database, redis_url: str, role: Role
 ) -> None:
     conformance.hold(case, target, app, role)
+
+
+@pytest.mark.parametrize("place", texts.places("catalog"), ids=str)
+def test_a_card_number_is_refused_wherever_a_text_is_taken(
+    place: texts.Place, app: Flask, db: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts.hold(place, app, db, capsys)
 
 
 def test_every_route_names_its_roles_or_is_public(app: Flask) -> None:

@@ -330,3 +330,30 @@ class TestWho:
         for url in (f"/product-imports/{import_id}", f"/product-imports/{import_id}/errors"):
             refused = client.get(url, headers=staff)
             assert problem(refused) == (404, "/problems/import-not-found")
+
+
+@pytest.mark.parametrize("form", ["text/csv", "application/x-ndjson"])
+@pytest.mark.parametrize("card", ["4242424242424242", "4242 4242 4242 4242"])
+def test_a_row_with_a_card_number_is_kept_without_it(
+    client: FlaskClient, db: Database, staff: dict[str, str], form: str, card: str
+) -> None:
+    ndjson = f'{{"sku":"{card}","name":"{card}"}}'
+    body = f"{HEADER}{line(1)}{card},{card},KITCHEN,CUPS,950\n" if form == "text/csv" else ndjson
+
+    accepted = send(client, staff, body, type=form)
+
+    assert accepted.status_code == 202
+    with db.transaction() as tx:
+        tables = ["product_imports", "product_import_chunks"]
+        kept = "".join(str(tx.execute(text(f"SELECT t::text FROM {t} t")).all()) for t in tables)
+    assert "nothing of it was kept" in kept
+    assert card not in kept
+
+
+def test_a_card_number_among_the_columns_is_not_told_again(
+    client: FlaskClient, staff: dict[str, str]
+) -> None:
+    answer = send(client, staff, "4242424242424242," + HEADER)
+
+    assert problem(answer) == (422, "/problems/card-number-refused")
+    assert "4242424242424242" not in answer.text

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from common.auth import Role
 from common.db import Database
-from common.testing import JWT_SECRET, conformance
+from common.testing import JWT_SECRET, conformance, texts
 from flask import Flask
 from inventory import use_cases
 from inventory.app import create_app
@@ -33,3 +33,10 @@ def app(database_url: str, db: Database) -> Flask:
 @conformance.SETTINGS
 def test_every_operation_keeps_its_contract(case: "Case[Any]", app: Flask, role: Role) -> None:
     conformance.hold(case, target, app, role)
+
+
+@pytest.mark.parametrize("place", texts.places("inventory"), ids=str)
+def test_a_card_number_is_refused_wherever_a_text_is_taken(
+    place: texts.Place, app: Flask, db: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts.hold(place, app, db, capsys)

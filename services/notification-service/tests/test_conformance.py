@@ -6,7 +6,7 @@ import pytest
 from common.auth import Role
 from common.db import Database
 from common.ids import new_id
-from common.testing import conformance
+from common.testing import conformance, texts
 from common.testing.routes import contradictions, undecided
 from flask import Flask
 from schemathesis import Case
@@ -70,6 +70,13 @@ def test_a_suppression_that_is_there_keeps_its_contract(
 
 def _is_valid(case: "Case[Any]") -> bool:
     return case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE
+
+
+@pytest.mark.parametrize("place", texts.places("notification"), ids=str)
+def test_a_card_number_is_refused_wherever_a_text_is_taken(
+    place: texts.Place, app: Flask, db: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts.hold(place, app, db, capsys)
 
 
 def test_every_route_names_its_roles_or_is_public(app: Flask) -> None:

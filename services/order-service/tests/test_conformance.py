@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from common.auth import Role
 from common.db import Database
-from common.testing import bearer, conformance, deliver, promised
+from common.testing import bearer, conformance, deliver, promised, texts
 from common.testing.routes import contradictions, undecided
 from flask import Flask
 from order.worker import HANDLERS
@@ -39,6 +39,13 @@ def test_the_stream_of_an_order_that_is_there_keeps_its_contract(
         case.path_parameters["order_id"] = order_id
 
     conformance.hold(case, target, app, Role.CUSTOMER)
+
+
+@pytest.mark.parametrize("place", texts.places("order"), ids=str)
+def test_a_card_number_is_refused_wherever_a_text_is_taken(
+    place: texts.Place, app: Flask, db: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts.hold(place, app, db, capsys)
 
 
 def test_every_route_names_its_roles_or_is_public(app: Flask) -> None:

@@ -182,7 +182,12 @@ def test_a_card_number_is_seen_through_json_escapes(db: Database, ana: Ana) -> N
     escaped = "".join(f"\\u{ord(digit):04x}" for digit in "4242424242424242")
     body = f'{{"{escaped}": "pm_{escaped}"}}'
 
-    response = ana.client.post("/orders", data=body, headers=ana.headers | {"Idempotency-Key": "k"})
+    response = ana.client.post(
+        "/orders",
+        data=body,
+        content_type="application/json",
+        headers=ana.headers | {"Idempotency-Key": "k"},
+    )
 
     assert response.status_code == 422
     assert b"4242" not in response.data

@@ -114,6 +114,7 @@ _IDENTIFIER = re.compile(
     r"|(?<=span)_?id\W{1,4}[0-9a-f]{16}(?![0-9a-f])",
     re.IGNORECASE,
 )
+_FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 # Either alphabet (RFC 4648 §4, §5), apart: a URL's slashes are no base64. A test card takes 18.
 _BASE64 = (re.compile(r"[A-Za-z0-9+/]{18,}"), re.compile(r"[A-Za-z0-9_-]{18,}"))
@@ -155,7 +156,7 @@ def _digits(match: re.Match[str]) -> str:
 
 def _readings(text: str) -> Iterator[str]:
     """*text* as it stands, and as whoever decodes it reads it."""
-    plain = text if text.isascii() else _with_ascii_digits(text)
+    plain = _with_ascii_digits(text)
     yield plain
     if "%" in plain or "+" in plain:
         yield _with_ascii_digits(unquote_plus(plain))
@@ -168,9 +169,10 @@ def _readings(text: str) -> Iterator[str]:
 
 def _with_ascii_digits(text: str) -> str:
     """Full-width digits and those of other scripts, and no-break spaces, in ASCII."""
-    return "".join(
-        str(unicodedata.decimal(character)) if character.isdecimal() else character
-        for character in unicodedata.normalize("NFKC", text)
+    if text.isascii():
+        return text
+    return _FOREIGN_DIGIT.sub(
+        lambda digit: str(unicodedata.decimal(digit[0])), unicodedata.normalize("NFKC", text)
     )
 
 

@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, g, request
 from opentelemetry.instrumentation.flask import FlaskInstrumentor
 from sqlalchemy.exc import SQLAlchemyError
 
-from common import auth, deadline, drain, logs, problem_pages, problems, tracing
+from common import auth, card_numbers, deadline, drain, logs, problem_pages, problems, tracing
 from common import contract as contracts
 from common.errors import Unavailable
 from common.settings import ServiceSettings
@@ -70,9 +70,11 @@ def create_app(
         contracts.install(app, folder)
     _add_security_headers(app)
     _add_request_log(app)
+    app.before_request(tracing.forget_tracestate)
     FlaskInstrumentor().instrument_app(  # type: ignore[no-untyped-call]
-        app, excluded_urls=UNTRACED, response_hook=tracing.hide_query
+        app, excluded_urls=UNTRACED, response_hook=tracing.hide_secrets
     )
+    card_numbers.install(app)  # What is refused has a span as well.
     return app
 
 

@@ -14,6 +14,7 @@ from flask import Response, request
 from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from common.card_numbers import refuse_card_numbers
 from common.errors import Malformed, UnsupportedMediaType
 
 # Deeper than any of our models (four), shallow enough for every recursive reader.
@@ -34,8 +35,8 @@ class JsonExpected(UnsupportedMediaType):
 def read(model: type[Model]) -> Model:
     """The current request's body as *model*.
 
-    Raises JsonExpected, MalformedJson, and pydantic's ValidationError, which becomes a 400 with
-    a pointer to each fault.
+    Raises JsonExpected, CardNumberRefused before anything of it could reach a log or a table,
+    MalformedJson, and pydantic's ValidationError, which becomes a 400 with a pointer to each fault.
     """
     if request.mimetype != "application/json":
         raise JsonExpected("send Content-Type: application/json")
@@ -44,6 +45,7 @@ def read(model: type[Model]) -> Model:
             "compressed bodies are not taken"
         )  # A small one may unpack to a huge one.
     body = request.get_data()
+    refuse_card_numbers(body.decode(errors="replace"))
     check(body)
     return model.model_validate_json(body)
 

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from card_numbers import holds_card_number
+from flask import request
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -36,6 +38,8 @@ from common import metrics, span_ledger
 SEMANTIC_CONVENTIONS = "http,database"
 # What the parameters of our contracts are called; any other name may be a value gone astray.
 _PARAMETER = re.compile(r"[a-z_]{1,32}")
+# Part of a JWT, or a refresh token: a UUID has 36 of these, and a SKU hardly ever as many.
+_TOKEN = re.compile(r"[\w-]{40}")
 
 _propagator = TraceContextTextMapPropagator()
 _tracer = trace.get_tracer("cartwright")
@@ -82,16 +86,37 @@ def trace_database(engine: Engine) -> None:
         SQLAlchemyInstrumentor().instrument(engine=engine)
 
 
-def hide_query(span: Span | None, _status: str = "", _headers: object = None) -> None:
-    """Keep the names of a request's parameters: people paste card numbers into search fields.
+def forget_tracestate() -> None:
+    """Before a request's span begins, which would keep whatever the caller wrote there, as would
+    those of our neighbours; we have no use for it (W3C Trace Context §4.4 lets us drop it).
+    """
+    request.environ.pop("HTTP_TRACESTATE", None)
+
+
+def hide_secrets(span: Span | None, _status: str = "", _headers: object = None) -> None:
+    """Hide what callers may have pasted: values of parameters, paths that are none of ours, and
+    card numbers and tokens wherever they stand.
 
     Called with the answer, because the instrumentation writes the request's attributes twice.
     """
-    if isinstance(span, ReadableSpan) and span.attributes and span.attributes.get("url.query"):
-        query = str(span.attributes["url.query"])
+    if not isinstance(span, ReadableSpan) or not span.attributes:
+        return
+    texts = {name: text for name, text in span.attributes.items() if isinstance(text, str)}
+    if query := texts.pop("url.query", ""):
         names = (part.partition("=")[0] for part in query.split("&"))
         told = sorted({name for name in names if _PARAMETER.fullmatch(name)})
         span.set_attribute("url.query", "&".join(f"{name}=[hidden]" for name in told))
+    if "http.route" not in texts:
+        span.update_name(texts.get("http.request.method", "HTTP"))
+        span.set_attribute("url.path", "[hidden]")
+    if _is_secret("\n".join(texts.values())):
+        for name, text in texts.items():
+            if _is_secret(text):
+                span.set_attribute(name, "[hidden]")
+
+
+def _is_secret(text: str) -> bool:
+    return bool(_TOKEN.search(text)) or holds_card_number(text)
 
 
 class FlowsOnly(Sampler):

@@ -7,6 +7,7 @@ from typing import Final
 import common.bodies
 from common import auth
 from common.auth import SERVICE_TOKEN_LIFETIME, Caller, Role
+from common.card_numbers import refuse_card_numbers
 from flask import Blueprint, Response, request
 
 from auth.domain import (
@@ -68,12 +69,14 @@ def _authenticate(clients: Mapping[str, frozenset[bytes]]) -> str:
 
 
 def _check_request() -> None:
-    """Raises FormExpected, MalformedTokenRequest, UnsupportedGrantType, InvalidScope.
+    """Raises FormExpected, CardNumberRefused, MalformedTokenRequest, UnsupportedGrantType,
+    InvalidScope.
 
     `error` is the code of RFC 6749 §5.2, for clients that look for one.
     """
     if request.mimetype != FORM:
         raise FormExpected(f"send Content-Type: {FORM}")
+    refuse_card_numbers(*request.form, *request.form.values())
     for name, values in request.form.lists():
         if len(values) > 1:
             raise MalformedTokenRequest(

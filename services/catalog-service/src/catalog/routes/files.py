@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 from common import bodies
 from common.bodies import MalformedJson
+from common.card_numbers import CardNumberRefused, refuse_card_numbers
 from pydantic import ValidationError
 
 from catalog.domain.imports import (
@@ -32,7 +33,10 @@ _COLUMNS: Final = {*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS}
 
 
 def read_csv(body: bytes) -> list[Row]:
-    """The first line names the columns, in any order. Raises MalformedImport, TooManyRows."""
+    """The first line names the columns, in any order.
+
+    Raises CardNumberRefused for one in there, MalformedImport, TooManyRows.
+    """
     lines = csv.reader(io.StringIO(_text(body), newline=""), strict=True)
     try:
         header = [name.strip() for name in next(lines, [])]
@@ -82,6 +86,7 @@ def _text(body: bytes) -> str:
 
 
 def _check_columns(header: list[str]) -> None:
+    refuse_card_numbers(*header)
     missing = [name for name in REQUIRED_COLUMNS if name not in header]
     unknown = [name for name in header if name not in _COLUMNS]
     if missing or unknown or len(set(header)) != len(header):
@@ -114,8 +119,16 @@ def _csv_rows(header: list[str], lines: Iterator[list[str]]) -> Iterator[Row]:
         elif max(map(len, cells)) > CELL_CHARS_MAX:
             yield Row(number, None, f"a cell of more than {CELL_CHARS_MAX} characters")
         else:
-            filled = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
-            yield Row(number, _with_number(filled))
+            yield _csv_row(number, header, cells)
+
+
+def _csv_row(number: int, header: list[str], cells: list[str]) -> Row:
+    try:
+        refuse_card_numbers(*cells)
+    except CardNumberRefused as error:
+        return Row(number, None, error.detail)
+    filled = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
+    return Row(number, _with_number(filled))
 
 
 def _with_number(cells: Mapping[str, str]) -> dict[str, Any]:
@@ -129,8 +142,9 @@ def _ndjson_row(number: int, line: str) -> Row:
     if len(raw) > LINE_BYTES_MAX:
         return Row(number, None, f"more than {LINE_BYTES_MAX} bytes")
     try:
+        refuse_card_numbers(line)
         bodies.check(raw)
-    except MalformedJson as error:
+    except (CardNumberRefused, MalformedJson) as error:
         return Row(number, None, error.detail)
     fields = orjson.loads(raw)
     if not isinstance(fields, dict):

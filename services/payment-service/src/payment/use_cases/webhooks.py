@@ -82,7 +82,7 @@ def receive(tx: Connection, body: bytes) -> bool:
     Raises CardNumberRefused, and pydantic's ValidationError if it is not a webhook.
     """
     webhook = WebhookIn.model_validate_json(body)
-    refuse_card_numbers(body.decode(), instead="a webhook has to name the payment, not the card")
+    refuse_card_numbers(body.decode())
     is_first = webhooks.add(tx, Webhook(webhook.id, webhook.type, body.decode()))
     _webhooks.add(1, {"app.outcome": "accepted" if is_first else "repeated"})
     return is_first
