@@ -50,6 +50,7 @@ def test_without_a_query_nothing_is_told() -> None:
         ("user_agent.original", "4929002345678904"),
         ("server.address", "4929002345678904"),
     ],
+    ids=["card in a path", "card in groups", "token", "browser", "host"],
 )
 def test_no_attribute_holds_a_card_number_or_a_token(attribute: str, secret: str) -> None:
     kept = {"http.route": "/cart/lines/<sku>", "app.order.id": str(uuid.uuid4())}

@@ -29,3 +29,15 @@ def test_a_password_is_the_same_on_every_keyboard(typed: str, means: str) -> Non
 @pytest.mark.parametrize("password", ["  spaces  ", "UPPER lower", "кружка 🫖", "\x00\n"])
 def test_nothing_else_of_a_password_is_changed(password: str) -> None:
     assert domain.canonical_password(password) == password
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "kept"),
+    [
+        ("Firefox/1\x07 on a phone", "Firefox/1 on a phone"),
+        ("x" * 201, "x" * 200),
+        ("my card is 4242 4242 4242 4242", ""),
+    ],
+)
+def test_of_a_browsers_name_is_kept_what_tells_devices_apart(user_agent: str, kept: str) -> None:
+    assert domain.canonical_user_agent(user_agent) == kept

@@ -10,8 +10,9 @@ from flask import Flask, request
 
 from common.errors import Invalid
 
-# What a session, an idempotency key or a span keeps of a request, beside its address and its body.
-KEPT_HEADERS: Final = ("Host", "Idempotency-Key", "User-Agent")
+# What we keep of a request beside its address and its body. Not User-Agent: a client cannot help
+# what its own says, so it is only not kept (`auth.domain.canonical_user_agent`).
+KEPT_HEADERS: Final = ("Host", "Idempotency-Key")
 
 
 class CardNumberRefused(Invalid):

@@ -8,6 +8,7 @@ from enum import Enum, StrEnum
 from itertools import pairwise
 from typing import Final
 
+from card_numbers import holds_card_number
 from common import addresses
 from common.errors import (
     Conflict,
@@ -270,5 +271,7 @@ def refuse_common_password(password: str, email: str, common: Collection[str]) -
 
 
 def canonical_user_agent(user_agent: str) -> str:
-    """What is kept of the header to tell devices apart by: printable, and not for ever."""
+    """What is kept of the header to tell devices apart by: printable, no card, not for ever."""
+    if holds_card_number(user_agent):
+        return ""
     return "".join(c for c in user_agent if c.isprintable())[:USER_AGENT_CHARS_MAX]
