@@ -65,6 +65,11 @@ def bound(usual: httpx.Timeout) -> httpx.Timeout:
     return httpx.Timeout(**parts)
 
 
+def is_short(usual: httpx.Timeout) -> bool:
+    """Whether our own caller waits less long than a call may take."""
+    return bound(usual) != usual
+
+
 def take(lock: threading.Lock) -> bool:
     """Whether *lock* could be had, and there is time left to use it."""
     if not lock.acquire(timeout=remaining_s()):

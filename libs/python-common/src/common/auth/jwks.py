@@ -96,7 +96,7 @@ class Jwks:
             return
         # What is cut short says nothing of the issuer, so it does not keep others from asking. Who
         # is short of time asks for the first keys only, or anybody could have us ask at any rate.
-        if self._is_short() and self._believed(now):
+        if deadline.is_short(self._http.timeout) and self._believed(now):
             if wait:
                 raise SigningKeysUnavailable
             return
@@ -104,7 +104,7 @@ class Jwks:
             raise SigningKeysUnavailable
         if not wait and not self._fetching.acquire(blocking=False):
             return
-        is_short = self._is_short()
+        is_short = deadline.is_short(self._http.timeout)
         try:
             if time.monotonic() < self._ask_at:  # Somebody did while we waited.
                 return
@@ -119,10 +119,6 @@ class Jwks:
             log.warning("jwks_not_fetched", url=self._url, error=type(error).__name__)
         finally:
             self._fetching.release()
-
-    def _is_short(self) -> bool:
-        """Whether our caller waits less long than an answer may take."""
-        return deadline.bound(self._http.timeout) != self._http.timeout
 
     def _fetch(self) -> bytes:
         """Raises httpx.HTTPError; ValueError for an answer that is too long."""

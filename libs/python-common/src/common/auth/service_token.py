@@ -76,7 +76,7 @@ class ServiceToken(httpx.Auth):
     def _take_turn(self) -> bool:
         if self._current() is None:
             return deadline.take(self._granting)
-        return not _is_short() and self._granting.acquire(blocking=False)
+        return not deadline.is_short(TIMEOUT) and self._granting.acquire(blocking=False)
 
     def _sign(self, request: httpx.Request) -> str:
         """The token that *request* now carries; what it took, *request* no longer has."""
@@ -94,7 +94,7 @@ class ServiceToken(httpx.Auth):
         asked_at = time.monotonic()
         if asked_at < self._renew_at:  # Somebody did while we waited.
             return
-        is_short = _is_short()
+        is_short = deadline.is_short(TIMEOUT)
         try:
             granted = self._grant()
         except (httpx.HTTPError, ValueError, KeyError) as error:
@@ -122,11 +122,6 @@ class ServiceToken(httpx.Auth):
             return True
         finally:
             self._granting.release()
-
-
-def _is_short() -> bool:
-    """Whether our caller waits less long than the auth service may take."""
-    return deadline.bound(TIMEOUT) != TIMEOUT
 
 
 def service_token(settings: ServiceSettings) -> httpx.Auth:
