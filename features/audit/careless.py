@@ -5,8 +5,9 @@ Keeps what was answered. Asserts only that what has to work does, so that there 
 
 import base64
 import json
+import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -27,6 +28,8 @@ ADDRESS_BOOKS = frozenset(
     | {f"table of {service}" for service in ("auth", "order", "notification")}
 )
 CARD_LENGTH = 16
+PARAMETER = re.compile(r"{\w+}")
+QUERIES = (("catalog", "/products"), ("order", "/orders"), ("cart", "/cart"))
 WITHIN_S = 30.0
 
 
@@ -108,24 +111,51 @@ class Careless:
         assert set(statuses.values()) == {"cancelled"}, statuses
 
     def type_card_number_everywhere(self, sku: str) -> None:
-        """Where a card number may come, it is refused; no order and no log ever holds it."""
+        """Into each path that takes a value, each member of a body, a query, a key: refused for
+        what it is, everywhere, and nothing of it is kept.
+        """
+        for name, answer in self._answers_to_card_numbers(sku):
+            assert answer.status_code == 422, f"{name}: {answer.status_code} {answer.text}"
+            assert answer.json()["type"].endswith("/problems/card-number-refused"), name
+
+    def _answers_to_card_numbers(self, sku: str) -> Iterator[tuple[str, httpx.Response]]:
+        for operation in all_operations():
+            if "{" in operation.path:
+                path = PARAMETER.sub(self.card, operation.path)
+                answer = self._ask(operation.service, operation.method, path)
+                yield f"{operation.method} {operation.path} of {operation.service}", answer
         line = {"sku": sku, "quantity": 1}
-        fine = {"lines": [line], "email": self.email, "payment_method": "pm_ok"}
-        places: dict[str, Mapping[str, Any]] = {
-            "payment_method": {"payment_method": self.card},
-            "payment token": {"payment_method": f"pm_{self.card}"},
-            "email": {"email": f"{self.card}@shoppers.example"},
-            "sku": {"lines": [{"sku": self.card, "quantity": 1}]},
-            "total": {"expected_total_minor": int(self.card)},
-            "another member": {"card_number": self.card},
-            "a member's name": {self.card: "visa"},
-        }
-        for place, wrong in places.items():
-            answer = self._ask("order", "POST", "/orders", json={**fine, **wrong})
-            assert answer.status_code == 422, f"{place}: {answer.text}"
+        order = {"lines": [line], "email": self.email, "payment_method": "pm_ok"}
         grouped = " ".join(self.card[i : i + 4] for i in range(0, CARD_LENGTH, 4))
-        reply = self._ask("order", "POST", "/orders", json={**fine, "note": grouped})
-        assert reply.status_code == 422
+        person = {"email": f"second-{self.email}", "password": self.password, "name": "Ada"}
+        bodies: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]] = {
+            "order POST /orders": (
+                order,
+                {
+                    "payment_method": {"payment_method": self.card},
+                    "payment token": {"payment_method": f"pm_{self.card}"},
+                    "email": {"email": f"{self.card}@shoppers.example"},
+                    "sku": {"lines": [{"sku": self.card, "quantity": 1}]},
+                    "total": {"expected_total_minor": int(self.card)},
+                    "another member": {"card_number": self.card},
+                    "a member's name": {self.card: "visa"},
+                    "note": {"note": grouped},
+                },
+            ),
+            "cart PUT /cart": ({"lines": [line]}, {"sku": {"lines": [{**line, "sku": self.card}]}}),
+            "auth POST /register": (
+                person,
+                {"name": {"name": f"Ada {grouped}"}, "password": {"password": self.card}},
+            ),
+            "auth POST /login": (person, {"email": {"email": f"{self.card}@shoppers.example"}}),
+        }
+        for operation, (fine, wrongs) in bodies.items():
+            for place, wrong in wrongs.items():
+                yield f"{operation}, {place}", self._ask(*operation.split(), json={**fine, **wrong})
+        for service, path in QUERIES:
+            answer = self._ask(service, "GET", f"{path}?{urlencode({'q': grouped})}")
+            yield f"{service} GET {path}?q", answer
+        yield "Idempotency-Key", self._ask("order", "POST", "/orders", json=order, key=self.card)
 
     def be_refused_everywhere(self) -> None:
         """Each operation with an Authorization that does not hold, and as no JSON at all."""
@@ -144,7 +174,7 @@ class Careless:
 
     def type_secrets_into_addresses(self) -> None:
         """People paste into search fields; programs put tokens into queries (RFC 6750 §2.3)."""
-        for service, path in (("catalog", "/products"), ("order", "/orders"), ("cart", "/cart")):
+        for service, path in QUERIES:
             for secret in (self.card, self.email, self.password, self.bearer):
                 query = {"q": secret, "customer_id": secret, "access_token": secret}
                 self._ask(service, "GET", f"{path}?{urlencode(query)}")
@@ -198,10 +228,12 @@ class Careless:
             f"{which} access token": self.shopper.access_token,
         }
 
-    def _ask(self, service: str, method: str, path: str, **body: Any) -> httpx.Response:
+    def _ask(
+        self, service: str, method: str, path: str, *, key: str = "", **body: Any
+    ) -> httpx.Response:
         headers = {
             "Authorization": f"Bearer {self.shopper.access_token}",
-            "Idempotency-Key": str(uuid.uuid4()),
+            "Idempotency-Key": key or str(uuid.uuid4()),
         }
         return self._send(service, method, path, headers, **body)
 

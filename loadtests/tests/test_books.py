@@ -1,9 +1,13 @@
 """The books of a load run: right ones pass, a planted fault is named, older orders are not ours."""
 
 from dataclasses import replace
+from typing import cast
 
 import books
+import pytest
 from books_for_tests import BAD_CARD, CONFIRMED, GOOD_BOOKS, change
+from harness.books import BooksUnread
+from harness.endpoints import Endpoints
 
 
 def test_good_books_break_nothing_though_there_are_no_spans() -> None:
@@ -22,3 +26,14 @@ def test_orders_of_before_are_not_judged() -> None:
     spoilt = replace(GOOD_BOOKS, orders=change(GOOD_BOOKS.orders, CONFIRMED, tax_minor=39))
 
     assert books.judged(spoilt, since=1e9) == []
+
+
+def test_books_that_cannot_be_read_are_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object) -> None:
+        raise BooksUnread("PostgreSQL or SQS could not be read: gone")
+
+    monkeypatch.setattr(books, "wait_until_settled", closed)
+
+    assert books.violations(cast(Endpoints, None), (), since=0.0) == [
+        "not judged: PostgreSQL or SQS could not be read: gone"
+    ]

@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from cartwright import cli
+from cartwright import cli, simulate
 from cartwright.simulate import EXIT_NOT_JUDGED, exit_code
+from harness.books import BooksUnread
 from simulators.checkout.results import Result
 from typer.testing import CliRunner
 
@@ -88,6 +90,24 @@ def test_a_shop_that_cannot_start_is_told_with_the_fix_and_nothing_is_judged(
     assert answer.exit_code == EXIT_NOT_JUDGED
     assert isinstance(answer.exception, SystemExit)
     assert "Install it: https://docs.astral.sh/uv/" in answer.output
+
+
+def test_books_that_stay_closed_end_the_run_unjudged_and_say_whose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise BooksUnread("the mailbox could not be read: ConnectError: refused")
+
+    shop = SimpleNamespace(otlp_url="http://127.0.0.1:9")
+    monkeypatch.setattr(simulate, "_shop", lambda *_, **__: nullcontext(shop))
+    monkeypatch.setattr(simulate, "trace_to", lambda *_, **__: None)
+    monkeypatch.setattr(simulate, "run", closed)
+
+    answer = simulated("--home", str(tmp_path / "home"), "--report-dir", str(tmp_path))
+
+    assert answer.exit_code == EXIT_NOT_JUDGED
+    assert "the mailbox could not be read: ConnectError: refused" in answer.output
+    assert str(tmp_path) in answer.output
 
 
 def simulated(*options: str) -> Any:

@@ -1,10 +1,13 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
+import psycopg2
 import pytest
-from harness import auditing
+from botocore.exceptions import EndpointConnectionError
+from harness import auditing, books
 from harness.auditing import TracesUnread, read_restarts, read_traces
-from harness.books import Checkout, Restart
+from harness.books import BooksUnread, Checkout, Restart, patiently
 
 KILLED = '{"time": "2026-01-01T00:00:10+00:00", "process": "order-worker", "signal": "SIGKILL"}\n'
 ENDED = '{"time": "2026-01-01T00:00:20+00:00", "process": "cart-web", "signal": null}\n'
@@ -47,3 +50,47 @@ def test_a_trace_store_that_refuses_connections_is_asked_again_and_then_told(
 
     with pytest.raises(TracesUnread, match="ConnectError"):
         read_traces("http://127.0.0.1:1", [checkout], lambda _: None)
+
+
+AWAY = [
+    psycopg2.OperationalError("server closed the connection"),
+    httpx.ConnectError("refused"),
+    EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
+]
+
+
+@pytest.mark.parametrize("error", AWAY, ids=lambda error: type(error).__name__)
+def test_a_book_that_is_away_for_a_moment_is_read_when_it_is_back(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "ASK_AGAIN_S", 0.0)
+    answers: list[Exception | str] = [error, error, "the book"]
+
+    def read() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert patiently("PostgreSQL", read) == "the book"
+
+
+@pytest.mark.parametrize("error", AWAY, ids=lambda error: type(error).__name__)
+def test_a_book_that_stays_closed_is_named_with_the_reason(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "BACK_WITHIN_S", 0.0)
+
+    def read() -> None:
+        raise error
+
+    with pytest.raises(BooksUnread, match=f"the mailbox could not be read: {type(error).__name__}"):
+        patiently("the mailbox", read)
+
+
+def test_what_is_wrong_with_the_reader_is_not_waited_out() -> None:
+    def read() -> None:
+        raise psycopg2.ProgrammingError("no such column")
+
+    with pytest.raises(psycopg2.ProgrammingError):
+        patiently("PostgreSQL", read)

@@ -1,5 +1,7 @@
 """What a span tells of a request: which parameters it had, never what was in them."""
 
+import subprocess
+import sys
 import uuid
 
 import pytest
@@ -10,6 +12,23 @@ from flask import Flask, request
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 
 TRACER = TracerProvider().get_tracer("test")
+CARD = "4929002345678904"
+# A process of its own: it instruments httpx itself.
+CALL = f"""
+import httpx
+from common import tracing
+from opentelemetry import trace
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+
+tracing.install("web")
+trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter()))
+with trace.get_tracer("test").start_as_current_span("POST /orders"):
+    for path in ("products/SKU-1", "products/{CARD}"):
+        try:
+            httpx.get(f"http://127.0.0.1:9/{{path}}")
+        except httpx.ConnectError:
+            print("nobody was there")
+"""
 
 
 @pytest.mark.parametrize(
@@ -70,6 +89,21 @@ def test_a_path_that_is_none_of_ours_is_not_told() -> None:
 
     assert isinstance(span, ReadableSpan)
     assert (span.name, span.attributes) == ("GET", told | {"url.path": "[hidden]"})
+
+
+def test_what_neighbours_are_asked_holds_no_card_number_either() -> None:
+    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "SERVICE_NAME": "order"}
+    quick = {"OTEL_BSP_EXPORT_TIMEOUT": "1", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
+    command = [sys.executable, "-W", "ignore", "-c", CALL]
+
+    ran = subprocess.run(
+        command, env=environment | quick, check=True, capture_output=True, text=True
+    )
+
+    assert ran.stdout.count("nobody was there") == 2
+    assert '"url.full": "http://127.0.0.1:9/products/SKU-1"' in ran.stdout
+    assert '"url.full": "[hidden]"' in ran.stdout
+    assert CARD not in ran.stdout
 
 
 def test_what_a_caller_says_of_other_tracers_is_forgotten() -> None:

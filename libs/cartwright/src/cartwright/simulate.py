@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 from harness import stack, topology
+from harness.books import BooksUnread
 from harness.endpoints import Endpoints
 from harness.home import Home, RunUnderWay
 from harness.providers.base import CannotStart
@@ -106,6 +107,13 @@ def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
                 )
         except SeedingFailed as error:
             console.print(f"[red]The shop could not be stocked:[/] {error}")
+            raise typer.Exit(EXIT_NOT_JUDGED) from error
+        except BooksUnread as error:
+            console.print(
+                f"[red]Nothing could be judged:[/] {escape(str(error))}. `cartwright status` tells"
+                f" who is away; what the shoppers saw is in {directory}.",
+                soft_wrap=True,
+            )
             raise typer.Exit(EXIT_NOT_JUDGED) from error
         except ShopNotAtRest as error:
             console.print(

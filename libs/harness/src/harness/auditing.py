@@ -13,6 +13,7 @@ from harness.books import (
     Books,
     Checkout,
     Restart,
+    patiently,
     read_mails,
     read_provider_payments,
     read_tables,
@@ -58,6 +59,7 @@ def read_books(
     advance: told how many traces have been read, for a progress bar.
     keep: given the trace of every checkout, as far as it is stored.
     A trace store that does not answer makes them books without traces: `traces_unread` says why.
+    Any other book that stays closed raises BooksUnread.
     """
     traces: Mapping[str, Trace | None] = {}
     traces_unread = ""
@@ -65,7 +67,7 @@ def read_books(
         traces = read_traces(endpoints.trace_query_url, checkouts, advance, keep)
     except TracesUnread as error:
         traces_unread = str(error)
-    tables = read_tables(endpoints.auditor_dsn)
+    tables = patiently("PostgreSQL", lambda: read_tables(endpoints.auditor_dsn))
     key = {"Authorization": f"Bearer {endpoints.payment_provider_api_key}"}
     return Books(
         checkouts=checkouts,
@@ -80,12 +82,15 @@ def read_books(
         reservation_lines=tables.reservation_lines,
         payments=tables.payments,
         ledger=tables.ledger,
-        provider_payments=read_provider_payments(endpoints.payment_provider_url, key),
-        mails=read_mails(endpoints.mailbox_url),
+        provider_payments=patiently(
+            "the payment provider",
+            lambda: read_provider_payments(endpoints.payment_provider_url, key),
+        ),
+        mails=patiently("the mailbox", lambda: read_mails(endpoints.mailbox_url)),
         outboxes=tables.outboxes,
         inboxes=tables.inboxes,
         consumers=topology.consumers,
-        queues=queue_depths(endpoints),
+        queues=patiently("SQS", lambda: queue_depths(endpoints)),
         traces=traces,
         traces_unread=traces_unread,
         restarts=read_restarts(Path(endpoints.home) / "restarts.jsonl", since),

@@ -4,25 +4,32 @@ The services' tables (as the read-only auditor), the outside world's own books (
 provider, mailbox, queues), and the shoppers' history. No service vouches for itself.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import psycopg2
 import psycopg2.extras
+from botocore.exceptions import BotoCoreError, ClientError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from harness.history import Operation
 from harness.traces import Trace
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
 
 # Every table that holds an outbox and an inbox.
 SERVICES = ("auth", "cart", "catalog", "inventory", "order", "payment", "notification")
 # The simulators' books come in pages of this size.
 PAGE_SIZE = 1000
 READ_TIMEOUT_S = 10.0
+# Who keeps a book may have been killed, and is back within seconds.
+BACK_WITHIN_S = 30.0
+ASK_AGAIN_S = 0.5
+AWAY = (psycopg2.OperationalError, httpx.HTTPError, BotoCoreError, ClientError)
 
 ORDERS = """
 SELECT id::text, customer_id, email, currency, subtotal_minor, shipping_minor, tax_minor,
@@ -157,6 +164,25 @@ class Tables:
     ledger: Sequence[Row]
     outboxes: Mapping[str, Sequence[Row]]
     inboxes: Mapping[str, Mapping[str, str]]
+
+
+class BooksUnread(Exception):
+    """A book stayed closed, so nothing can be judged. The message says which, and how."""
+
+
+def patiently(book: str, read: Callable[[], T]) -> T:
+    """What *read* gives, asked again for a while. Raises BooksUnread if *book* stays closed."""
+    repeating: Retrying = Retrying(
+        retry=retry_if_exception_type(AWAY),
+        stop=stop_after_delay(BACK_WITHIN_S),
+        wait=wait_fixed(ASK_AGAIN_S),
+        reraise=True,
+    )
+    try:
+        return repeating(read)
+    except AWAY as error:
+        said = " ".join(str(error).split())
+        raise BooksUnread(f"{book} could not be read: {type(error).__name__}: {said}") from error
 
 
 def read_tables(auditor_dsn: str) -> Tables:

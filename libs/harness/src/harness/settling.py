@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import psycopg2
 
 from harness import messaging
-from harness.books import SERVICES, QueueDepth
+from harness.books import SERVICES, QueueDepth, patiently
 from harness.endpoints import Endpoints
 
 POLL_S = 0.25
@@ -72,11 +72,14 @@ def unrest(endpoints: Endpoints) -> Unrest:
 def wait_until_settled(
     endpoints: Endpoints, within_s: float, report: Callable[[Unrest], None] = lambda _: None
 ) -> Unrest:
-    """Poll until at rest or *within_s* is over; return what is left (falsy: settled)."""
+    """Poll until at rest or *within_s* is over; return what is left (falsy: settled).
+
+    Raises BooksUnread: PostgreSQL or SQS stayed away.
+    """
     give_up_at = time.monotonic() + within_s
     at_rest = 0
     while True:
-        left = unrest(endpoints)
+        left = patiently("PostgreSQL or SQS", lambda: unrest(endpoints))
         report(left)
         at_rest = 0 if left else at_rest + 1
         if at_rest == TIMES_AT_REST or time.monotonic() > give_up_at:

@@ -6,7 +6,7 @@ propagate through SQS. Names follow the semantic conventions v1.44 (messaging: D
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from card_numbers import holds_card_number
@@ -74,7 +74,7 @@ def install(role: str) -> None:
         provider.add_span_processor(ledger)  # First: what is sent is written down already.
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
-    HTTPXClientInstrumentor().instrument()
+    HTTPXClientInstrumentor().instrument(request_hook=hide_secrets_of_call)
 
 
 def trace_database(engine: Engine) -> None:
@@ -109,6 +109,18 @@ def hide_secrets(span: Span | None, _status: str = "", _headers: object = None) 
     if "http.route" not in texts:
         span.update_name(texts.get("http.request.method", "HTTP"))
         span.set_attribute("url.path", "[hidden]")
+    _hide_secret_texts(span, texts)
+
+
+def hide_secrets_of_call(span: Span | None, _request: object = None) -> None:
+    """Hide card numbers and tokens in what a neighbour is asked: its address (``url.full``)."""
+    if isinstance(span, ReadableSpan) and span.attributes:
+        _hide_secret_texts(
+            span, {name: text for name, text in span.attributes.items() if isinstance(text, str)}
+        )
+
+
+def _hide_secret_texts(span: Span, texts: Mapping[str, str]) -> None:
     if _is_secret("\n".join(texts.values())):
         for name, text in texts.items():
             if _is_secret(text):

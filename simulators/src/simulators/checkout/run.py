@@ -86,7 +86,7 @@ def run(
     """Run *plan* against a running shop. *stop* ends the replay early; the audit still happens.
 
     directory: where the shoppers' history and every checkout's trace are kept; nowhere if None.
-    Raises ShopNotAtRest, before anything is changed, and seeding.SeedingFailed.
+    Raises ShopNotAtRest, before anything is changed, seeding.SeedingFailed, and BooksUnread.
     """
     _expect_rest(endpoints)
     clock, started_at, history = Clock(display), datetime.now(UTC), History()
@@ -98,6 +98,8 @@ def run(
     before, own_before = _usage(endpoints), _own_usage()
     progress = Progress(len(planned))
     _replay(plan, planned, endpoints, history, stop, progress, display)
+    if directory:  # At once: what shoppers saw is known, whatever becomes of the audit.
+        history.save(directory / HISTORY)
 
     clock.enter("settle")
     left = wait_until_settled(endpoints, SETTLE_WITHIN_S, display.settling)
@@ -114,7 +116,6 @@ def run(
     with contextlib.ExitStack() as held:
         keep: Keep = keep_nothing
         if directory:
-            history.save(directory / HISTORY)
             keep = _keeper(
                 held.enter_context(trace_archive.TraceWriter(directory / trace_archive.FOLDER))
             )
