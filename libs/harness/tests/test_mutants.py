@@ -157,9 +157,18 @@ def test_a_check_that_the_control_has_not_run_catches_nobody() -> None:
 def test_a_control_that_is_not_green_says_which() -> None:
     results = Results()
 
-    red = results.take_control(trial(seen("passed"), seen("broke", "A night")))
+    red = results.take_control(trial(seen("passed"), seen("broke", "A night")), of_all=True)
 
     assert red == ["features/x/day.feature: A night"]
+    assert results.control_date
+
+
+def test_a_control_of_some_is_not_told_as_one_of_all() -> None:
+    results = Results(control_date="2026-01-01")
+
+    results.take_control(trial(seen("passed")), of_all=False)
+
+    assert results.control_date == "2026-01-01"
 
 
 def test_results_are_kept_from_run_to_run(tmp_path: Path) -> None:

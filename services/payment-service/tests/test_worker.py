@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import psycopg2
 import pytest
 from common import tracing
 from common.db import Database
@@ -14,6 +15,7 @@ from payment.clients import OutcomeUnknown, PaymentProvider
 from payment.domain import Fact, Operation, PaymentNotFound, PaymentStatus
 from payment.worker import HANDS, Operations, perform_operation
 from sqlalchemy import NullPool, QueuePool, create_engine, text
+from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 if TYPE_CHECKING:
@@ -648,6 +650,21 @@ def test_a_fault_of_ours_leaves_the_operation_to_its_lease(
     checkout.wait(60)
     assert checkout.work() == 1
     assert checkout.told() == ["payment.authorized"]
+
+
+def test_a_database_that_is_away_is_no_fault_of_ours(db: Database, checkout: "Checkout") -> None:
+    def perform(_: Operation) -> Fact:
+        raise OperationalError("SELECT 1", {}, psycopg2.OperationalError("server closed"))
+
+    cut_off = Operations(db, perform)
+    checkout.hear(checkout.reserved())
+
+    with capture_logs() as logs:
+        cut_off.run_once()
+        cut_off.close()
+
+    told = [log for log in logs if log["event"] == "operation_left_to_its_lease"]
+    assert [(log["log_level"], log["error"]) for log in told] == [("warning", "OperationalError")]
 
 
 def test_the_provider_is_called_in_the_checkouts_trace(

@@ -9,7 +9,7 @@ import structlog
 from card_numbers import holds_card_number
 from common import breaker, tracing, worker
 from common.consumer import Handler
-from common.db import Database
+from common.db import Database, is_away
 from common.errors import IllegalTransition
 from common.events import Event
 from common.metrics import meter
@@ -180,7 +180,10 @@ class Operations:
         self._under_way -= ended
         for future in ended:
             error = future.exception()
-            if error:  # Nothing is lost: it is due again when its lease runs out.
+            # Nothing is lost: it is due again when its lease runs out.
+            if error and is_away(error):
+                log.warning("operation_left_to_its_lease", error=type(error).__name__)
+            elif error:
                 log.error("operation_left_to_its_lease", exc_info=error)
 
 

@@ -29,7 +29,7 @@ def main() -> int:
     results = Results.read(path)
     sound = True
     if not options.skip_control:
-        sound = _control(results, path, chosen, repo_root)
+        sound = _control(results, path, chosen, repo_root, of_all=chosen == mutants)
     if not options.only_control:
         for mutant in chosen:
             whom = {"everybody": options.all_catchers, "part": options.catchers}
@@ -56,9 +56,11 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _control(results: Results, path: Path, mutants: list[Mutant], repo_root: Path) -> bool:
+def _control(
+    results: Results, path: Path, mutants: list[Mutant], repo_root: Path, *, of_all: bool
+) -> bool:
     trial = trying.try_nothing(mutants, repo_root, CONTROL_LIMIT_S)
-    red = results.take_control(trial)
+    red = results.take_control(trial, of_all=of_all)
     results.write(path)
     unloaded = [file for file, names in trial.loaded_by.items() if not names]
     _tell(f"control: {len(trial.outcomes)} checks, {len(red)} not green, {trial.seconds:.0f} s")

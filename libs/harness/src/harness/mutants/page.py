@@ -73,8 +73,9 @@ def _summary(mutants: Sequence[Mutant], results: Results) -> str:
     green = sum(ended == "passed" for ended in results.control.values())
     took = sum(r.seconds for r in results.mutants.values())
     return (
-        f"## The matrix\n\n{len(mutants)} mutants: **{told}**. Control of {results.control_date}:"
-        f" {green} of {len(results.control)} checks green without any of them."
+        f"## The matrix\n\n{len(mutants)} mutants: **{told}**. Without any of them {green} of"
+        f" {len(results.control)} checks are green; all were run together on"
+        f" {results.control_date}, and a new mutant's by itself."
         f" All runs together took {took / 60:.0f} minutes.\n"
     )
 

@@ -79,11 +79,15 @@ class Results:
             f'"mutants": {{\n{lines}\n}}}}\n'
         )
 
-    def take_control(self, trial: Trial) -> list[str]:
-        """Keep how the checks ended without any mutant; returns those that did not pass."""
+    def take_control(self, trial: Trial, *, of_all: bool) -> list[str]:
+        """Keep how the checks ended without any mutant; returns those that did not pass.
+
+        of_all: every check of every mutant was run. Else the date stays that of the last such run.
+        """
         ended = {check_id(outcome): str(outcome["ended"]) for outcome in trial.outcomes}
         self.control |= ended
-        self.control_date = _today()
+        if of_all:
+            self.control_date = _today()
         return sorted(name for name, how in ended.items() if how != PASSED)
 
     def take(self, mutant: Mutant, trial: Trial, commit: str, *, part: str = "") -> Judged:
