@@ -1,3 +1,4 @@
+import os
 import socket
 import subprocess
 import sys
@@ -32,7 +33,14 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
             process = subprocess.Popen(
                 [*GUNICORN, "served_app:app"],
                 cwd=folder,
-                env={"PORT": str(port), "WEB_THREADS": str(threads), "DRAIN_S": "0", "PATH": ""},
+                env={
+                    "PORT": str(port),
+                    "WEB_THREADS": str(threads),
+                    "DRAIN_S": "0",
+                    "PATH": "",
+                    # A mutant's, if one is looked at.
+                    "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+                },
                 stdout=out,
                 stderr=out,
             )

@@ -2,13 +2,14 @@
 
 import re
 import socket
+import time
 from collections.abc import Callable
 
 import pytest
 from common.gunicorn_arrival import BUFFER_BYTES_MAX
 
 APPLICATION = """
-from common import gunicorn_worker, problems
+from common import deadline, gunicorn_worker, problems
 from flask import Flask, request
 gunicorn_worker.ARRIVE_WITHIN_S = {arrive_within_s}
 app = Flask("probe")
@@ -18,6 +19,10 @@ problems.install(app)
 @app.post("/bodies")
 def bodies():
     return str(len(request.get_data()))
+
+@app.post("/arrivals")
+def arrivals():
+    return str(deadline._arrived_at.get())
 """
 THREADS = 2
 WHOLE = b"POST /bodies HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
@@ -114,6 +119,16 @@ def test_a_client_that_waits_to_be_asked_is_asked(patient_port: int) -> None:
     assert asked == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert answered.startswith(b"HTTP/1.1 200 ")  # And is not asked again.
     assert answered.endswith(b"\r\n\r\n3")
+
+
+def test_a_deadline_counts_from_the_last_byte_and_not_from_the_first(patient_port: int) -> None:
+    with send(patient_port, EXPECTING.replace(b"/bodies", b"/arrivals")) as client:
+        assert client.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        before_the_body = time.monotonic()  # One clock for all processes of a machine.
+        client.sendall(b"abc")
+        arrived_at = float(answer(client).rpartition(b"\r\n\r\n")[2])
+
+    assert before_the_body <= arrived_at <= time.monotonic()
 
 
 def test_a_client_that_does_not_wait_to_be_asked_is_not_asked(patient_port: int) -> None:
