@@ -1,5 +1,8 @@
+import unicodedata
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import pytest
 from catalog.domain.products import Availability, Listing, ProductNotFound
@@ -120,6 +123,43 @@ def test_words_find_what_web_search_engines_would(
     db: Database, text_: str, found: list[str]
 ) -> None:
     assert sorted(names(db, words(text_))) == sorted(found)
+
+
+SCRIPTS = {
+    "CREME": "Crème BRÛLÉE z Łodzi",
+    "HERB": "Ёлка зелёная",
+    "TEA": "Τσάι του ΒΟΥΝΟΎ",
+    "PHO": "Bánh phở TƯƠI",
+    "HAN": "ハンドル",
+    "STREET": "Straße nach Ærø",
+}
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("case", [str, str.upper, str.lower], ids=["as it is", "upper", "lower"])
+@pytest.mark.parametrize("sku", SCRIPTS)
+def test_a_name_is_found_in_each_case_and_normal_form(
+    db: Database, sku: str, case: Callable[[str], str], form: Literal["NFC", "NFD"]
+) -> None:
+    with db.transaction() as tx:
+        store.put_many(tx, [Listing(sku, name, "D", "C", 1) for sku, name in SCRIPTS.items()])
+
+    for word in SCRIPTS[sku].split():
+        asked = unicodedata.normalize(form, case(word))
+        assert names(db, words(asked)) == [sku], asked
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_name_that_came_in_another_normal_form_is_found(
+    db: Database, form: Literal["NFC", "NFD"]
+) -> None:
+    stored = [Listing(s, unicodedata.normalize("NFD", n), "D", "C", 1) for s, n in SCRIPTS.items()]
+    with db.transaction() as tx:
+        store.put_many(tx, stored)
+
+    for sku, name in SCRIPTS.items():
+        for word in name.split():
+            assert names(db, words(unicodedata.normalize(form, word))) == [sku], word
 
 
 def test_a_word_in_the_name_counts_more_than_one_in_the_category(db: Database) -> None:
