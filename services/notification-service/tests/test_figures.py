@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from common.db import Database
+from notification import worker
 from notification.clients import Mailer
 from notification.worker import observe, send_due
 from opentelemetry import metrics
@@ -13,6 +14,7 @@ from opentelemetry.sdk.metrics.export import (
     InMemoryMetricReader,
     NumberDataPoint,
 )
+from structlog.testing import capture_logs
 
 if TYPE_CHECKING:
     from conftest import FakeMailServer, News
@@ -21,15 +23,14 @@ if TYPE_CHECKING:
 class Figures:
     def __init__(self) -> None:
         self._reader = InMemoryMetricReader()
-        metrics.set_meter_provider(MeterProvider([self._reader], shutdown_on_exit=False))
+        self.provider = MeterProvider([self._reader], shutdown_on_exit=False)
 
     def read(self) -> dict[tuple[str, str], float]:
         """(name, values of its attributes) -> value; of a histogram, how many were recorded."""
         data = self._reader.get_metrics_data()
-        assert data
         return {
             (metric.name, _attributes(point)): _value(point)
-            for resource in data.resource_metrics
+            for resource in (data.resource_metrics if data else [])
             for scope in resource.scope_metrics
             for metric in scope.metrics
             if metric.name.startswith("app.mail")
@@ -50,7 +51,17 @@ def _value(point: DataPointT) -> float:
 @pytest.fixture(scope="module")
 def figures() -> Figures:
     """One for the process: OpenTelemetry takes a provider once."""
-    return Figures()
+    figures = Figures()
+    metrics.set_meter_provider(figures.provider)
+    return figures
+
+
+@pytest.fixture
+def gauges(monkeypatch: pytest.MonkeyPatch) -> Figures:
+    """A test's own: of two gauges of one name a provider asks only the first."""
+    gauges = Figures()
+    monkeypatch.setattr(worker, "meter", gauges.provider.get_meter("cartwright"))
+    return gauges
 
 
 def test_a_mail_that_is_sent_is_counted_with_the_time_it_took(
@@ -74,23 +85,26 @@ def test_a_mail_that_fails_is_counted_by_its_reason(
 
 
 def test_the_queue_is_observed(
-    figures: Figures, db: Database, news: "News", mail_server: "FakeMailServer", mailer: Mailer
+    gauges: Figures, db: Database, news: "News", mail_server: "FakeMailServer", mailer: Mailer
 ) -> None:
     observe(db)
     news.heard(news.confirmed(), news.confirmed())
 
-    waiting = figures.read()
+    waiting = gauges.read()
     send_due(db, mailer)
-    empty = figures.read()
+    empty = gauges.read()
 
     assert waiting[("app.mails.queued", "")] == 2
     assert waiting[("app.mails.oldest_age", "")] > 0
     assert (empty[("app.mails.queued", "")], empty[("app.mails.oldest_age", "")]) == (0, 0)
 
 
-def test_a_database_that_is_away_gives_no_figure(figures: Figures, db: Database) -> None:
+def test_a_database_that_is_away_gives_no_figure(gauges: Figures) -> None:
     away = Database("postgresql+psycopg2://nobody@/nowhere?host=/nowhere")
     observe(away)
 
-    assert figures.read()
+    with capture_logs() as logs:
+        assert gauges.read() == {}
+
+    assert {log["event"] for log in logs} == {"mails_not_observed"}
     away.engine.dispose()
