@@ -59,7 +59,7 @@ containers: $(READY) ## The same scenarios on PostgreSQL, Redis, LocalStack and 
 	  --ignore features/audit/test_canaries.py --provider containers $(ARGS)
 
 mutants: $(READY) ## Plant each bug of mutants/ alone: who notices? Writes docs/mutants.md; half an hour
-	@$(BIN)/python -m harness.mutants --write $(ARGS)
+	@$(BIN)/python -m harness.suite.mutants --write $(ARGS)
 
 # What has no engine is skipped, one reason a test: told in full only where somebody asks (-ra).
 conformance: $(READY) ## One suite over the emulators and what they stand for
@@ -72,18 +72,18 @@ check: $(READY) contracts audit ## Format, lint, types, import and service contr
 	@$(BIN)/ruff check --quiet $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/python -m harness.gherkin_lint && echo "scenarios readable"
+	@$(BIN)/python -m harness.suite.gherkin_lint && echo "scenarios readable"
 	@if git rev-parse --git-dir >/dev/null 2>&1; then \
 	  git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline \
 	    && echo "no secrets"; \
 	else echo "NOT SEARCHED FOR SECRETS: a download without .git commits none"; fi
 
 contracts: $(READY) ## Whether the services' contracts keep what was promised before
-	@$(BIN)/python -m harness.contract_lock && echo "contracts kept"
+	@$(BIN)/python -m harness.contracts.lock && echo "contracts kept"
 
 # Exit code 1: an advisory. 2: nobody to ask, which is said, and is an error where it has to work.
 flakes: $(READY) ## Both suites N times on ever worse machines: which test fails, ever? 7 minutes a round
-	@$(BIN)/python -m harness.flakes --rounds $(N) $(ARGS)
+	@$(BIN)/python -m harness.suite.flakes --rounds $(N) $(ARGS)
 
 audit: $(READY) ## Known advisories against everything in uv.lock (asks osv.dev)
 	@$(UV) audit --quiet --frozen --preview-features audit-command $(AUDIT); code=$$?; \

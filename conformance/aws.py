@@ -11,9 +11,9 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from harness import messaging
 from harness.eventually import eventually
-from harness.messaging import REGION, Depth
+from harness.topology import messaging
+from harness.topology.messaging import REGION, Depth
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

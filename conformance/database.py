@@ -10,10 +10,11 @@ from typing import Any
 import psycopg2
 from common import db as shop_database
 from common import migrations
-from harness import stack, topology
+from harness import stack
 from harness.eventually import eventually
 from harness.providers import postgres, roles
 from harness.providers.role_names import MIGRATOR, every_role, service_role
+from harness.topology import model
 from psycopg2.extensions import make_dsn, parse_dsn
 
 # A statement that waits is seen in pg_stat_activity within a few milliseconds.
@@ -102,7 +103,7 @@ def meanwhile(shop: Shop, waiting: Session, statement: str, *arguments: Any) -> 
 
 
 def services() -> list[str]:
-    return list(topology.load(stack.repository() / "infra" / "topology.yaml").services)
+    return list(model.load(stack.repository() / "infra" / "topology.yaml").services)
 
 
 def service_folders(names: Sequence[str]) -> list[Path]:

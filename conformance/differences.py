@@ -81,7 +81,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         seen="assert '' == 'MessageNotInflight'",
         what="The visibility of a message that nobody holds can be changed.",
         why=_AWS_SAYS,
-        shop="`harness.redrive.look` asks in batches, whose refused entries do no harm.",
+        shop="`harness.topology.redrive.look` asks in batches, whose refused entries do no harm.",
     ),
     Difference(
         "test_no_delay_is_longer_than_fifteen_minutes",
@@ -97,7 +97,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         seen="assert '' == 'InvalidAttributeValue'",
         what="A queue's attributes may be out of their ranges.",
         why=_AWS_SAYS,
-        shop="`harness.topology` holds infra/topology.yaml to SQS's ranges.",
+        shop="`harness.topology.model` holds infra/topology.yaml to SQS's ranges.",
     ),
     Difference(
         "test_a_wrong_call_is_refused_with_its_code",
@@ -132,7 +132,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         seen=r"assert \d+ == \(\d+ - 1\)",
         what="A span that ends before it begins ends a nanosecond after its begin, with a warning.",
         why="Its collector mends it before it is stored; the store keeps what was sent.",
-        shop="Nothing: durations are no proof of order (`harness.causality` takes causes).",
+        shop="Nothing: durations are no proof of order (`harness.traces.causality` takes causes).",
     ),
     Difference(
         "test_a_span_without_ids_is_refused_for_good",
@@ -148,8 +148,8 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         seen="assert 200 ==",
         what="An unknown path is answered with the web page, and 200.",
         why="Its web page has paths of its own.",
-        shop="`harness.traces` fails on an answer that is not JSON, and takes a 404 for an unknown"
-        " trace only with Jaeger's own body.",
+        shop="`harness.traces.reader` fails on an answer that is not JSON, and takes a 404 for an"
+        " unknown trace only with Jaeger's own body.",
     ),
     Difference(
         "test_a_trace_says_that_it_is_json",
@@ -157,7 +157,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         seen="'text/plain' == 'application/json'",
         what="Jaeger 2.13 answers /api/v3 as text/plain.",
         why="Its gateway sets no type; the store does.",
-        shop="Nothing: `harness.traces` does not look at it.",
+        shop="Nothing: `harness.traces.reader` does not look at it.",
     ),
     # The trace store
     Difference(
@@ -166,7 +166,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         seen="assert 2 == 3",
         what="A span that an exporter sent again is stored once.",
         why="So a retry costs no memory. Jaeger itself leaves repetitions out of what is not raw.",
-        shop="`harness.causality` counts a span that is there twice once, on both.",
+        shop="`harness.traces.causality` counts a span that is there twice once, on both.",
     ),
     Difference(
         "test_a_time_that_is_none_is_400",

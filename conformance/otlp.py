@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 from google.protobuf import json_format  # type: ignore[import-untyped]  # It ships no types.
-from harness import spans as decoded
-from harness.causality import Trace
 from harness.eventually import eventually
+from harness.traces import spans as decoded
+from harness.traces.causality import Trace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import httpx
 import psycopg2
-from harness import images, stack
+from harness import stack
 from harness.eventually import eventually
+from harness.process import ports
 from harness.providers import emulator as emulator_environment
-from harness.providers import ports, postgres
+from harness.providers import images, postgres
 from harness.providers import valkey as valkey_server
 from harness.providers.temporary_emulator import temporary_emulator
 
@@ -56,7 +57,7 @@ def emulator(folder: Path) -> Iterator[str]:
 def localstack(_folder: Path) -> Iterator[str]:
     """Its endpoint URL; set up as in docker-compose.yml."""
     environment = {"SERVICES": "sns,sqs", "SQS_ENDPOINT_STRATEGY": "path"}
-    image = images.load().localstack
+    image = images.load(stack.repository()).localstack
     with containers.running(image, [LOCALSTACK_PORT], environment=environment) as container:
         url = f"http://{container.address(LOCALSTACK_PORT)}"
         _ready(container, lambda: _answers(f"{url}/_localstack/health"))
@@ -75,7 +76,7 @@ def postgres_wheel(_folder: Path) -> Iterator[str]:
 @contextmanager
 def postgres_image(_folder: Path) -> Iterator[str]:
     secret = "throwaway"  # noqa: S105  Listens on loopback for as long as a test runs.
-    image = images.load().postgres
+    image = images.load(stack.repository()).postgres
     with containers.running(
         image, [POSTGRES_PORT], environment={"POSTGRES_PASSWORD": secret}
     ) as container:
@@ -100,7 +101,9 @@ def redis_image(_folder: Path) -> Iterator[str]:
     """With the wheel's limits. Open to all who reach it, as the official image is by itself."""
     command = ["redis-server", "--save", "", "--maxmemory", valkey_server.MEMORY_MAX]
     command += ["--maxmemory-policy", "allkeys-lru", "--protected-mode", "no"]
-    with containers.running(images.load().redis, [REDIS_PORT], command=command) as container:
+    with containers.running(
+        images.load(stack.repository()).redis, [REDIS_PORT], command=command
+    ) as container:
         host = container.address(REDIS_PORT)
         _ready(container, lambda: _pongs(int(host.rpartition(":")[2])))
         yield f"redis://{host}/0"
@@ -122,7 +125,9 @@ def trace_store(folder: Path) -> Iterator[TraceApi]:
 @contextmanager
 def jaeger(_folder: Path) -> Iterator[TraceApi]:
     """As the image starts by itself: everything in memory."""
-    with containers.running(images.load().jaeger, [OTLP_PORT, QUERY_PORT]) as container:
+    with containers.running(
+        images.load(stack.repository()).jaeger, [OTLP_PORT, QUERY_PORT]
+    ) as container:
         otlp, query = (f"http://{container.address(port)}" for port in (OTLP_PORT, QUERY_PORT))
         _ready(container, lambda: _answers(f"{query}/api/v3/services"))
         _ready(container, lambda: _listens(otlp))

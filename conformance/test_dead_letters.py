@@ -2,8 +2,8 @@
 
 import json
 
-from harness import redrive
-from harness.messaging import Depth
+from harness.topology import redrive
+from harness.topology.messaging import Depth
 
 from conformance.aws import Aws, entries, event_type
 

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from harness import messaging, stack, topology
+from harness import stack
 from harness.eventually import eventually
-from harness.messaging import Messaging
+from harness.topology import messaging, model
+from harness.topology.messaging import Messaging
 
 from conformance.aws import ARRIVES_WITHIN_S, Aws, event_type
 
-TOPOLOGY = topology.load(stack.repository() / "infra" / "topology.yaml")
+TOPOLOGY = model.load(stack.repository() / "infra" / "topology.yaml")
 
 
 @pytest.fixture

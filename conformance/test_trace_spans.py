@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from harness.spans import Kind, Status
+from harness.traces.spans import Kind, Status
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SentSpan
 from opentelemetry.proto.trace.v1.trace_pb2 import Status as SentStatus

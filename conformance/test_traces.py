@@ -2,7 +2,7 @@
 
 import pytest
 from harness.eventually import eventually
-from harness.traces import TraceReader
+from harness.traces.reader import TraceReader
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 

@@ -1,4 +1,4 @@
-"""One shop for the session, one stage for its scenarios, and a failure report with the trace."""
+"""One shop for the session, what its scenarios need of it, and a failure report with the trace."""
 
 # ruff: noqa: E402  Steps have to be announced before they are imported.
 
@@ -10,10 +10,10 @@ import pytest
 # Else a failing step says AssertionError and not which values disagree.
 pytest.register_assert_rewrite("steps", "security", "audit")
 
-from harness.endpoints import Endpoints
-from harness.report import plugin as report
-from harness.stage import Stage
-from harness.tracing import trace_to
+from harness.process.endpoints import Endpoints
+from harness.shopper.scenario_shop import ScenarioShop
+from harness.suite.report import plugin as report
+from harness.traces.export import trace_to
 from one_shop import OneShop, choice
 from steps.accounts import *
 from steps.cart import *
@@ -82,10 +82,10 @@ def endpoints(request: pytest.FixtureRequest) -> Endpoints:
 
 
 @pytest.fixture(scope="session")
-def stage(endpoints: Endpoints) -> Iterator[Stage]:
+def shop(endpoints: Endpoints) -> Iterator[ScenarioShop]:
     trace_to(endpoints.otlp_url, "shopper", endpoints.span_ledger_dir)
-    with Stage(endpoints) as stage:
-        yield stage
+    with ScenarioShop(endpoints) as shop:
+        yield shop
 
 
 def pytest_bdd_step_error(request: pytest.FixtureRequest, step: Any, scenario: Any) -> None:

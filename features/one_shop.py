@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from harness import stack
-from harness.endpoints import Endpoints
+from harness.process.endpoints import Endpoints
 from harness.providers.choice import Choice, UnknownProvider, choose
 
 # What a worker is told by its controller.

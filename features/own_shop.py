@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from types import MappingProxyType
 
 import pytest
-from harness.endpoints import Endpoints
+from harness.process.endpoints import Endpoints
 from harness.providers.choice import ProviderName
-from harness.stage import Stage
-from harness.tracing import Destination, aimed_at
+from harness.shopper.scenario_shop import ScenarioShop
+from harness.traces.export import Destination, aimed_at
 from one_shop import choice, new_shop
 
 
@@ -42,6 +42,6 @@ def our_spans_go_to_this_shop(destination: Destination) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def stage(endpoints: Endpoints) -> Iterator[Stage]:
-    with Stage(endpoints) as stage:
-        yield stage
+def shop(endpoints: Endpoints) -> Iterator[ScenarioShop]:
+    with ScenarioShop(endpoints) as shop:
+        yield shop

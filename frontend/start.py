@@ -9,9 +9,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from harness import stack, surroundings
-from harness.home import Home
-from harness.providers.ports import HOST, is_free
+from harness import stack
+from harness.process import surroundings
+from harness.process.home import Home
+from harness.process.ports import HOST, is_free
 
 SERVER = Path(__file__).parent / ".next" / "standalone" / "server.js"
 SERVICES = ("auth", "cart", "catalog", "order")

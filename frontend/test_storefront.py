@@ -17,9 +17,9 @@ from pathlib import Path
 import httpx
 import pytest
 from harness import stack
-from harness.endpoints import Endpoints
 from harness.eventually import eventually
-from harness.stage import Stage
+from harness.process.endpoints import Endpoints
+from harness.shopper.scenario_shop import ScenarioShop
 
 START = Path(__file__).parent / "start.py"
 # Both take a second; a busy machine may take long.
@@ -107,7 +107,7 @@ class Browser:
 
 
 @pytest.fixture(scope="module")
-def shop() -> Iterator[Endpoints]:
+def endpoints() -> Iterator[Endpoints]:
     with tempfile.TemporaryDirectory(prefix="cartwright-walk-") as folder:
         Path(folder).chmod(0o711)  # PostgreSQL, which refuses to be root, passes through.
         with stack.running(Path(folder) / "home") as endpoints:
@@ -115,14 +115,14 @@ def shop() -> Iterator[Endpoints]:
 
 
 @pytest.fixture(scope="module")
-def stage(shop: Endpoints) -> Iterator[Stage]:
-    with Stage(shop) as stage:
-        yield stage
+def shop(endpoints: Endpoints) -> Iterator[ScenarioShop]:
+    with ScenarioShop(endpoints) as shop:
+        yield shop
 
 
 @pytest.fixture(scope="module")
-def storefront(shop: Endpoints) -> Iterator[str]:
-    with start(shop) as server:
+def storefront(endpoints: Endpoints) -> Iterator[str]:
+    with start(endpoints) as server:
         assert server.stdout
         address = re.search(r"http://\S+", server.stdout.read())  # It closes it and serves.
         assert address
@@ -140,11 +140,11 @@ def browser(storefront: str) -> Iterator[Browser]:
         yield browser
 
 
-def start(shop: Endpoints) -> subprocess.Popen[str]:
+def start(endpoints: Endpoints) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if name != "PORT"}
     return subprocess.Popen(  # noqa: S603  Our own file.
         [sys.executable, str(START)],
-        env=environment | {"CARTWRIGHT_HOME": shop.home},
+        env=environment | {"CARTWRIGHT_HOME": endpoints.home},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -164,9 +164,9 @@ def sums(words: Sequence[str]) -> dict[str, Decimal]:
 
 
 def test_a_guest_buys_and_every_page_and_the_mail_show_the_same_sums(
-    stage: Stage, browser: Browser
+    shop: ScenarioShop, browser: Browser
 ) -> None:
-    browser.open(f"/products/{stage.sell('Tea', price_minor=269, on_hand=5)}")
+    browser.open(f"/products/{shop.sell('Tea', price_minor=269, on_hand=5)}")
     browser.submit("Add to cart", quantity="2")
     in_cart = sums(browser.open("/cart").words)
     at_checkout = sums(browser.open("/checkout").words)
@@ -177,20 +177,20 @@ def test_a_guest_buys_and_every_page_and_the_mail_show_the_same_sums(
     assert "Your order is confirmed" in ordered
     assert "Payment taken" in ordered
     order_id = browser.path.removeprefix("/orders/")
-    [mail] = eventually(lambda: stage.mails(order_id), MAILED_WITHIN_S, "a mail")
-    written = stage.mail(mail["id"])
+    [mail] = eventually(lambda: shop.mails(order_id), MAILED_WITHIN_S, "a mail")
+    written = shop.mail(mail["id"])
     assert sum(in_cart[part] for part in PARTS) == in_cart[TOTAL]
     assert in_cart == at_checkout == sums(ordered)
     assert in_cart == sums(Page(written["html"]).words)
     assert in_cart == sums(re.split(r": |\n", written["text"]))
 
 
-def test_a_changed_price_is_shown_and_can_be_accepted(stage: Stage, browser: Browser) -> None:
-    sku = stage.sell("Tea", price_minor=500, on_hand=5)
+def test_a_changed_price_is_shown_and_can_be_accepted(shop: ScenarioShop, browser: Browser) -> None:
+    sku = shop.sell("Tea", price_minor=500, on_hand=5)
     browser.open(f"/products/{sku}")
     browser.submit("Add to cart")
     seen = sums(browser.open("/checkout").words)[TOTAL]
-    stage.staff.change(sku, price_minor=600).expect()
+    shop.staff.change(sku, price_minor=600).expect()
 
     refused = browser.submit(f"Order and pay ${seen}", email="gina@shoppers.example")
 
@@ -204,8 +204,8 @@ def test_a_changed_price_is_shown_and_can_be_accepted(stage: Stage, browser: Bro
     assert sums(ordered)[TOTAL] == now
 
 
-def test_a_cart_that_is_changed_shows_its_new_sums(stage: Stage, browser: Browser) -> None:
-    browser.open(f"/products/{stage.sell('Wine', price_minor=2500, on_hand=5)}")
+def test_a_cart_that_is_changed_shows_its_new_sums(shop: ScenarioShop, browser: Browser) -> None:
+    browser.open(f"/products/{shop.sell('Wine', price_minor=2500, on_hand=5)}")
     browser.submit("Add to cart")
     assert sums(browser.open("/cart").words)["Delivery"] > 0
 
@@ -223,9 +223,9 @@ def test_an_order_is_not_shown_to_another_browser(browser: Browser) -> None:
 
 @pytest.mark.usefixtures("storefront")
 def test_a_taken_port_is_told_with_its_fix_before_any_address(
-    shop: Endpoints, capfd: pytest.CaptureFixture[str]
+    endpoints: Endpoints, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with start(shop) as second:
+    with start(endpoints) as second:
         said, _ = second.communicate()
 
     assert (second.returncode, said) == (1, "")

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness import stack, topology
-from harness.auditing import read_books
-from harness.books import Books, BooksUnread, Checkout
-from harness.checkers import audit, traces_complete
-from harness.endpoints import Endpoints
-from harness.settling import wait_until_settled
+from harness import stack
+from harness.audit.books import Books, BooksUnread, Checkout
+from harness.audit.checkers import audit, traces_complete
+from harness.audit.reader import read_books
+from harness.audit.settlement import wait_until_settled
+from harness.process.endpoints import Endpoints
+from harness.topology import model
 from simulators.checkout.results import apart, grouped
 from simulators.checkout.run import SETTLE_WITHIN_S
 
@@ -21,7 +22,7 @@ def violations(shop: Endpoints, checkouts: Sequence[Checkout], since: float) -> 
 
     Books that cannot be read are one of these: nobody knows what they would have shown.
     """
-    described = topology.load(stack.repository() / "infra" / "topology.yaml")
+    described = model.load(stack.repository() / "infra" / "topology.yaml")
     try:
         left = wait_until_settled(shop, SETTLE_WITHIN_S)
         books = read_books(shop, described, (), (), since=since)

@@ -15,11 +15,12 @@ from typing import Any
 
 import books
 import slo
-from harness import stack, surroundings
-from harness.books import Checkout
-from harness.endpoints import Endpoints
-from harness.home import Home, RunUnderWay
-from harness.tokens import staff_token
+from harness import stack
+from harness.audit.books import Checkout
+from harness.identity.tokens import staff_token
+from harness.process import surroundings
+from harness.process.endpoints import Endpoints
+from harness.process.home import Home, RunUnderWay
 from locust import HttpUser, between, events, task
 from locust.env import Environment
 from locust.exception import RescheduleTask

@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx
-from harness import messaging
-from harness.canaries import Canary, Passage
-from harness.client import Line, Shopper, ShopRefused
+from harness.audit.canaries import Canary, Passage
 from harness.eventually import eventually
-from harness.home import Home
-from harness.redrive import look
-from harness.stage import Stage
+from harness.process.home import Home
+from harness.shopper.client import Line, Shopper, ShopRefused
+from harness.shopper.scenario_shop import ScenarioShop
+from harness.topology import messaging
+from harness.topology.redrive import look
 from security.operations import all_operations
 
 # Where a person's address belongs: in what is sent to them, and where it is kept to be sent.
@@ -44,16 +44,16 @@ def card_number(prefix: str = "4929") -> str:
 class Careless:
     """One such shopper, with the secrets of the shop that they meet."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, shop: ScenarioShop) -> None:
         mark = uuid.uuid4().hex
-        self.stage, self.endpoints = stage, stage.endpoints
+        self.shop, self.endpoints = shop, shop.endpoints
         self.email = f"canary-{mark}@shoppers.example"
         self.password = f"pass-{mark} Word"
         self.wrong_password = f"wrong-{mark} Word"
         self.card = card_number()
         self.bearer = f"bearer-{mark}"
         self.noise = f"noise-{mark}"
-        self.shopper: Shopper = stage.shopper("careless")
+        self.shopper: Shopper = shop.shopper("careless")
         self.tokens: dict[str, str] = {}
         self.answers: list[Passage] = []
         self._http = httpx.Client(timeout=10.0)
@@ -75,7 +75,7 @@ class Careless:
 
     def do_everything(self, sku: str) -> None:
         self.sign_in()
-        self.shop(sku)
+        self.buy(sku)
         self.type_card_number_everywhere(sku)
         self.be_refused_everywhere()
         self.type_secrets_into_addresses()
@@ -90,7 +90,7 @@ class Careless:
         self._remember("second")
         self.shopper.me()
 
-    def shop(self, sku: str) -> None:
+    def buy(self, sku: str) -> None:
         """Orders that are paid, declined, beyond the stock, and that need the bank."""
         outcomes = {
             method: self._order(sku, quantity, method)
@@ -103,10 +103,10 @@ class Careless:
         eventually(lambda: self.shopper.order(waiting)["next_action"], WITHIN_S, "the bank")
         self.shopper.cancel(waiting)
         statuses = {
-            name: self.stage.settled(self.shopper, order_id)["status"]
+            name: self.shop.settled(self.shopper, order_id)["status"]
             for name, order_id in outcomes.items()
         }
-        self.stage.settled(self.shopper, waiting)
+        self.shop.settled(self.shopper, waiting)
         assert statuses.pop("pm_ok") == "confirmed"
         assert set(statuses.values()) == {"cancelled"}, statuses
 

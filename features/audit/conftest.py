@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from harness.endpoints import Endpoints
+from harness.process.endpoints import Endpoints
 from own_shop import *
 from own_shop import own_shop
 

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import boto3
-from harness import messaging, stack, topology
-from harness.canaries import Passage
-from harness.endpoints import Endpoints
+from harness import stack
+from harness.audit.canaries import Passage
+from harness.process.endpoints import Endpoints
+from harness.topology import messaging, model
 
 # ReceiveMessage gives ten at the most.
 BATCH_SIZE = 10
@@ -71,5 +72,5 @@ def tapped(endpoints: Endpoints) -> Iterator[Tap]:
 
 
 def _publishers() -> dict[str, str]:
-    shop = topology.load(stack.repository() / "infra" / "topology.yaml")
+    shop = model.load(stack.repository() / "infra" / "topology.yaml")
     return {event_type: topic for topic, types in shop.topics.items() for event_type in types}

@@ -14,13 +14,15 @@ from pathlib import Path
 import boto3
 import psycopg2
 import pytest
-from harness import stack, topology, trace_archive
-from harness.auditing import read_books
-from harness.books import Books
-from harness.checkers import CHECKERS, audit
-from harness.endpoints import Endpoints
-from harness.stage import Stage
-from harness.traces import TraceReader
+from harness import stack
+from harness.audit.books import Books
+from harness.audit.checkers import CHECKERS, audit
+from harness.audit.reader import read_books
+from harness.process.endpoints import Endpoints
+from harness.shopper.scenario_shop import ScenarioShop
+from harness.topology import model
+from harness.traces import trace_archive
+from harness.traces.reader import TraceReader
 from simulators.checkout.results import Plan, Result
 from simulators.checkout.run import run
 from simulators.journey.load import load_sample
@@ -28,7 +30,7 @@ from simulators.journey.load import load_sample
 # In one process, as all of this folder: one shop, and nobody else in it.
 pytestmark = pytest.mark.xdist_group("audit")
 
-TOPOLOGY = topology.load(stack.repository() / "infra" / "topology.yaml")
+TOPOLOGY = model.load(stack.repository() / "infra" / "topology.yaml")
 PLAN = Plan(journey="sample", baskets=25, speed=1e6, concurrency=8, seed=5, command="test")
 
 Plant = Callable[[Endpoints, Books, str], AbstractContextManager[Books | None]]
@@ -50,9 +52,9 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def result(endpoints: Endpoints, stage: Stage, directory: Path) -> Result:
-    """A small run; *stage* has set up tracing for this process."""
-    assert stage.endpoints == endpoints
+def result(endpoints: Endpoints, shop: ScenarioShop, directory: Path) -> Result:
+    """A small run; *shop* has set up tracing for this process."""
+    assert shop.endpoints == endpoints
     return run(
         PLAN,
         load_sample(),

@@ -18,11 +18,12 @@ import pytest
 import redis
 from audit.careless import Careless
 from audit.tap import tapped
-from harness import messaging, output, settling
-from harness.canaries import Canary, Passage, search
-from harness.endpoints import Endpoints
+from harness.audit import output, settlement
+from harness.audit.canaries import Canary, Passage, search
 from harness.eventually import eventually
-from harness.stage import Stage
+from harness.process.endpoints import Endpoints
+from harness.shopper.scenario_shop import ScenarioShop
+from harness.topology import messaging
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics import MeterProvider
@@ -43,7 +44,7 @@ class Aftermath:
     careless: Careless
     events: list[Passage]
     endpoints: Endpoints
-    stage: Stage
+    shop: ScenarioShop
     logs: Path
 
     def passages(self) -> Iterator[Passage]:
@@ -60,19 +61,19 @@ class Aftermath:
 
     def spans(self) -> Iterator[Passage]:
         ids = output.trace_ids(output.logs(self.logs))
-        ids |= {o.trace_id for o in self.stage.history.operations() if o.trace_id}
-        yield from output.span_texts(output.spans(self.stage.traces, ids))
+        ids |= {o.trace_id for o in self.shop.history.operations() if o.trace_id}
+        yield from output.span_texts(output.spans(self.shop.traces, ids))
 
 
 @pytest.fixture(scope="module")
-def aftermath(endpoints: Endpoints, stage: Stage) -> Iterator[Aftermath]:
-    careless, logs = Careless(stage), Path(endpoints.home) / "logs"
+def aftermath(endpoints: Endpoints, shop: ScenarioShop) -> Iterator[Aftermath]:
+    careless, logs = Careless(shop), Path(endpoints.home) / "logs"
     with tapped(endpoints) as tap:
-        careless.do_everything(stage.sell("canary", 1999, 50))
-        left = settling.wait_until_settled(endpoints, SETTLED_WITHIN_S)
+        careless.do_everything(shop.sell("canary", 1999, 50))
+        left = settlement.wait_until_settled(endpoints, SETTLED_WITHIN_S)
         assert not left, left
         await_figures(endpoints)
-        yield Aftermath(careless, list(tap.passages()), endpoints, stage, logs)
+        yield Aftermath(careless, list(tap.passages()), endpoints, shop, logs)
     careless.tidy_up()
 
 
@@ -126,10 +127,10 @@ def in_log(aftermath: Aftermath, secret: str) -> Iterable[Passage]:
 
 def in_span(aftermath: Aftermath, secret: str) -> Iterable[Passage]:
     """As a service sends them: by OTLP, to the store."""
-    with aftermath.stage.shopper("planter").checkout(note=secret) as trace_id:
+    with aftermath.shop.shopper("planter").checkout(note=secret) as trace_id:
         pass
     trace.get_tracer_provider().force_flush()  # type: ignore[attr-defined]
-    reader = aftermath.stage.traces
+    reader = aftermath.shop.traces
     eventually(lambda: reader.fetch(trace_id), EXPORTED_WITHIN_S, "the span")
     return output.span_texts(output.spans(reader, [trace_id]))
 

@@ -10,12 +10,12 @@ from contextlib import closing
 import psycopg2
 import psycopg2.extensions
 import pytest
-from harness.books import SERVICES
-from harness.client import Line
-from harness.endpoints import Endpoints
 from harness.eventually import eventually
-from harness.stage import Stage
-from harness.stirring import Stirring
+from harness.process.endpoints import Endpoints
+from harness.proof.motion import Stirring
+from harness.shopper.client import Line
+from harness.shopper.scenario_shop import ScenarioShop
+from harness.topology.summary import SERVICES
 
 # In one process, as all of this folder: one shop, and nobody else in it.
 pytestmark = pytest.mark.xdist_group("audit")
@@ -68,13 +68,13 @@ class Uncommitted:
 
 
 @pytest.fixture(scope="module")
-def order_id(stage: Stage) -> str:
-    sku = stage.sell("Stirring spoon", 250, 1)
-    shopper = stage.shopper("stirring")
+def order_id(shop: ScenarioShop) -> str:
+    sku = shop.sell("Stirring spoon", 250, 1)
+    shopper = shop.shopper("stirring")
     with shopper.checkout() as flow:
         order = shopper.place_order([Line(sku, 1)], email=BUYER, payment_method=GOOD_CARD)
-    assert stage.settled(shopper, order["id"])["status"] == "confirmed"
-    with closing(Stirring(stage.endpoints)) as stirring:  # Webhooks may come after its answer.
+    assert shop.settled(shopper, order["id"])["status"] == "confirmed"
+    with closing(Stirring(shop.endpoints)) as stirring:  # Webhooks may come after its answer.
         eventually(lambda: not stirring(flow), AT_REST_WITHIN_S, "the order at rest")
     return str(order["id"])
 

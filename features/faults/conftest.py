@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from harness.endpoints import Endpoints
 from harness.faults.planting import Faults
-from harness.proof import Proof
-from harness.stage import Stage
+from harness.process.endpoints import Endpoints
+from harness.proof.flows import Proof
+from harness.shopper.scenario_shop import ScenarioShop
 from own_shop import *
 from own_shop import own_shop
 from steps.controls import Controls
@@ -24,14 +24,14 @@ def endpoints(request: pytest.FixtureRequest) -> Iterator[Endpoints]:
 
 
 @pytest.fixture(scope="session")
-def proof(stage: Stage) -> Iterator[Proof]:
-    with Proof(stage) as proof:
+def proof(shop: ScenarioShop) -> Iterator[Proof]:
+    with Proof(shop) as proof:
         yield proof
 
 
 @pytest.fixture(scope="session")
-def controls(stage: Stage, proof: Proof) -> Controls:
-    return Controls(stage, proof)
+def controls(shop: ScenarioShop, proof: Proof) -> Controls:
+    return Controls(shop, proof)
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from pathlib import Path
 import httpx
 import jwt
 import psycopg2
-from harness.client import Shopper
-from harness.endpoints import Endpoints
-from harness.home import Home
-from harness.stage import Stage
+from harness.process.endpoints import Endpoints
+from harness.process.home import Home
+from harness.shopper.client import Shopper
+from harness.shopper.scenario_shop import ScenarioShop
 
 PASSWORD = "a horse that nobody else rides"  # noqa: S105  Of invented people.
 # A service that has a client of its own at the auth service.
@@ -53,8 +53,8 @@ class Cast:
     """One of each for as long as the tests take; `fresh` for what ends a log-in or an account's
     password."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, shop: ScenarioShop) -> None:
+        self._stage = shop
         self._people = {
             Caller.OWNER: self._enrol("owner"),
             Caller.OTHER: self._enrol("other"),

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from harness.client import new_http_client
-from harness.stage import Stage
+from harness.shopper.client import new_http_client
+from harness.shopper.scenario_shop import ScenarioShop
 from security import table
 from security.cast import Cast
 from security.operations import all_operations
@@ -13,9 +13,9 @@ from security.table import Row
 
 
 @pytest.fixture(scope="session")
-def scene(stage: Stage) -> Iterator[Scene]:
+def scene(shop: ScenarioShop) -> Iterator[Scene]:
     with new_http_client() as http:
-        yield Scene(stage, Cast(stage), http)
+        yield Scene(shop, Cast(shop), http)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness import stack
-from harness.contract_lock import contracts
+from harness.contracts.lock import contracts
 
 METHODS = ("get", "put", "post", "delete", "patch")
 # A shopper's, staff's or service's access token; other schemes bring credentials of their own.

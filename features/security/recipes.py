@@ -107,7 +107,7 @@ def _newcomer(_: Scene, __: Caller) -> Request:
 def _grant(scene: Scene, _: Caller) -> Request:
     return {
         "data": {"grant_type": "client_credentials"},
-        "headers": {"Authorization": client_credentials(scene.stage.endpoints)},
+        "headers": {"Authorization": client_credentials(scene.shop.endpoints)},
     }
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import orjson
 import psycopg2
-from harness.client import Line, Shopper
 from harness.eventually import eventually
-from harness.stage import Stage
-from harness.stirring import Stirring
+from harness.proof.motion import Stirring
+from harness.shopper.client import Line, Shopper
+from harness.shopper.scenario_shop import ScenarioShop
 from security.cast import Cast
 
 APPROVED = "pm_ok"
@@ -78,11 +78,11 @@ class Scene:
     `belongings` stay as they are; what is cancelled, refunded or ended is made for the occasion.
     """
 
-    def __init__(self, stage: Stage, cast: Cast, http: httpx.Client) -> None:
-        self.stage, self.cast, self.http = stage, cast, http
-        self.sku = stage.sell("kept", PRICE_MINOR, PLENTY)
-        self.spare = stage.sell("spare", PRICE_MINOR, PLENTY)
-        self.shelf = stage.sell("shelf", 500, PLENTY)
+    def __init__(self, shop: ScenarioShop, cast: Cast, http: httpx.Client) -> None:
+        self.shop, self.cast, self.http = shop, cast, http
+        self.sku = shop.sell("kept", PRICE_MINOR, PLENTY)
+        self.spare = shop.sell("spare", PRICE_MINOR, PLENTY)
+        self.shelf = shop.sell("shelf", 500, PLENTY)
         order = self._paid(self.sku)
         cast.owner_shopper.fill_cart([Line(self.sku, 2)])
         self.total_minor = order["total_minor"]
@@ -152,7 +152,7 @@ class Scene:
     def suppression(self) -> str:
         """The id of an address that refused its mail for good, as the worker writes it down."""
         made = str(uuid.uuid4())
-        connection = psycopg2.connect(self.stage.endpoints.postgres_dsn)
+        connection = psycopg2.connect(self.shop.endpoints.postgres_dsn)
         try:
             with connection, connection.cursor() as cursor:
                 cursor.execute(
@@ -167,7 +167,7 @@ class Scene:
 
     def scarce_product(self) -> str:
         """The SKU of one of which the catalog has heard how few there are."""
-        sku = self.stage.sell("scarce", PRICE_MINOR, 1)
+        sku = self.shop.sell("scarce", PRICE_MINOR, 1)
 
         def is_scarce() -> bool:
             product = self.ask("catalog", "GET", f"/products/{sku}", None).json()
@@ -181,7 +181,7 @@ class Scene:
 
     def guest_token(self) -> str:
         """Of a guest with something in the cart."""
-        guest = self.stage.shopper("guest")
+        guest = self.shop.shopper("guest")
         guest.fill_cart([Line(self.shelf, 1)])
         return guest.access_token
 
@@ -195,7 +195,7 @@ class Scene:
         headers = dict(request.pop("headers", {}))
         if token is not None:
             headers.setdefault("Authorization", f"Bearer {token}")
-        url = self.stage.endpoints.services[service] + path
+        url = self.shop.endpoints.services[service] + path
         with self.http.stream(method, url, headers=headers, **request) as response:
             endless = response.headers.get("Content-Type", "").startswith(STREAM)
             content = next(response.iter_bytes(), b"") if endless else response.read()
@@ -227,7 +227,7 @@ class Scene:
         """Settled, and everybody has heard of it: mail, cart and shelf change no more by it."""
         with self.shopper.checkout() as trace_id:
             order_id: str = self._order(sku, APPROVED)["id"]
-        with closing(Stirring(self.stage.endpoints)) as stirring:
+        with closing(Stirring(self.shop.endpoints)) as stirring:
             eventually(lambda: not stirring(trace_id), WITHIN_S, "an order at rest")
         return self.shopper.order(order_id)
 

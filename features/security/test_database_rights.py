@@ -10,8 +10,8 @@ from typing import Any
 
 import psycopg2
 import pytest
-from harness.endpoints import Endpoints
-from harness.home import Home
+from harness.process.endpoints import Endpoints
+from harness.process.home import Home
 from harness.providers import postgres
 from harness.providers.role_names import MIGRATOR, service_role
 from psycopg2 import errors, sql

@@ -8,11 +8,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from harness import output
-from harness.client import Shopper
-from harness.endpoints import Endpoints
+from harness.audit import output
 from harness.eventually import eventually
-from harness.stage import Stage
+from harness.process.endpoints import Endpoints
+from harness.shopper.client import Shopper
+from harness.shopper.scenario_shop import ScenarioShop
 from security.cast import PASSWORD, Caller
 from security.operations import Operation, all_operations
 from security.scene import APPROVED, Scene
@@ -54,7 +54,9 @@ def test_a_line_that_was_tampered_with_is_refused(scene: Scene, path: str, what:
 
 
 @pytest.mark.parametrize("total_minor", [0, 1, 500])
-def test_a_total_of_their_own_is_refused(stage: Stage, scene: Scene, total_minor: int) -> None:
+def test_a_total_of_their_own_is_refused(
+    shop: ScenarioShop, scene: Scene, total_minor: int
+) -> None:
     order = {"lines": [{"sku": scene.shelf, "quantity": 1}], "expected_total_minor": total_minor}
     person = {"email": "a@shoppers.example", "payment_method": APPROVED}
 
@@ -104,8 +106,8 @@ def test_a_products_name_is_kept_letter_by_letter(scene: Scene, kind: str) -> No
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-def test_a_customers_name_is_kept_letter_by_letter(stage: Stage, kind: str) -> None:
-    shopper = stage.shopper("hostile")
+def test_a_customers_name_is_kept_letter_by_letter(shop: ScenarioShop, kind: str) -> None:
+    shopper = shop.shopper("hostile")
     email = f"hostile-{uuid.uuid4().hex}@shoppers.example"
     register(shopper, email, TEXTS[kind])
 
@@ -119,7 +121,7 @@ def register(shopper: Shopper, email: str, name: str) -> None:
 
 
 def test_no_text_of_theirs_became_a_line_of_a_log(
-    endpoints: Endpoints, stage: Stage, scene: Scene
+    endpoints: Endpoints, shop: ScenarioShop, scene: Scene
 ) -> None:
     marks = [f"forged{uuid.uuid4().hex}{n}" for n in range(3)]
     for mark in marks:
@@ -127,7 +129,7 @@ def test_no_text_of_theirs_became_a_line_of_a_log(
         scene.ask("catalog", "GET", f"/products?q={mark}%0d%0a{mark}", None, headers=agent)
         scene.ask("order", "GET", f"/{mark}%0a{mark}", None, headers=agent)
     logs = Path(endpoints.home) / "logs"
-    last = stage.shopper("last")
+    last = shop.shopper("last")
     with last.checkout() as trace_id:
         last.cart()
 

@@ -4,7 +4,7 @@ import socket
 from urllib.parse import urlsplit
 
 import pytest
-from harness.endpoints import Endpoints
+from harness.process.endpoints import Endpoints
 from security.operations import all_operations
 
 SERVICES = sorted({operation.service for operation in all_operations()})

@@ -6,9 +6,9 @@ import uuid
 
 import httpx
 import pytest
-from harness.client import Line
-from harness.endpoints import Endpoints
-from harness.stage import Stage
+from harness.process.endpoints import Endpoints
+from harness.shopper.client import Line
+from harness.shopper.scenario_shop import ScenarioShop
 from security.cast import Caller
 from security.operations import Operation, all_operations
 from security.scene import APPROVED, Scene
@@ -145,16 +145,16 @@ def test_an_idempotency_key_of_somebody_else_is_a_new_one(scene: Scene) -> None:
     assert len({a.json()["id"] for a in (owners, strangers, guests)}) == 3
 
 
-def test_a_cart_of_somebody_else_is_not_bought(stage: Stage, scene: Scene) -> None:
+def test_a_cart_of_somebody_else_is_not_bought(shop: ScenarioShop, scene: Scene) -> None:
     """Nothing in an order's request names a cart: it buys its lines, and empties the buyer's."""
-    victim, stranger = stage.shopper("victim"), stage.shopper("stranger")
+    victim, stranger = shop.shopper("victim"), shop.shopper("stranger")
     victim.fill_cart([Line(scene.spare, 1)])
     before = victim.cart()
 
     order = stranger.place_order(
         [Line(scene.spare, 1)], email="a@shoppers.example", payment_method=APPROVED
     )
-    stage.settled(stranger, order["id"])
+    shop.settled(stranger, order["id"])
 
     assert victim.cart() == before
 

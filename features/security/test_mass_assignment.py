@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from harness import stack
-from harness.contract_lock import contracts
+from harness.contracts.lock import contracts
 from security import recipes
 from security.cast import Caller
 from security.scene import Scene

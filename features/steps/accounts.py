@@ -4,10 +4,10 @@ import uuid
 from dataclasses import dataclass
 
 import pytest
-from harness.asking import Answer
-from harness.client import Shopper, ShopRefused
-from harness.stage import Stage
-from harness.visitor import Visitor
+from harness.shopper.caller import Answer
+from harness.shopper.client import Shopper, ShopRefused
+from harness.shopper.scenario_shop import ScenarioShop
+from harness.shopper.visitor import Visitor
 from pytest_bdd import given, parsers, then, when
 
 from steps.identity import PASSWORD, SignedIn
@@ -30,8 +30,8 @@ def door() -> Door:
 
 
 @pytest.fixture
-def stranger(stage: Stage) -> Visitor:
-    return stage.with_token("")
+def stranger(shop: ScenarioShop) -> Visitor:
+    return shop.with_token("")
 
 
 @when("somebody opens another account with her address")
@@ -73,22 +73,22 @@ def told_the_same(door: Door) -> None:
 
 
 @given("she is signed in at a second place")
-def signed_in_elsewhere(stage: Stage, door: Door, person: SignedIn) -> None:
-    door.second = stage.shopper(person.name)
+def signed_in_elsewhere(shop: ScenarioShop, door: Door, person: SignedIn) -> None:
+    door.second = shop.shopper(person.name)
     door.second.log_in(person.email, PASSWORD)
 
 
 @when("she ends the session at the second place")
-def ends_second(stage: Stage, person: SignedIn) -> None:
-    visitor = stage.visitor(person.shopper)
+def ends_second(shop: ScenarioShop, person: SignedIn) -> None:
+    visitor = shop.visitor(person.shopper)
     sessions = visitor.sessions().expect()["sessions"]
     [other] = [one for one in sessions if not one["current"]]
     visitor.end_session(other["session_id"]).expect()
 
 
 @then("she sees one session, and it is this one")
-def sees_one_session(stage: Stage, person: SignedIn) -> None:
-    [session] = stage.visitor(person.shopper).sessions().expect()["sessions"]
+def sees_one_session(shop: ScenarioShop, person: SignedIn) -> None:
+    [session] = shop.visitor(person.shopper).sessions().expect()["sessions"]
 
     assert session["current"]
 
@@ -103,8 +103,8 @@ def second_has_to_sign_in(door: Door) -> None:
 
 
 @when("she changes her password")
-def changes_password(stage: Stage, person: SignedIn) -> None:
-    stage.visitor(person.shopper).change_password(PASSWORD, NEW_PASSWORD).expect()
+def changes_password(shop: ScenarioShop, person: SignedIn) -> None:
+    shop.visitor(person.shopper).change_password(PASSWORD, NEW_PASSWORD).expect()
 
 
 @then("only the new password opens her account")
@@ -114,8 +114,8 @@ def only_new_password(stranger: Visitor, person: SignedIn) -> None:
 
 
 @when("somebody at her screen tries to change her password without knowing it")
-def tries_to_change(stage: Stage, door: Door, person: SignedIn) -> None:
-    visitor = stage.visitor(person.shopper)
+def tries_to_change(shop: ScenarioShop, door: Door, person: SignedIn) -> None:
+    visitor = shop.visitor(person.shopper)
     door.answers.append(visitor.change_password(WRONG_PASSWORD, NEW_PASSWORD))
 
 

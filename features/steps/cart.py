@@ -3,12 +3,12 @@
 import uuid
 from dataclasses import dataclass, field
 
-from harness.asking import Answer
-from harness.client import Shopper
 from harness.eventually import eventually
-from harness.shelf import Shelf, minor
-from harness.stage import Stage
-from harness.visitor import Visitor
+from harness.shopper.caller import Answer
+from harness.shopper.client import Shopper
+from harness.shopper.scenario_shop import ScenarioShop
+from harness.shopper.shelf import Shelf, minor
+from harness.shopper.visitor import Visitor
 from pytest_bdd import given, parsers, then, when
 
 from steps.identity import PASSWORD
@@ -32,9 +32,9 @@ class Browser:
 
 
 @given(parsers.re(r"(?P<name>\w+) looks around"), target_fixture="browser")
-def looks_around(stage: Stage, name: str) -> Browser:
-    shopper = stage.shopper(name)
-    return Browser(shopper, stage.visitor(shopper))
+def looks_around(shop: ScenarioShop, name: str) -> Browser:
+    shopper = shop.shopper(name)
+    return Browser(shopper, shop.visitor(shopper))
 
 
 @given(
@@ -98,7 +98,9 @@ def told_to_look_again(browser: Browser) -> None:
         r" in its cart"
     )
 )
-def signs_in_to_account(stage: Stage, browser: Browser, shelf: Shelf, one: str, other: str) -> None:
+def signs_in_to_account(
+    shop: ScenarioShop, browser: Browser, shelf: Shelf, one: str, other: str
+) -> None:
     guest_token, email = browser.shopper.access_token, f"{uuid.uuid4().hex}@shoppers.example"
     browser.shopper.register(email, PASSWORD)
     browser.shopper.log_in(email, PASSWORD)
@@ -153,12 +155,12 @@ def cart_holds(browser: Browser, shelf: Shelf, datatable: list[list[str]]) -> No
 
 
 @then("somebody else's cart is empty")
-def others_cart_is_empty(stage: Stage) -> None:
-    other = stage.visitor(stage.shopper("Other"))
+def others_cart_is_empty(shop: ScenarioShop) -> None:
+    other = shop.visitor(shop.shopper("Other"))
 
     assert other.cart().expect()["lines"] == []
 
 
 @then("who does not say who they are sees no cart")
-def nobody_sees_a_cart(stage: Stage) -> None:
-    assert stage.with_token("").cart().status == 401
+def nobody_sees_a_cart(shop: ScenarioShop) -> None:
+    assert shop.with_token("").cart().status == 401

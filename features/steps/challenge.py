@@ -1,7 +1,7 @@
 """Steps about a bank that wants to hear from the customer: 3-D Secure."""
 
 from harness.eventually import eventually
-from harness.stage import Stage
+from harness.shopper.scenario_shop import ScenarioShop
 from pytest_bdd import parsers, when
 
 from steps.order import MAILS, Checkout, orders
@@ -20,7 +20,7 @@ def orders_with_asking_card(checkout: Checkout, card: str) -> None:
 
 
 @when("her bank asks", target_fixture="challenge_url")
-def bank_asks(stage: Stage, checkout: Checkout) -> str:
+def bank_asks(shop: ScenarioShop, checkout: Checkout) -> str:
     """On the order's page, and by mail, which is not sent any more once it is decided."""
 
     def url() -> str | None:
@@ -29,16 +29,16 @@ def bank_asks(stage: Stage, checkout: Checkout) -> str:
 
     found = eventually(url, ASKED_WITHIN_S, "the bank's question")
     assert found is not None
-    eventually(lambda: _is_written(stage, checkout.order_id), ASKED_WITHIN_S, "its mail")
+    eventually(lambda: _is_written(shop, checkout.order_id), ASKED_WITHIN_S, "its mail")
     return found
 
 
-def _is_written(stage: Stage, order_id: str) -> bool:
-    messages = stage.staff.mails_about(order_id).body.get("messages", [])
+def _is_written(shop: ScenarioShop, order_id: str) -> bool:
+    messages = shop.staff.mails_about(order_id).body.get("messages", [])
     return (MAILS["the bank's question"], "sent") in {(m["kind"], m["state"]) for m in messages}
 
 
 @when(parsers.re(r"her bank asks and she (?P<answer>approves|refuses)"))
-def answers_her_bank(stage: Stage, checkout: Checkout, answer: str) -> None:
-    url = bank_asks(stage, checkout)
+def answers_her_bank(shop: ScenarioShop, checkout: Checkout, answer: str) -> None:
+    url = bank_asks(shop, checkout)
     checkout.shopper.answer_challenge(url, approve=answer == "approves")

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
-from harness.client import Line
 from harness.eventually import eventually
-from harness.flow import Flow
-from harness.flow_words import WORDS
-from harness.proof import Proof
-from harness.stage import Stage
+from harness.proof.flow import Flow
+from harness.proof.flow_words import WORDS
+from harness.proof.flows import Proof
+from harness.shopper.client import Line
+from harness.shopper.scenario_shop import ScenarioShop
 
 from steps.order import Checkout
 
@@ -17,8 +17,8 @@ ASKED_WITHIN_S = 15.0
 class Controls:
     """Makes each kind of checkout once, when the first word asks for it."""
 
-    def __init__(self, stage: Stage, proof: Proof) -> None:
-        self._stage, self._proof = stage, proof
+    def __init__(self, shop: ScenarioShop, proof: Proof) -> None:
+        self._stage, self._proof = shop, proof
         self._kinds: Iterator[Callable[[], str]] = iter(
             (self._paid, self._declined, self._sold_out, self._asked_by_bank)
         )

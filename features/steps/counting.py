@@ -4,12 +4,12 @@ import uuid
 from functools import partial
 
 import pytest
-from harness.asking import Answer
-from harness.client import Line
 from harness.eventually import eventually
-from harness.shelf import Shelf
-from harness.stage import Stage
-from harness.visitor import Visitor
+from harness.shopper.caller import Answer
+from harness.shopper.client import Line
+from harness.shopper.scenario_shop import ScenarioShop
+from harness.shopper.shelf import Shelf
+from harness.shopper.visitor import Visitor
 from pytest_bdd import given, parsers, then, when
 
 from steps.order import GOOD_CARD
@@ -26,10 +26,10 @@ RESERVED_WITHIN_S = 15.0
     ),
     converters=COUNT,
 )
-def delivery_is_booked(stage: Stage, shelf: Shelf, name: str, count: int) -> None:
+def delivery_is_booked(shop: ScenarioShop, shelf: Shelf, name: str, count: int) -> None:
     key = str(uuid.uuid4())
     for _ in range(2):
-        stage.staff.receive(shelf[name], count, key=key).expect()
+        shop.staff.receive(shelf[name], count, key=key).expect()
 
 
 @given(
@@ -41,9 +41,9 @@ def delivery_is_booked(stage: Stage, shelf: Shelf, name: str, count: int) -> Non
     converters=COUNT,
 )
 def staff_count(
-    stage: Stage, looking: Looking, shelf: Shelf, name: str, count: int, why: str
+    shop: ScenarioShop, looking: Looking, shelf: Shelf, name: str, count: int, why: str
 ) -> None:
-    looking.answer = stage.staff.adjust(shelf[name], -count, reason=why)
+    looking.answer = shop.staff.adjust(shelf[name], -count, reason=why)
 
 
 @when(parsers.re(r'a customer counts (?P<count>\d+) of "(?P<name>.+)" less'), converters=COUNT)
@@ -59,21 +59,21 @@ def customer_counts(
     converters=COUNT,
 )
 def are_promised(
-    stage: Stage, shelf: Shelf, name: str, count: int, request: pytest.FixtureRequest
+    shop: ScenarioShop, shelf: Shelf, name: str, count: int, request: pytest.FixtureRequest
 ) -> None:
-    lines, waiting = [Line(shelf[name], count)], stage.shopper("Waiting")
+    lines, waiting = [Line(shelf[name], count)], shop.shopper("Waiting")
     order = waiting.place_order(lines, email=BUYER, payment_method="pm_3ds_required")
     # Else it waits for a quarter of an hour, and the shop does not come to rest.
     request.addfinalizer(partial(waiting.cancel, order["id"]))
-    eventually(lambda: stage.stock(shelf[name])["reserved"], RESERVED_WITHIN_S, "a promise")
+    eventually(lambda: shop.stock(shelf[name])["reserved"], RESERVED_WITHIN_S, "a promise")
 
 
 @given(parsers.re(r'somebody has bought (?P<count>\d+) of "(?P<name>.+)"'), converters=COUNT)
-def has_bought(stage: Stage, shelf: Shelf, name: str, count: int) -> None:
-    buyer = stage.shopper("Buyer")
+def has_bought(shop: ScenarioShop, shelf: Shelf, name: str, count: int) -> None:
+    buyer = shop.shopper("Buyer")
     lines = [Line(shelf[name], count)]
     order = buyer.place_order(lines, email=BUYER, payment_method=GOOD_CARD)
-    stage.settled(buyer, order["id"])
+    shop.settled(buyer, order["id"])
 
 
 @then(parsers.re(r"they are told that only (?P<count>\d+) can go"), converters=COUNT)
@@ -84,8 +84,8 @@ def only_so_many_can_go(looking: Looking, count: int) -> None:
 
 
 @then(parsers.re(r'there are (?P<count>\d+) of "(?P<name>[^"]+)"$'), converters=COUNT)
-def there_are(stage: Stage, shelf: Shelf, name: str, count: int) -> None:
-    assert stage.stock(shelf[name])["on_hand"] == count
+def there_are(shop: ScenarioShop, shelf: Shelf, name: str, count: int) -> None:
+    assert shop.stock(shelf[name])["on_hand"] == count
 
 
 @then(
@@ -94,15 +94,19 @@ def there_are(stage: Stage, shelf: Shelf, name: str, count: int) -> None:
     ),
     converters=COUNT | {"promised": int},
 )
-def there_are_promised(stage: Stage, shelf: Shelf, name: str, count: int, promised: int) -> None:
-    stock = stage.stock(shelf[name])
+def there_are_promised(
+    shop: ScenarioShop, shelf: Shelf, name: str, count: int, promised: int
+) -> None:
+    stock = shop.stock(shelf[name])
 
     assert (stock["on_hand"], stock["reserved"]) == (count, promised)
 
 
 @then(parsers.re(r'these changes of "(?P<name>.+)" are written down, the latest first'))
-def changes_are_written(stage: Stage, shelf: Shelf, name: str, datatable: list[list[str]]) -> None:
-    movements = stage.staff.movements(shelf[name]).expect()["items"]
+def changes_are_written(
+    shop: ScenarioShop, shelf: Shelf, name: str, datatable: list[list[str]]
+) -> None:
+    movements = shop.staff.movements(shelf[name]).expect()["items"]
     written = [[one["reason"], str(one["delta_on_hand"])] for one in movements]
 
     assert written == datatable

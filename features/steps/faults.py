@@ -5,24 +5,27 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from harness import processes, settling, stack, topology
-from harness.auditing import read_books
-from harness.checkers import audit
-from harness.client import ShopDidNotAnswer
-from harness.endpoints import Endpoints
+from harness import stack
+from harness.audit import settlement
+from harness.audit.checkers import audit
+from harness.audit.reader import read_books
 from harness.eventually import eventually
 from harness.faults.planting import Faults
 from harness.faults.rules import Fault, Operation
-from harness.proof import Proof
+from harness.process import control
+from harness.process.endpoints import Endpoints
+from harness.proof.flows import Proof
 from harness.providers.choice import ProviderName
-from harness.stage import Stage
-from harness.traces import TraceIncomplete
+from harness.shopper.client import ShopDidNotAnswer
+from harness.shopper.scenario_shop import ScenarioShop
+from harness.topology import model
+from harness.traces.reader import TraceIncomplete
 from pytest_bdd import given, parsers, then, when
 
 from steps.challenge import bank_asks
 from steps.order import Checkout, orders
 
-TOPOLOGY = topology.load(stack.repository() / "infra" / "topology.yaml")
+TOPOLOGY = model.load(stack.repository() / "infra" / "topology.yaml")
 # Three restarts, three reminders and a visibility timeout, on a busy machine.
 AT_REST_WITHIN_S = 90.0
 BACK_WITHIN_S = 30.0
@@ -103,7 +106,7 @@ def news_overtakes(faults: Faults, planted: Planted, late: str, early: str) -> N
 @given(parsers.re(r"the (?P<name>[\w-]+) dies (?P<moment>.+?),? that (?P<news>.+)"))
 def dies_at(faults: Faults, planted: Planted, name: str, moment: str, news: str) -> None:
     operation, afterwards = MOMENTS[moment]
-    planted.died[name] = processes.find(faults.home, name).pid
+    planted.died[name] = control.find(faults.home, name).pid
     faults.kill_at(name, operation, NEWS[news], afterwards=afterwards)
     planted.entries.append((Fault.KILL_AFTER if afterwards else Fault.KILL_BEFORE, 1, ""))
 
@@ -112,7 +115,7 @@ def dies_at(faults: Faults, planted: Planted, name: str, moment: str, news: str)
 def dies(faults: Faults, planted: Planted, name: str, endpoints: Endpoints) -> None:
     if name == EMULATOR and endpoints.provider != ProviderName.EMBEDDED:
         pytest.skip("only our emulator keeps messages through kill -9; LocalStack has no disk")
-    planted.died[name] = processes.find(faults.home, name).pid
+    planted.died[name] = control.find(faults.home, name).pid
     faults.kill(name)
 
 
@@ -122,8 +125,8 @@ def stands_still(faults: Faults, name: str) -> None:
 
 
 @when("the stock is reserved for her")
-def stock_is_reserved(stage: Stage, sku: str) -> None:
-    eventually(lambda: stage.stock(sku)["reserved"], BACK_WITHIN_S, "stock reserved")
+def stock_is_reserved(shop: ScenarioShop, sku: str) -> None:
+    eventually(lambda: shop.stock(sku)["reserved"], BACK_WITHIN_S, "stock reserved")
 
 
 @when(parsers.re(r"the (?P<name>[\w-]+) goes on"))
@@ -178,15 +181,15 @@ def that_happened(faults: Faults, planted: Planted) -> None:
 
 def pid_of(faults: Faults, name: str) -> int:
     try:
-        return int(processes.find(faults.home, name).pid)
-    except processes.ProcessGone:
+        return int(control.find(faults.home, name).pid)
+    except control.ProcessGone:
         return 0
 
 
 @then("it was paid once, and in full")
-def was_paid_once(stage: Stage, checkout: Checkout) -> None:
+def was_paid_once(shop: ScenarioShop, checkout: Checkout) -> None:
     total = checkout.shopper.order(checkout.order_id)["total_minor"]
-    payments = stage.payments(checkout.order_id)
+    payments = shop.payments(checkout.order_id)
 
     assert [(p["captured_minor"], p["refunded_minor"]) for p in payments] == [(total, 0)]
 
@@ -195,7 +198,7 @@ def was_paid_once(stage: Stage, checkout: Checkout) -> None:
 def books_agree(endpoints: Endpoints, faults: Faults) -> None:
     """All books, of every scenario before as well."""
     eventually(lambda: not faults.held(), AT_REST_WITHIN_S, "nothing held back")
-    left = settling.wait_until_settled(endpoints, AT_REST_WITHIN_S)
+    left = settlement.wait_until_settled(endpoints, AT_REST_WITHIN_S)
     assert not left, str(left)
     found = violations(endpoints, planted_loss=faults.lost_event_ids())
     assert not found, found
@@ -222,8 +225,8 @@ def is_unproven(proof: Proof, checkout: Checkout) -> None:
 
 
 @when("nobody pays in time", target_fixture="challenge_url")
-def deadline_passes(faults: Faults, stage: Stage, checkout: Checkout) -> str:
-    url = bank_asks(stage, checkout)
+def deadline_passes(faults: Faults, shop: ScenarioShop, checkout: Checkout) -> str:
+    url = bank_asks(shop, checkout)
     faults.pass_deadline(checkout.order_id)
     return url
 
@@ -235,8 +238,8 @@ def answers_after_all(checkout: Checkout, challenge_url: str) -> None:
 
 
 @then("no money of hers is kept")
-def no_money_is_kept(stage: Stage, checkout: Checkout) -> None:
-    payments = stage.payments(checkout.order_id)
+def no_money_is_kept(shop: ScenarioShop, checkout: Checkout) -> None:
+    payments = shop.payments(checkout.order_id)
 
     assert [p["captured_minor"] - p["refunded_minor"] for p in payments] == [0]
     assert {p["status"] for p in payments} <= {"voided", "declined", "refunded", "canceled"}
@@ -244,7 +247,7 @@ def no_money_is_kept(stage: Stage, checkout: Checkout) -> None:
 
 @when("her order is cancelled, because it took too long")
 @then("her order is cancelled, because it took too long")
-def took_too_long(stage: Stage, checkout: Checkout) -> None:
-    order = stage.settled(checkout.shopper, checkout.order_id)
+def took_too_long(shop: ScenarioShop, checkout: Checkout) -> None:
+    order = shop.settled(checkout.shopper, checkout.order_id)
 
     assert (order["status"], order["cancel_reason"]) == ("cancelled", "deadline_exceeded")

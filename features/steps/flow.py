@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from harness import flow_shape
-from harness.flow import Flow
-from harness.proof import Proof
-from harness.stage import Stage
+from harness.proof import flow_shape
+from harness.proof.flow import Flow
+from harness.proof.flows import Proof
+from harness.shopper.scenario_shop import ScenarioShop
 from pytest_bdd import parsers, then, when
 
 from steps.controls import Controls
@@ -24,14 +24,14 @@ See = Callable[[], Flow]
 
 
 @pytest.fixture(scope="session")
-def proof(stage: Stage) -> Iterator[Proof]:
-    with Proof(stage) as proof:
+def proof(shop: ScenarioShop) -> Iterator[Proof]:
+    with Proof(shop) as proof:
         yield proof
 
 
 @pytest.fixture(scope="session")
-def controls(stage: Stage, proof: Proof) -> Controls:
-    return Controls(stage, proof)
+def controls(shop: ScenarioShop, proof: Proof) -> Controls:
+    return Controls(shop, proof)
 
 
 @pytest.fixture

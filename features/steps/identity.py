@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from harness.client import Shopper, ShopRefused
 from harness.eventually import eventually
-from harness.stage import Stage
+from harness.shopper.client import Shopper, ShopRefused
+from harness.shopper.scenario_shop import ScenarioShop
 from pytest_bdd import given, parsers, then, when
 
 PASSWORD = "a horse that nobody else rides"  # noqa: S105  Of an invented person.
@@ -31,8 +31,8 @@ class SignedIn:
 
 
 @given(parsers.re(r"(?P<name>\w+) has an account and is signed in"), target_fixture="person")
-def is_signed_in(stage: Stage, name: str) -> SignedIn:
-    shopper = stage.shopper(name)
+def is_signed_in(shop: ScenarioShop, name: str) -> SignedIn:
+    shopper = shop.shopper(name)
     email = f"{name.lower()}-{uuid.uuid4().hex}@shoppers.example"
     shopper.register(email, PASSWORD)
     shopper.log_in(email, PASSWORD)
@@ -64,8 +64,8 @@ def signs_out(person: SignedIn) -> None:
 
 
 @then("she gets one mail, a welcome")
-def is_welcomed(stage: Stage, person: SignedIn) -> None:
-    mails = eventually(lambda: stage.mails_to(person.email), WELCOMED_WITHIN_S, "a welcome")
+def is_welcomed(shop: ScenarioShop, person: SignedIn) -> None:
+    mails = eventually(lambda: shop.mails_to(person.email), WELCOMED_WITHIN_S, "a welcome")
 
     assert [mail["kind"] for mail in mails] == ["welcome"]
 

@@ -1,10 +1,10 @@
 """Steps about letters that nobody can read: kept aside, set right, sent back."""
 
-from harness.endpoints import Endpoints
 from harness.eventually import eventually
 from harness.faults import letters
-from harness.redrive import DeadLetter
-from harness.stage import Stage
+from harness.process.endpoints import Endpoints
+from harness.shopper.scenario_shop import ScenarioShop
+from harness.topology.redrive import DeadLetter
 from pytest_bdd import given, parsers, then, when
 
 KEPT_WITHIN_S = 30.0
@@ -49,8 +49,8 @@ def kept_aside_again(endpoints: Endpoints) -> None:
 
 
 @when("every reader of it has kept it aside, with its reason")
-def all_have_kept_it(endpoints: Endpoints, stage: Stage) -> None:
-    for reader in sorted(stage.consumers["order.confirmed"]):
+def all_have_kept_it(endpoints: Endpoints, shop: ScenarioShop) -> None:
+    for reader in sorted(shop.consumers["order.confirmed"]):
         [letter] = kept_by(endpoints, reader)
         assert (letter.event_type, letter.reason[: len(REASON)]) == ("order.confirmed", REASON)
 

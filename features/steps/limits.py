@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import pytest
 from harness import stack
-from harness.asking import Answer
-from harness.client import Line, Shopper
-from harness.stage import Stage
+from harness.shopper.caller import Answer
+from harness.shopper.client import Line, Shopper
+from harness.shopper.scenario_shop import ScenarioShop
 from pytest_bdd import given, parsers, then, when
 
 from steps.identity import PASSWORD
@@ -24,29 +24,29 @@ GUESSES_MAX = 20
 class Trying:
     """One person in the strict shop, and what they were told."""
 
-    stage: Stage
+    shop: ScenarioShop
     ida: Shopper
     email: str
     sku: str
     answers: list[Answer] = field(default_factory=list)
 
     def order(self, shopper: Shopper) -> Answer:
-        visitor = self.stage.visitor(shopper)
+        visitor = self.shop.visitor(shopper)
         return visitor.try_to_order([Line(self.sku, 1)], card=GOOD_CARD, key=str(uuid.uuid4()))
 
 
 @pytest.fixture(scope="session")
-def strict_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def strict_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScenarioShop]:
     home = tmp_path_factory.mktemp("strict-shop")
     with (
         stack.running(home, services=SERVICES, environment=LIMITS) as endpoints,
-        Stage(endpoints) as stage,
+        ScenarioShop(endpoints) as shop,
     ):
-        yield stage
+        yield shop
 
 
 @given("a shop that counts how often people try", target_fixture="trying")
-def strict_shop(strict_stage: Stage) -> Trying:
+def strict_shop(strict_stage: ScenarioShop) -> Trying:
     ida, email = strict_stage.shopper("Ida"), f"ida-{uuid.uuid4().hex}@shoppers.example"
     ida.register(email, PASSWORD)
     ida.log_in(email, PASSWORD)
@@ -73,12 +73,12 @@ def last_is_refused(trying: Trying) -> None:
 
 @then("somebody else can still order")
 def somebody_else_orders(trying: Trying) -> None:
-    assert trying.order(trying.stage.shopper("Other")).status == 202
+    assert trying.order(trying.shop.shopper("Other")).status == 202
 
 
 @when("somebody guesses Ida's password until they are stopped")
 def guesses(trying: Trying) -> None:
-    stranger = trying.stage.with_token("")
+    stranger = trying.shop.with_token("")
     for number in range(GUESSES_MAX):
         trying.answers.append(stranger.log_in(trying.email, f"guess number {number} of many"))
         if trying.answers[-1].refusal != "wrong-credentials":
@@ -95,6 +95,6 @@ def told_to_wait(trying: Trying) -> None:
 
 @then("even the right password does not help them for now")
 def right_password_does_not_help(trying: Trying) -> None:
-    stranger = trying.stage.with_token("")
+    stranger = trying.shop.with_token("")
 
     assert stranger.log_in(trying.email, PASSWORD).refusal == "too-many-logins"

@@ -4,12 +4,12 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from harness.client import Line
-from harness.endpoints import Endpoints
 from harness.eventually import eventually
-from harness.shelf import Shelf
-from harness.stage import Stage
-from harness.unreachable import refuse_for_good
+from harness.process.endpoints import Endpoints
+from harness.shopper.client import Line
+from harness.shopper.scenario_shop import ScenarioShop
+from harness.shopper.shelf import Shelf
+from harness.shopper.unreachable import refuse_for_good
 from pytest_bdd import given, parsers, then, when
 
 from steps.cart import Browser
@@ -25,12 +25,12 @@ THANKS = {"English": ("en", "Thank you"), "Spanish": ("es", "Gracias")}
     parsers.re(r'(?P<name>\w+) is a customer( with an address at "(?P<domain>[^"]+)")?$'),
     target_fixture="browser",
 )
-def is_a_customer(stage: Stage, name: str, domain: str | None) -> Browser:
-    shopper = stage.shopper(name)
+def is_a_customer(shop: ScenarioShop, name: str, domain: str | None) -> Browser:
+    shopper = shop.shopper(name)
     email = f"{name.lower()}-{uuid.uuid4().hex}@{domain or 'shoppers.example'}"
     shopper.register(email, PASSWORD)
     shopper.log_in(email, PASSWORD)
-    return Browser(shopper, stage.visitor(shopper), email=email)
+    return Browser(shopper, shop.visitor(shopper), email=email)
 
 
 @given("she wants her mails in Spanish")
@@ -49,28 +49,28 @@ def has_refused(endpoints: Endpoints, browser: Browser) -> None:
 
 
 @given("staff say that her address is well again")
-def is_well_again(stage: Stage, browser: Browser) -> None:
-    [suppression] = stage.staff.suppressions(browser.email).expect()["items"]
-    stage.staff.write_again_to(suppression["id"]).expect()
+def is_well_again(shop: ScenarioShop, browser: Browser) -> None:
+    [suppression] = shop.staff.suppressions(browser.email).expect()["items"]
+    shop.staff.write_again_to(suppression["id"]).expect()
 
 
 @given(parsers.re(r'she has ordered 1 of "(?P<name>[^"]+)"$'), target_fixture="order_id")
 @when(parsers.re(r'she orders 1 of "(?P<name>[^"]+)"$'), target_fixture="order_id")
-def orders_one(stage: Stage, browser: Browser, shelf: Shelf, name: str) -> str:
+def orders_one(shop: ScenarioShop, browser: Browser, shelf: Shelf, name: str) -> str:
     lines = [Line(shelf[name], 1)]
     order = browser.shopper.place_order(lines, email=browser.email, payment_method=GOOD_CARD)
-    stage.settled(browser.shopper, order["id"])
+    shop.settled(browser.shopper, order["id"])
     return str(order["id"])
 
 
 @when(
     parsers.re(r'she orders 1 of "(?P<name>[^"]+)" and cancels at once'), target_fixture="order_id"
 )
-def orders_and_cancels(stage: Stage, browser: Browser, shelf: Shelf, name: str) -> str:
+def orders_and_cancels(shop: ScenarioShop, browser: Browser, shelf: Shelf, name: str) -> str:
     lines = [Line(shelf[name], 1)]
     order = browser.shopper.place_order(lines, email=browser.email, payment_method=ASKING_CARD)
     browser.shopper.cancel(order["id"])
-    stage.settled(browser.shopper, order["id"])
+    shop.settled(browser.shopper, order["id"])
     return str(order["id"])
 
 
@@ -81,23 +81,23 @@ BANKS_QUESTION = MAILS["the bank's question"]
 
 
 @then(parsers.re(r"she is written to once, in (?P<language>English|Spanish)"))
-def is_written_to(stage: Stage, order_id: str, language: str) -> None:
+def is_written_to(shop: ScenarioShop, order_id: str, language: str) -> None:
     tag, thanks = THANKS[language]
-    [mail] = eventually(lambda: stage.mails(order_id), WRITTEN_WITHIN_S, "a mail")
-    read = stage.mail(mail["id"])
+    [mail] = eventually(lambda: shop.mails(order_id), WRITTEN_WITHIN_S, "a mail")
+    read = shop.mail(mail["id"])
 
     assert (mail["deliveries"], dict(read["headers"])["Content-Language"]) == (1, tag)
     assert thanks in read["text"]
 
 
 @then("no mail is sent to her about it")
-def no_mail(stage: Stage, browser: Browser, order_id: str) -> None:
+def no_mail(shop: ScenarioShop, browser: Browser, order_id: str) -> None:
     noted = eventually(
         lambda: written(browser, order_id), WRITTEN_WITHIN_S, "what was decided about a mail"
     )
 
     assert {message["state"] for message in noted} == {"suppressed"}
-    assert [mail["kind"] for mail in stage.mails(order_id) if mail["kind"] != BANKS_QUESTION] == []
+    assert [mail["kind"] for mail in shop.mails(order_id) if mail["kind"] != BANKS_QUESTION] == []
 
 
 def written(browser: Browser, order_id: str) -> list[Mapping[str, Any]]:
@@ -107,22 +107,22 @@ def written(browser: Browser, order_id: str) -> list[Mapping[str, Any]]:
 
 
 @then("staff see why not")
-def staff_see_why(stage: Stage, order_id: str) -> None:
-    [message] = stage.staff.mails_about(order_id).expect()["messages"]
+def staff_see_why(shop: ScenarioShop, order_id: str) -> None:
+    [message] = shop.staff.mails_about(order_id).expect()["messages"]
 
     assert message["reason"], message
 
 
 @when("staff send her the mail again")
-def send_again(stage: Stage, browser: Browser, order_id: str) -> None:
+def send_again(shop: ScenarioShop, browser: Browser, order_id: str) -> None:
     [message] = eventually(lambda: written(browser, order_id), WRITTEN_WITHIN_S, "a mail")
-    stage.staff.send_again(message["id"]).expect()
+    shop.staff.send_again(message["id"]).expect()
 
 
 @then("it arrives a second time, as the same mail")
-def arrives_again(stage: Stage, order_id: str) -> None:
+def arrives_again(shop: ScenarioShop, order_id: str) -> None:
     def twice() -> bool:
-        return [mail["deliveries"] for mail in stage.mails(order_id)] == [2]
+        return [mail["deliveries"] for mail in shop.mails(order_id)] == [2]
 
     eventually(twice, WRITTEN_WITHIN_S, "the same mail a second time")
 
@@ -135,7 +135,7 @@ def finds_confirmation(browser: Browser, order_id: str) -> None:
 
 
 @then("somebody else does not")
-def somebody_else_does_not(stage: Stage, order_id: str) -> None:
-    other = stage.visitor(stage.shopper("Eve"))
+def somebody_else_does_not(shop: ScenarioShop, order_id: str) -> None:
+    other = shop.visitor(shop.shopper("Eve"))
 
     assert other.mails_about(order_id).status == 404

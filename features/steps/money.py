@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from harness.stage import Stage
+from harness.shopper.scenario_shop import ScenarioShop
 from pytest_bdd import parsers, then
 
 from steps.order import Checkout
@@ -12,15 +12,15 @@ from steps.order import Checkout
     parsers.re(r"the payment provider has captured (?P<amount>[\d.]+)"),
     converters={"amount": Decimal},
 )
-def has_captured(stage: Stage, checkout: Checkout, amount: Decimal) -> None:
-    payments = stage.payments(checkout.order_id)
+def has_captured(shop: ScenarioShop, checkout: Checkout, amount: Decimal) -> None:
+    payments = shop.payments(checkout.order_id)
 
     assert [payment["captured_minor"] for payment in payments] == [int(amount * 100)]
 
 
 @then("the payment provider has captured nothing")
-def has_captured_nothing(stage: Stage, checkout: Checkout) -> None:
-    payments = stage.payments(checkout.order_id)
+def has_captured_nothing(shop: ScenarioShop, checkout: Checkout) -> None:
+    payments = shop.payments(checkout.order_id)
 
     assert [(payment["status"], payment["captured_minor"]) for payment in payments] == [
         ("declined", 0)
@@ -28,13 +28,13 @@ def has_captured_nothing(stage: Stage, checkout: Checkout) -> None:
 
 
 @then("the payment provider has captured nothing, and holds nothing")
-def holds_nothing(stage: Stage, checkout: Checkout) -> None:
-    payments = stage.payments(checkout.order_id)
+def holds_nothing(shop: ScenarioShop, checkout: Checkout) -> None:
+    payments = shop.payments(checkout.order_id)
 
     assert all(payment["captured_minor"] == 0 for payment in payments)
     assert {payment["status"] for payment in payments} <= {"voided", "declined"}
 
 
 @then("the payment provider knows nothing of it")
-def knows_nothing(stage: Stage, checkout: Checkout) -> None:
-    assert stage.payments(checkout.order_id) == []
+def knows_nothing(shop: ScenarioShop, checkout: Checkout) -> None:
+    assert shop.payments(checkout.order_id) == []

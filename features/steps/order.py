@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from harness.client import Line, Shopper, ShopRefused
 from harness.eventually import eventually
-from harness.stage import Stage
+from harness.shopper.client import Line, Shopper, ShopRefused
+from harness.shopper.scenario_shop import ScenarioShop
 from pytest_bdd import given, parsers, then, when
 
 CARDS = {
@@ -62,8 +62,8 @@ class Checkout:
     target_fixture="checkout",
     converters={"quantity": int},
 )
-def has_in_cart(stage: Stage, sku: str, name: str, quantity: int) -> Checkout:
-    shopper = stage.shopper(name)
+def has_in_cart(shop: ScenarioShop, sku: str, name: str, quantity: int) -> Checkout:
+    shopper = shop.shopper(name)
     lines = [Line(sku, quantity)]
     shopper.fill_cart(lines)
     return Checkout(shopper, lines)
@@ -109,21 +109,21 @@ def cancels(checkout: Checkout) -> None:
 @given(parsers.re(r"(her|his) order is confirmed"))
 @when(parsers.re(r"(her|his) order is confirmed"))
 @then(parsers.re(r"(her|his) order is confirmed"))
-def is_confirmed(stage: Stage, checkout: Checkout) -> None:
-    order = stage.settled(checkout.shopper, checkout.order_id)
+def is_confirmed(shop: ScenarioShop, checkout: Checkout) -> None:
+    order = shop.settled(checkout.shopper, checkout.order_id)
 
     assert order["status"] == "confirmed", order
 
 
 @then(parsers.re(r"(her|his) order is cancelled, because (?P<reason>.+)"))
-def is_cancelled(stage: Stage, checkout: Checkout, reason: str) -> None:
+def is_cancelled(shop: ScenarioShop, checkout: Checkout, reason: str) -> None:
     reasons = {
         "it is out of stock": "out_of_stock",
         "the payment was declined": "payment_declined",
         "she asked for it": "customer_cancelled",
     }
 
-    order = stage.settled(checkout.shopper, checkout.order_id)
+    order = shop.settled(checkout.shopper, checkout.order_id)
 
     assert (order["status"], order["cancel_reason"]) == ("cancelled", reasons[reason])
 
@@ -153,16 +153,16 @@ def another_order_is_refused(checkout: Checkout) -> None:
 
 
 @then(parsers.re(r"(she|he) gets one mail, a (?P<kind>confirmation|cancellation)"))
-def gets_one_mail(stage: Stage, checkout: Checkout, kind: str) -> None:
-    gets_these_mails(stage, checkout, [[kind]])
+def gets_one_mail(shop: ScenarioShop, checkout: Checkout, kind: str) -> None:
+    gets_these_mails(shop, checkout, [[kind]])
 
 
 @then(parsers.re(r"(she|he) gets these mails, and no other"))
-def gets_these_mails(stage: Stage, checkout: Checkout, datatable: list[list[str]]) -> None:
+def gets_these_mails(shop: ScenarioShop, checkout: Checkout, datatable: list[list[str]]) -> None:
     expected = [MAILS[row[0]] for row in datatable]
-    stage.settled(checkout.shopper, checkout.order_id)  # Nothing that is still to come is written.
+    shop.settled(checkout.shopper, checkout.order_id)  # Nothing that is still to come is written.
     mails = eventually(
-        lambda: found if len(found := stage.mails(checkout.order_id)) >= len(expected) else None,
+        lambda: found if len(found := shop.mails(checkout.order_id)) >= len(expected) else None,
         MAIL_WITHIN_S,
         f"{len(expected)} mails",
     )

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from harness.asking import Answer
-from harness.client import Line
-from harness.shelf import Shelf, minor
-from harness.stage import Stage
+from harness.shopper.caller import Answer
+from harness.shopper.client import Line
+from harness.shopper.scenario_shop import ScenarioShop
+from harness.shopper.shelf import Shelf, minor
 from pytest_bdd import given, parsers, then, when
 
 from steps.cart import Browser
@@ -52,13 +52,13 @@ def costs(quoted: Mapping[str, Any], goods: str, shipping: str, tax: str) -> Non
 
 
 @then("if she orders it with a good card, she is charged exactly that")
-def is_charged_that(stage: Stage, browser: Browser, quoted: Mapping[str, Any]) -> None:
+def is_charged_that(shop: ScenarioShop, browser: Browser, quoted: Mapping[str, Any]) -> None:
     [line] = quoted["lines"]
     total = quoted["total_minor"]
     order(browser, line["sku"], line["quantity"], GOOD_CARD, expected_total_minor=total).expect()
-    stage.settled(browser.shopper, last_order(browser))
+    shop.settled(browser.shopper, last_order(browser))
 
-    assert [p["captured_minor"] for p in stage.payments(last_order(browser))] == [total]
+    assert [p["captured_minor"] for p in shop.payments(last_order(browser))] == [total]
 
 
 def last_order(browser: Browser) -> str:
@@ -89,9 +89,9 @@ def nothing_was_ordered(browser: Browser) -> None:
     parsers.re(r'she has ordered (?P<count>\d+) of "(?P<name>.+)" with a good card'),
     converters=COUNT,
 )
-def has_ordered(stage: Stage, browser: Browser, shelf: Shelf, name: str, count: int) -> None:
+def has_ordered(shop: ScenarioShop, browser: Browser, shelf: Shelf, name: str, count: int) -> None:
     order(browser, shelf[name], count, GOOD_CARD).expect()
-    stage.settled(browser.shopper, last_order(browser))
+    shop.settled(browser.shopper, last_order(browser))
 
 
 @given(
@@ -101,10 +101,10 @@ def has_ordered(stage: Stage, browser: Browser, shelf: Shelf, name: str, count: 
     converters=COUNT,
 )
 def has_ordered_with(
-    stage: Stage, browser: Browser, shelf: Shelf, name: str, count: int, kind: str
+    shop: ScenarioShop, browser: Browser, shelf: Shelf, name: str, count: int, kind: str
 ) -> None:
     order(browser, shelf[name], count, CARDS[kind]).expect()
-    stage.settled(browser.shopper, last_order(browser))
+    shop.settled(browser.shopper, last_order(browser))
 
 
 @then(parsers.re(r"her order still says (?P<price>[\d.]+) a piece"))
@@ -177,8 +177,8 @@ def nothing_new(again: Told) -> None:
 
 
 @then("somebody else finds no such order, cannot cancel it and cannot follow it")
-def somebody_else(stage: Stage, browser: Browser) -> None:
-    other, order_id = stage.visitor(stage.shopper("Eve")), last_order(browser)
+def somebody_else(shop: ScenarioShop, browser: Browser) -> None:
+    other, order_id = shop.visitor(shop.shopper("Eve")), last_order(browser)
     followed = other.ask("GET", "order", f"/orders/{order_id}/events")
     answers = [other.order(order_id), other.cancel(order_id), followed]
 
@@ -186,14 +186,14 @@ def somebody_else(stage: Stage, browser: Browser) -> None:
 
 
 @then("staff see it")
-def staff_see_it(stage: Stage, browser: Browser) -> None:
-    assert stage.staff.order(last_order(browser)).expect()["id"] == last_order(browser)
+def staff_see_it(shop: ScenarioShop, browser: Browser) -> None:
+    assert shop.staff.order(last_order(browser)).expect()["id"] == last_order(browser)
 
 
 @given(parsers.re(r'there is just one "(?P<name>.+)" left'))
-def just_one_left(stage: Stage, shelf: Shelf, name: str) -> None:
-    available = stage.stock(shelf[name])["available"]
-    stage.staff.adjust(shelf[name], 1 - available, reason="damage").expect()
+def just_one_left(shop: ScenarioShop, shelf: Shelf, name: str) -> None:
+    available = shop.stock(shelf[name])["available"]
+    shop.staff.adjust(shelf[name], 1 - available, reason="damage").expect()
 
 
 @when(
@@ -201,9 +201,9 @@ def just_one_left(stage: Stage, shelf: Shelf, name: str) -> None:
     converters=COUNT,
     target_fixture="crowd",
 )
-def people_order_at_once(stage: Stage, shelf: Shelf, count: int) -> list[Mapping[str, Any]]:
+def people_order_at_once(shop: ScenarioShop, shelf: Shelf, count: int) -> list[Mapping[str, Any]]:
     [sku] = shelf.skus.values()
-    people = [stage.shopper(f"One of {count}") for _ in range(count)]
+    people = [shop.shopper(f"One of {count}") for _ in range(count)]
     with ThreadPoolExecutor(count) as hands:
         bought = [
             hands.submit(
@@ -215,13 +215,13 @@ def people_order_at_once(stage: Stage, shelf: Shelf, count: int) -> list[Mapping
             for shopper in people
         ]
     orders = zip(people, [one.result()["id"] for one in bought], strict=True)
-    return [stage.settled(shopper, order_id) for shopper, order_id in orders]
+    return [shop.settled(shopper, order_id) for shopper, order_id in orders]
 
 
 @then("one of them gets it, and the others are told that it is sold out")
-def one_gets_it(stage: Stage, shelf: Shelf, crowd: list[Mapping[str, Any]]) -> None:
+def one_gets_it(shop: ScenarioShop, shelf: Shelf, crowd: list[Mapping[str, Any]]) -> None:
     [sku] = shelf.skus.values()
     ends = sorted(one["cancel_reason"] or one["status"] for one in crowd)
 
     assert ends == ["confirmed", *["out_of_stock"] * (len(crowd) - 1)]
-    assert stage.stock(sku) == {"sku": sku, "on_hand": 0, "reserved": 0, "available": 0}
+    assert shop.stock(sku) == {"sku": sku, "on_hand": 0, "reserved": 0, "available": 0}

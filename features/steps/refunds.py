@@ -1,8 +1,8 @@
 """Steps about what providers and banks do beside paying, and about money that staff give back."""
 
 from harness.eventually import eventually
-from harness.shelf import minor
-from harness.stage import Stage
+from harness.shopper.scenario_shop import ScenarioShop
+from harness.shopper.shelf import minor
 from pytest_bdd import parsers, then, when
 
 from steps.order import Checkout, orders
@@ -31,22 +31,22 @@ def orders_with_refusing_bank(checkout: Checkout) -> None:
 
 
 @when(parsers.re(r"staff give her (?P<amount>[\d.]+) back as a gesture"))
-def give_back(stage: Stage, checkout: Checkout, amount: str) -> None:
-    stage.staff.refund(checkout.order_id, minor(amount), "a gesture").expect()
+def give_back(shop: ScenarioShop, checkout: Checkout, amount: str) -> None:
+    shop.staff.refund(checkout.order_id, minor(amount), "a gesture").expect()
 
 
 @then(parsers.re(r"her order says that (?P<amount>[\d.]+) came back"))
-def came_back(stage: Stage, checkout: Checkout, amount: str) -> None:
+def came_back(shop: ScenarioShop, checkout: Checkout, amount: str) -> None:
     def refunded() -> bool:
         order = checkout.shopper.order(checkout.order_id)
         return bool(order["refunded_minor"] == minor(amount))
 
     eventually(refunded, PAID_BACK_WITHIN_S, f"{amount} back")
-    assert [p["refunded_minor"] for p in stage.payments(checkout.order_id)] == [minor(amount)]
+    assert [p["refunded_minor"] for p in shop.payments(checkout.order_id)] == [minor(amount)]
 
 
 @then("staff cannot give back more than she paid")
-def cannot_give_more(stage: Stage, checkout: Checkout) -> None:
+def cannot_give_more(shop: ScenarioShop, checkout: Checkout) -> None:
     paid = checkout.shopper.order(checkout.order_id)["total_minor"]
 
-    assert stage.staff.refund(checkout.order_id, paid, "too much").refusal == "refund-too-large"
+    assert shop.staff.refund(checkout.order_id, paid, "too much").refusal == "refund-too-large"

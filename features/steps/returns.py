@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from harness.client import Line, ShopRefused
 from harness.eventually import eventually
-from harness.stage import Stage
+from harness.shopper.client import Line, ShopRefused
+from harness.shopper.scenario_shop import ScenarioShop
 from pytest_bdd import parsers, then, when
 
 from steps.order import Checkout
@@ -28,8 +28,8 @@ def wants_to_return(checkout: Checkout, sku: str, quantity: int) -> dict[str, An
 
 
 @when("staff take the goods in")
-def take_in(stage: Stage, checkout: Checkout, returned: dict[str, Any]) -> None:
-    stage.take_in(checkout.order_id, returned["id"])
+def take_in(shop: ScenarioShop, checkout: Checkout, returned: dict[str, Any]) -> None:
+    shop.take_in(checkout.order_id, returned["id"])
 
 
 @then(
@@ -37,11 +37,11 @@ def take_in(stage: Stage, checkout: Checkout, returned: dict[str, Any]) -> None:
     converters={"amount": Decimal},
 )
 def are_paid_back(
-    stage: Stage, checkout: Checkout, returned: dict[str, Any], amount: Decimal
+    shop: ScenarioShop, checkout: Checkout, returned: dict[str, Any], amount: Decimal
 ) -> None:
     ended = _settled(checkout, returned["id"])
 
-    [payment] = stage.payments(checkout.order_id)
+    [payment] = shop.payments(checkout.order_id)
     assert payment["refunded_minor"] == int(amount * 100) == ended["refunded_minor"]
     assert ended["refunded_minor"] == ended["amount_minor"]
 
@@ -51,7 +51,7 @@ def are_paid_back(
     converters={"paid": Decimal, "asked": Decimal},
 )
 def are_paid_back_for_it(
-    stage: Stage, checkout: Checkout, returned: dict[str, Any], paid: Decimal, asked: Decimal
+    shop: ScenarioShop, checkout: Checkout, returned: dict[str, Any], paid: Decimal, asked: Decimal
 ) -> None:
     ended = _settled(checkout, returned["id"])
 
@@ -59,7 +59,7 @@ def are_paid_back_for_it(
     assert ended["amount_minor"] == int(asked * 100)
 
     def all_went_back() -> bool:  # The gesture, which the return does not wait for, too.
-        [payment] = stage.payments(checkout.order_id)
+        [payment] = shop.payments(checkout.order_id)
         return bool(payment["refunded_minor"] == payment["captured_minor"])
 
     eventually(all_went_back, PAID_BACK_WITHIN_S, "all the money paid back")
@@ -85,9 +85,9 @@ def cannot_return(checkout: Checkout, sku: str, quantity: int) -> None:
 
 
 @then("nothing is paid back yet")
-def nothing_is_paid_back(stage: Stage, checkout: Checkout) -> None:
+def nothing_is_paid_back(shop: ScenarioShop, checkout: Checkout) -> None:
     [returned] = checkout.shopper.returns(checkout.order_id)
-    [payment] = stage.payments(checkout.order_id)
+    [payment] = shop.payments(checkout.order_id)
 
     assert returned["status"] == "requested"
     assert payment["refunded_minor"] == 0

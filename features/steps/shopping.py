@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from harness.asking import Answer
-from harness.client import Line
 from harness.eventually import eventually
-from harness.shelf import Shelf, minor
-from harness.stage import Stage
-from harness.visitor import Visitor
+from harness.shopper.caller import Answer
+from harness.shopper.client import Line
+from harness.shopper.scenario_shop import ScenarioShop
+from harness.shopper.shelf import Shelf, minor
+from harness.shopper.visitor import Visitor
 from pytest_bdd import given, parsers, then, when
 
 SEEN_WITHIN_S = 15.0
@@ -35,18 +35,18 @@ def looking() -> Looking:
 
 
 @pytest.fixture
-def anybody(stage: Stage) -> Visitor:
-    return stage.with_token("")
+def anybody(shop: ScenarioShop) -> Visitor:
+    return shop.with_token("")
 
 
 @pytest.fixture
-def customer(stage: Stage) -> Visitor:
-    return stage.visitor(stage.shopper("Somebody"))
+def customer(shop: ScenarioShop) -> Visitor:
+    return shop.visitor(shop.shopper("Somebody"))
 
 
 @given("the shop sells these in one department", target_fixture="shelf")
-def sells_these(stage: Stage, datatable: list[list[str]]) -> Shelf:
-    return Shelf.of(stage.staff, datatable)
+def sells_these(shop: ScenarioShop, datatable: list[list[str]]) -> Shelf:
+    return Shelf.of(shop.staff, datatable)
 
 
 def search_shelf(
@@ -129,13 +129,15 @@ def see_sizes(sizes: Sequence[str], datatable: list[list[str]]) -> None:
 
 
 @when(parsers.re(r'staff price "(?P<name>.+)" at (?P<price>[\d.]+)'))
-def staff_price(stage: Stage, shelf: Shelf, name: str, price: str) -> None:
-    stage.staff.change(shelf[name], price_minor=minor(price)).expect()
+def staff_price(shop: ScenarioShop, shelf: Shelf, name: str, price: str) -> None:
+    shop.staff.change(shelf[name], price_minor=minor(price)).expect()
 
 
 @when(parsers.re(r'staff price "(?P<name>.+)" at (?P<price>[\d.]+) without having looked'))
-def price_blindly(stage: Stage, looking: Looking, shelf: Shelf, name: str, price: str) -> None:
-    looking.answer = stage.staff.write_blindly(shelf[name], price_minor=minor(price))
+def price_blindly(
+    shop: ScenarioShop, looking: Looking, shelf: Shelf, name: str, price: str
+) -> None:
+    looking.answer = shop.staff.write_blindly(shelf[name], price_minor=minor(price))
 
 
 @when(parsers.re(r'a customer tries to price "(?P<name>.+)" at (?P<price>[\d.]+)'))
@@ -149,15 +151,17 @@ def customer_prices(
 
 
 @given(parsers.re(r'two of the staff look at "(?P<name>.+)"'), target_fixture="looked_at")
-def two_look(stage: Stage, looking: Looking, shelf: Shelf, name: str) -> str:
-    looking.etags = [stage.staff.product(shelf[name]).etag for _ in range(2)]
+def two_look(shop: ScenarioShop, looking: Looking, shelf: Shelf, name: str) -> str:
+    looking.etags = [shop.staff.product(shelf[name]).etag for _ in range(2)]
     return shelf[name]
 
 
 @when(parsers.re(r"the (?P<who>first|second) prices it at (?P<price>[\d.]+)"))
-def one_of_two_prices(stage: Stage, looking: Looking, looked_at: str, who: str, price: str) -> None:
+def one_of_two_prices(
+    shop: ScenarioShop, looking: Looking, looked_at: str, who: str, price: str
+) -> None:
     etag = looking.etags[("first", "second").index(who)]
-    looking.answer = stage.staff.change(looked_at, etag=etag, price_minor=minor(price))
+    looking.answer = shop.staff.change(looked_at, etag=etag, price_minor=minor(price))
 
 
 @then("the second is told that it has changed meanwhile")
@@ -196,8 +200,8 @@ def prices_were(anybody: Visitor, shelf: Shelf, datatable: list[list[str]]) -> N
 
 
 @when(parsers.re(r'staff withdraw "(?P<name>.+)"'))
-def staff_withdraw(stage: Stage, shelf: Shelf, name: str) -> None:
-    stage.staff.withdraw(shelf[name]).expect()
+def staff_withdraw(shop: ScenarioShop, shelf: Shelf, name: str) -> None:
+    shop.staff.withdraw(shelf[name]).expect()
 
 
 @then(parsers.re(r'nobody finds "(?P<name>.+)" any more'))
@@ -227,15 +231,15 @@ class Sent:
 
 
 @when("staff send a file with 2 good rows and 1 without a price", target_fixture="sent")
-def send_file(stage: Stage) -> Sent:
+def send_file(shop: ScenarioShop) -> Sent:
     sent = Sent(product_file(Decimal(12), Decimal(14), None))
-    sent.imports.append(stage.staff.send_file(sent.file, key=sent.key).expect()["id"])
+    sent.imports.append(shop.staff.send_file(sent.file, key=sent.key).expect()["id"])
     return sent
 
 
 @when("they send the same file again with the same key")
-def send_again(stage: Stage, sent: Sent) -> None:
-    sent.imports.append(stage.staff.send_file(sent.file, key=sent.key).expect()["id"])
+def send_again(shop: ScenarioShop, sent: Sent) -> None:
+    sent.imports.append(shop.staff.send_file(sent.file, key=sent.key).expect()["id"])
 
 
 def product_file(*prices: Decimal | None) -> str:
@@ -248,9 +252,9 @@ def product_file(*prices: Decimal | None) -> str:
 
 
 @then("in the end 2 rows are sold and 1 is not")
-def rows_are_sold(stage: Stage, sent: Sent) -> None:
+def rows_are_sold(shop: ScenarioShop, sent: Sent) -> None:
     def over() -> Mapping[str, Any] | None:
-        progress = stage.staff.file_progress(sent.imports[0]).expect()
+        progress = shop.staff.file_progress(sent.imports[0]).expect()
         return progress if progress["finished_at"] else None
 
     progress = eventually(over, IMPORTED_WITHIN_S, "the file taken in")
@@ -259,8 +263,8 @@ def rows_are_sold(stage: Stage, sent: Sent) -> None:
 
 
 @then(parsers.re(r"the fault of row (?P<row>\d+) is told"), converters={"row": int})
-def fault_is_told(stage: Stage, sent: Sent, row: int) -> None:
-    [fault] = stage.staff.file_faults(sent.imports[0]).expect()["items"]
+def fault_is_told(shop: ScenarioShop, sent: Sent, row: int) -> None:
+    [fault] = shop.staff.file_faults(sent.imports[0]).expect()["items"]
 
     assert fault["row"] == row, fault
 

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from harness.stage import Stage
+from harness.shopper.scenario_shop import ScenarioShop
 from pytest_bdd import given, parsers, then
 
 
@@ -13,15 +13,15 @@ from pytest_bdd import given, parsers, then
     target_fixture="sku",
     converters={"count": int, "price": Decimal},
 )
-def sells(stage: Stage, name: str, price: Decimal, count: int) -> str:
-    return stage.sell(name, int(price * 100), count)
+def sells(shop: ScenarioShop, name: str, price: Decimal, count: int) -> str:
+    return shop.sell(name, int(price * 100), count)
 
 
 @then(
     parsers.re(r"(?P<count>\d+) of it (is|are) left, and none is reserved"),
     converters={"count": int},
 )
-def are_left(stage: Stage, sku: str, count: int) -> None:
-    stock = stage.stock(sku)
+def are_left(shop: ScenarioShop, sku: str, count: int) -> None:
+    stock = shop.stock(sku)
 
     assert (stock["on_hand"], stock["reserved"], stock["available"]) == (count, 0, count)

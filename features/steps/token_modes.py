@@ -9,13 +9,13 @@ from pathlib import Path
 import httpx
 import pytest
 from harness import stack
-from harness.client import Shopper, Urls, new_http_client
-from harness.cognito import UserPool
-from harness.endpoints import Endpoints
 from harness.eventually import eventually
-from harness.history import History
-from harness.signing_keys import replace_signing_key
-from harness.tokens import staff_token
+from harness.identity.cognito import UserPool
+from harness.identity.signing_keys import replace_signing_key
+from harness.identity.tokens import staff_token
+from harness.process.endpoints import Endpoints
+from harness.shopper.client import Shopper, Urls, new_http_client
+from harness.shopper.history import History
 from pytest_bdd import given, parsers, then, when
 
 from steps.identity import PASSWORD

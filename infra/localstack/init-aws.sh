@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # GENERATED from infra/topology.yaml: change that, then run
-#   python -m harness.topology --render-localstack > infra/localstack/init-aws.sh
+#   python -m harness.topology.localstack > infra/localstack/init-aws.sh
 # LocalStack runs this when it is ready. The calls of a step run side by side, because each starts
 # a Python of its own; the next step begins when all of them have succeeded.
 set -euo pipefail

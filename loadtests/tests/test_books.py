@@ -6,8 +6,8 @@ from typing import cast
 import books
 import pytest
 from books_for_tests import BAD_CARD, CONFIRMED, GOOD_BOOKS, change
-from harness.books import BooksUnread
-from harness.endpoints import Endpoints
+from harness.audit.books import BooksUnread
+from harness.process.endpoints import Endpoints
 
 
 def test_good_books_break_nothing_though_there_are_no_spans() -> None:

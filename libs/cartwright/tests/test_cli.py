@@ -9,8 +9,8 @@ import psutil
 import pytest
 from cartwright import cli, status
 from cartwright.location import EXIT_NOT_RUNNING
-from harness import surroundings
-from harness.home import Home
+from harness.process import surroundings
+from harness.process.home import Home
 from typer.testing import CliRunner
 
 NOTHING_RUNS = {"CARTWRIGHT_HOME": ""}

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from cartwright import doctor
 from cartwright.doctor import Verdict
-from harness.home import Home
+from harness.process.home import Home
 
 REPOSITORY = Path(__file__).parents[3]
 

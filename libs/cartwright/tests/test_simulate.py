@@ -10,14 +10,14 @@ from typing import Any, cast
 import pytest
 from cartwright import cli, simulate
 from cartwright.simulate import EXIT_NOT_JUDGED, exit_code
-from harness.books import BooksUnread
+from harness.audit.books import BooksUnread
 from simulators.checkout.results import Result
 from typer.testing import CliRunner
 
 HOLD_THE_RUN = """
 import sys
 from pathlib import Path
-from harness.home import Home
+from harness.process.home import Home
 with Home(Path(sys.argv[1])).sole_run():
     print("held", flush=True)
     sys.stdin.read()

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from cartwright import cli, trace
 from cartwright.trace import EXIT_NOT_FOUND, Found
-from harness import trace_archive
-from harness.spans import Kind, Span, Status
-from harness.traces import Trace
+from harness.traces import trace_archive
+from harness.traces.reader import Trace
+from harness.traces.spans import Kind, Span, Status
 from rich.cells import cell_len
 from rich.console import Console
 from typer.testing import CliRunner

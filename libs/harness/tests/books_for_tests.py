@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from harness.books import Books, Checkout, QueueDepth
-from harness.checkers.traces_complete import STEPS
-from harness.spans import Kind, Span
-from harness.traces import Trace
+from harness.audit.books import Books, Checkout, QueueDepth
+from harness.audit.checkers.traces_complete import STEPS
+from harness.traces.reader import Trace
+from harness.traces.spans import Kind, Span
 
 CONFIRMED, CANCELLED, BAD_CARD, SHORT = "o-confirmed", "o-cancelled", "o-bad-card", "o-short"
 V = TypeVar("V")

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.causality import Trace
-from harness.quiescence import Barrier
-from harness.span_ledger import Ledger
-from harness.spans import Kind, Span
+from harness.proof.quiescence import Barrier
+from harness.proof.span_ledger import Ledger
+from harness.traces.causality import Trace
+from harness.traces.spans import Kind, Span
 
 TRACE_ID = "a" * 32
 KEEPERS = frozenset({("order", "web"), ("payment", "worker")})

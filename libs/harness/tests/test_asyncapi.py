@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 import yaml
-from harness import asyncapi, topology
-from harness.asyncapi import SchemaMissing
+from harness.contracts import asyncapi
+from harness.contracts.asyncapi import SchemaMissing
+from harness.topology import model
 from jsonschema import Draft7Validator, Draft202012Validator
 
 ROOT = Path(__file__).parents[3]
 SPECIFICATION = json.loads(
     (Path(__file__).parent / "data/asyncapi-3.0.0.schema.json").read_text(encoding="utf-8")
 )
-TOPOLOGY = topology.load(ROOT / "infra/topology.yaml")
+TOPOLOGY = model.load(ROOT / "infra/topology.yaml")
 DOCUMENTS = {path.parents[1].name: (path, text) for path, text in asyncapi.documents(ROOT)}
 
 
@@ -21,7 +22,7 @@ DOCUMENTS = {path.parents[1].name: (path, text) for path, text in asyncapi.docum
 def test_the_committed_document_is_up_to_date(service: str) -> None:
     path, text = DOCUMENTS[service]
 
-    assert path.read_text(encoding="utf-8") == text, "run: python -m harness.asyncapi"
+    assert path.read_text(encoding="utf-8") == text, "run: python -m harness.contracts.asyncapi"
 
 
 @pytest.mark.parametrize("service", DOCUMENTS)

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from harness import surroundings
+from harness.process import surroundings
 
 ROOT = Path(__file__).parents[3]
 # It asks the index, too, which is wherever the developer's settings say; we are here.

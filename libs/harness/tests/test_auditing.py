@@ -5,9 +5,9 @@ import httpx
 import psycopg2
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from harness import auditing, books
-from harness.auditing import TracesUnread, read_restarts, read_traces
-from harness.books import BooksUnread, Checkout, Restart, patiently
+from harness.audit import books, reader
+from harness.audit.books import BooksUnread, Checkout, Restart, patiently
+from harness.audit.reader import TracesUnread, read_restarts, read_traces
 
 KILLED = '{"time": "2026-01-01T00:00:10+00:00", "process": "order-worker", "signal": "SIGKILL"}\n'
 ENDED = '{"time": "2026-01-01T00:00:20+00:00", "process": "cart-web", "signal": null}\n'
@@ -45,7 +45,7 @@ def test_a_line_that_is_still_being_written_is_left_for_the_next_look(tmp_path: 
 def test_a_trace_store_that_refuses_connections_is_asked_again_and_then_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(auditing, "TRACES_WITHIN_S", 0.1)
+    monkeypatch.setattr(reader, "TRACES_WITHIN_S", 0.1)
     checkout = Checkout("b", "h", "k", {}, "1" * 32, 0.0, "confirmed", "o")
 
     with pytest.raises(TracesUnread, match="ConnectError"):

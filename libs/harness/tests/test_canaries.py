@@ -5,7 +5,7 @@ import json
 from urllib.parse import quote
 
 import pytest
-from harness.canaries import Canary, Passage, search
+from harness.audit.canaries import Canary, Passage, search
 
 PASSWORD = Canary("password", "Löwe & Esel/42 gehen?")
 CARD = Canary("card number", "4929002345678904")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from books_for_tests import BAD_CARD, CANCELLED, CONFIRMED, GOOD_BOOKS, change, trace, without
-from harness.books import Books, Checkout, QueueDepth, Restart
-from harness.checkers import CHECKERS, audit
+from harness.audit.books import Books, Checkout, QueueDepth, Restart
+from harness.audit.checkers import CHECKERS, audit
 
 Plant = Callable[[Books], Books]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from harness import stack
-from harness.home import Home
-from harness.launch import Launch
+from harness.process.home import Home
+from harness.process.stack_config import Launch
 from harness.providers import choice
 from harness.providers.choice import ProviderName, UnknownProvider, choose
 from harness.providers.containers import ContainersProvider, ContainersUnavailable

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from harness.client import Line, ShopDidNotAnswer, Shopper, ShopRefused, Urls
-from harness.history import History, Outcome
-from harness.retries import ATTEMPTS_MAX
+from harness.shopper.client import Line, ShopDidNotAnswer, Shopper, ShopRefused, Urls
+from harness.shopper.history import History, Outcome
+from harness.shopper.retries import ATTEMPTS_MAX
 
 URLS = Urls("http://auth", "http://cart", "http://catalog", "http://order")
 PLACED = {"id": "o-1", "status": "pending"}

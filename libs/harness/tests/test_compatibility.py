@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from harness.compatibility import Direction, breaks
+from harness.contracts.compatibility import Direction, breaks
 
 OLD: dict[str, Any] = {
     "type": "object",

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import images, stack
+from harness import stack
 from harness.eventually import eventually
-from harness.providers import container, containers, containers_specs, ports
+from harness.process import ports
+from harness.providers import container, containers, containers_specs, images
 from harness.providers.container import ContainerSpec
 from harness.providers.containers import ContainersUnavailable, find_engine
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from harness import contract_lock
+from harness.contracts import lock
 
 EVENT = {
     "description": "An order was accepted.",
@@ -59,7 +59,7 @@ def root(tmp_path: Path) -> Path:
     (tmp_path / "infra").mkdir()
     (tmp_path / "services/order-service/contract/events").mkdir(parents=True)
     write(tmp_path, EVENT, OPENAPI)
-    assert contract_lock.main(["--accept", "--root", str(tmp_path)]) == 0
+    assert lock.main(["--accept", "--root", str(tmp_path)]) == 0
     return tmp_path
 
 
@@ -70,7 +70,7 @@ def write(root: Path, event: object, openapi: object) -> None:
 
 
 def check(root: Path) -> int:
-    return contract_lock.main(["--root", str(root)])
+    return lock.main(["--root", str(root)])
 
 
 def edited(text: str, before: str, after: str) -> object:
@@ -96,7 +96,7 @@ def test_a_contract_that_grew_has_to_be_accepted(root: Path) -> None:
     write(root, grown, OPENAPI)
 
     assert check(root) == 1
-    assert contract_lock.main(["--accept", "--root", str(root)]) == 0
+    assert lock.main(["--accept", "--root", str(root)]) == 0
     assert check(root) == 0
 
 
@@ -116,7 +116,7 @@ def test_a_broken_operation_is_named_and_not_accepted_by_the_way(
 ) -> None:
     write(root, EVENT, edited(json.dumps(OPENAPI), before, after))
 
-    assert contract_lock.main(["--accept", "--root", str(root)]) == 1
+    assert lock.main(["--accept", "--root", str(root)]) == 1
     assert fault in capsys.readouterr().err
 
 
@@ -132,5 +132,5 @@ def test_an_event_that_is_no_longer_published_is_a_broken_promise(
 def test_breaking_on_purpose_takes_a_word_of_its_own(root: Path) -> None:
     write(root, EVENT | {"required": []}, OPENAPI)
 
-    assert contract_lock.main(["--accept-breaking", "--root", str(root)]) == 0
+    assert lock.main(["--accept-breaking", "--root", str(root)]) == 0
     assert check(root) == 0

@@ -1,7 +1,7 @@
 """What a person is told when a process died."""
 
 import pytest
-from harness.diagnosis import remedy
+from harness.process.remedies import remedy
 
 
 @pytest.mark.parametrize(

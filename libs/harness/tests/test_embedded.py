@@ -13,13 +13,15 @@ import psutil
 import psycopg2
 import pytest
 import redis
-from harness import outline, processes, stack, supervisor
-from harness.endpoints import Endpoints
+from harness import stack
 from harness.eventually import eventually
-from harness.home import Home, whole_lines
+from harness.process import control, supervisor
+from harness.process.endpoints import Endpoints
+from harness.process.home import Home, whole_lines
 from harness.providers import emulator
 from harness.providers.choice import provider_of
 from harness.providers.role_names import AUDITOR, every_role
+from harness.topology import summary
 
 REPOSITORY = Path(__file__).parents[3]
 GONE_WITHIN_S = 10
@@ -80,7 +82,7 @@ def missing(home: Path) -> list[str]:
 
 
 def test_every_service_is_ready_and_listens_where_no_other_stack_does(running: Endpoints) -> None:
-    usual = set(outline.validated(REPOSITORY / outline.TOPOLOGY).ports.values())
+    usual = set(summary.validated(REPOSITORY / summary.TOPOLOGY).ports.values())
 
     answers = {name: httpx.get(f"{url}/readyz") for name, url in running.services.items()}
 
@@ -170,12 +172,12 @@ def test_who_stands_still_answers_nobody_until_they_go_on(
     """gunicorn's workers serve, and not the process that has the name."""
     url = {"mailbox": running.mailbox_url, "payment-provider": running.payment_provider_url}[name]
 
-    processes.freeze(home, name)
+    control.freeze(home, name)
     try:
         with pytest.raises(httpx.ReadTimeout):
             httpx.get(url, timeout=1.0)
     finally:
-        processes.thaw(home, name)
+        control.thaw(home, name)
 
     assert httpx.get(url, timeout=GONE_WITHIN_S).status_code < 500
 
@@ -193,7 +195,7 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_start_is_clean(
     psutil.Process(state["supervisor"]["pid"]).kill()
 
     eventually(
-        lambda: not [p for p in before.values() if processes.same_process(p)],
+        lambda: not [p for p in before.values() if control.same_process(p)],
         GONE_WITHIN_S,
         "every process to end",
     )

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import boto3
 import pytest
-from harness import messaging
-from harness.providers import emulator, ports
+from harness.process import ports
+from harness.providers import emulator
 from harness.providers.temporary_emulator import RunningEmulator, temporary_emulator
+from harness.topology import messaging
 
 REPO = Path(__file__).parents[3]
 REGION = "us-east-1"

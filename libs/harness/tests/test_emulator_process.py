@@ -13,7 +13,8 @@ import psutil
 import pytest
 from botocore.config import Config
 from harness.eventually import eventually
-from harness.providers import emulator, ports
+from harness.process import ports
+from harness.providers import emulator
 from harness.providers.temporary_emulator import (
     EmulatorDidNotStart,
     RunningEmulator,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from harness import stack
-from harness.endpoints import Endpoints
+from harness.process.endpoints import Endpoints
 from harness.providers.external import NoEndpoints, endpoints
 
 SHOP = Endpoints(

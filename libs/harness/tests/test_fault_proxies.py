@@ -19,7 +19,7 @@ from harness.faults.message_proxy import MessageProxy
 from harness.faults.rules import Fault, Operation, Rule, Rulebook
 from harness.faults.server import Desk
 from harness.faults.tcp_proxy import TcpProxy
-from harness.providers import ports
+from harness.process import ports
 
 HOST = "127.0.0.1"
 SOON_S = 10.0

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 from harness import stack
-from harness.flakes import CONDITIONS, SUITES, Condition, Failure, Round, run_round, show, table
+from harness.suite.flakes import (
+    CONDITIONS,
+    SUITES,
+    Condition,
+    Failure,
+    Round,
+    run_round,
+    show,
+    table,
+)
 from rich.console import Console
 
 SUITE = """

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-from harness.flow import Flow
-from harness.flow_words import WORDS
-from harness.spans import LOST_WITH, Kind, Span, Status
-from harness.traces import Trace
+from harness.proof.flow import Flow
+from harness.proof.flow_words import WORDS
+from harness.traces.reader import Trace
+from harness.traces.spans import LOST_WITH, Kind, Span, Status
 from ledgers_for_tests import TRACE_ID, span_of
 
 ROOT = span_of(0, "shopper", "checkout")

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from harness.flow_shape import alternatives, difference, nearest, shape, write
-from harness.spans import Kind, Span, Status
-from harness.traces import Trace
+from harness.proof.flow_shape import alternatives, difference, nearest, shape, write
+from harness.traces.reader import Trace
+from harness.traces.spans import Kind, Span, Status
 from ledgers_for_tests import span_of
 
 ROOT = span_of(0, "shopper", "checkout")

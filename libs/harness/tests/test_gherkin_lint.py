@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from harness import scenario_index, stack
-from harness.gherkin_lint import definitions, lint, read
+from harness import stack
+from harness.suite import scenario_index
+from harness.suite.gherkin_lint import definitions, lint, read
 
 GOOD = """Feature: A paid order is delivered
   What is paid for is taken from the shelf.

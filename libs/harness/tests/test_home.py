@@ -4,7 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from harness.home import LOG_BYTES_MAX, Home, HomeInUse
+from harness.process.home import LOG_BYTES_MAX, Home, HomeInUse
 
 
 @pytest.fixture

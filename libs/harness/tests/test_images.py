@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from harness import images, stack
-from harness.images import ImagesError
+from harness import stack
+from harness.providers import images
+from harness.providers.images import ImagesError
 
 PINNED = {"postgres": "postgres:18", "redis": "redis:8", "localstack": "l:4", "jaeger": "j:2"}
 

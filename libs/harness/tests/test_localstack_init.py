@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from harness import messaging
-from harness.topology import Topology, load
+from harness.topology import messaging
+from harness.topology.model import Topology, load
 
 REPO = Path(__file__).parents[3]
 SCRIPT = REPO / "infra/localstack/init-aws.sh"

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.config import Config
-from harness import messaging
-from harness.messaging import Depth, Messaging
 from harness.providers import emulator
 from harness.providers.temporary_emulator import temporary_emulator
-from harness.topology import Topology, load
+from harness.topology import messaging
+from harness.topology.messaging import Depth, Messaging
+from harness.topology.model import Topology, load
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

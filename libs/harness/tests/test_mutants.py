@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from harness import stack
-from harness.mutants import definition, overlay, page
-from harness.mutants.definition import Catcher, MalformedMutant, Mutant, StaleMutant
-from harness.mutants.results import Results, Verdict
-from harness.mutants.trying import Trial
+from harness.suite.mutants import definition, overlay, page
+from harness.suite.mutants.definition import Catcher, MalformedMutant, Mutant, StaleMutant
+from harness.suite.mutants.results import Results, Verdict
+from harness.suite.mutants.trying import Trial
 
 ROOT = stack.repository()
 MUTANTS = definition.read_all(ROOT)

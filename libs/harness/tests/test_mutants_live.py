@@ -2,9 +2,9 @@
 
 import pytest
 from harness import stack
-from harness.mutants import definition, trying
-from harness.mutants.definition import Mutant
-from harness.mutants.results import FILE, Results, Verdict
+from harness.suite.mutants import definition, trying
+from harness.suite.mutants.definition import Mutant
+from harness.suite.mutants.results import FILE, Results, Verdict
 
 ROOT = stack.repository()
 ALL = {mutant.name: mutant for mutant in definition.read_all(ROOT)}

@@ -3,8 +3,8 @@
 import socket
 
 import pytest
-from harness.providers import ports
-from harness.providers.ports import FREE_PORTS, HOST, NoFreePort, choose, is_free
+from harness.process import ports
+from harness.process.ports import FREE_PORTS, HOST, NoFreePort, choose, is_free
 
 
 def test_the_usual_ports_are_taken_when_they_are_free() -> None:

@@ -1,5 +1,5 @@
 import pytest
-from harness.pricing import Totals, totals
+from harness.audit.pricing import Totals, totals
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """When a process that died comes back."""
 
 import pytest
-from harness.process_spec import restart_pause_s
+from harness.process.spec import restart_pause_s
 
 
 def test_the_first_restart_is_immediate() -> None:

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import quiescence
-from harness.conventions import EVENT_ID
-from harness.flow import Flow
-from harness.quiescence import NO_BOOKS, NO_LEDGER, Barrier
-from harness.spans import Kind, Link
-from harness.traces import TraceIncomplete
+from harness.proof import quiescence
+from harness.proof.flow import Flow
+from harness.proof.quiescence import NO_BOOKS, NO_LEDGER, Barrier
+from harness.traces.conventions import EVENT_ID
+from harness.traces.reader import TraceIncomplete
+from harness.traces.spans import Kind, Link
 from ledgers_for_tests import TRACE_ID, LedgerFile, Store, barrier, span_of
 
 SOON_S = 0.2

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from harness import messaging, redrive
 from harness.providers import emulator
 from harness.providers.temporary_emulator import temporary_emulator
+from harness.topology import messaging, redrive
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -8,11 +8,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from harness.causality import Trace
-from harness.report import drawing, page, recording
-from harness.report.recording import Flow, Scenario, Step
-from harness.report.redaction import HIDDEN, redacted
-from harness.spans import Kind, Link, Span, Status
+from harness.suite.report import drawing, page, recording
+from harness.suite.report.recording import Flow, Scenario, Step
+from harness.suite.report.redaction import HIDDEN, redacted
+from harness.traces.causality import Trace
+from harness.traces.spans import Kind, Link, Span, Status
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbmEifQ.c2lnbmF0dXJl"
 CARD = "4242 4242 4242 4242"
@@ -228,7 +228,7 @@ def test_what_several_processes_wrote_is_read_as_one(tmp_path: Path) -> None:
 CONFTEST = """
 import os
 import pytest
-from harness.report import plugin
+from harness.suite.report import plugin
 from pytest_bdd import given, then
 
 def pytest_addoption(parser):

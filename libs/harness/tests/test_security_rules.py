@@ -16,7 +16,7 @@ import pytest
 from detect_secrets import SecretsCollection
 from detect_secrets.settings import transient_settings
 from harness import stack
-from harness.contract_lock import contracts
+from harness.contracts.lock import contracts
 
 ROOT = stack.repository()
 SOURCES = sorted(

@@ -6,18 +6,20 @@ from pathlib import Path
 
 import fake_shop
 import pytest
-from harness import messaging, stack, supervisor, topology
-from harness.books import read_mails, read_provider_payments
-from harness.endpoints import Endpoints
+from harness import stack
+from harness.audit.books import read_mails, read_provider_payments
+from harness.audit.settlement import queue_depths
 from harness.eventually import eventually
-from harness.outline import TOPOLOGY
+from harness.process import supervisor
+from harness.process.endpoints import Endpoints
 from harness.providers import emulator
 from harness.self_test import messages
 from harness.self_test.__main__ import look
-from harness.settling import queue_depths
+from harness.topology import messaging, model
+from harness.topology.summary import TOPOLOGY
 
 REPOSITORY = Path(__file__).parents[3]
-SHOP = topology.load(REPOSITORY / TOPOLOGY)
+SHOP = model.load(REPOSITORY / TOPOLOGY)
 # The workers run and are idle: they write their line within milliseconds, on a busy machine too.
 QUIET_S = 2.0
 DRAINED_WITHIN_S = 10

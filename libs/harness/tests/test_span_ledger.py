@@ -9,16 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from harness import ledger_writer
 from harness.eventually import eventually
-from harness.span_ledger import Ledger, of
+from harness.proof.span_ledger import Ledger, of
+from harness.traces import ledger_writer
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Link, format_trace_id
 
 KILL_ME = """
 import os, signal, sys
 from opentelemetry.sdk.trace import TracerProvider
-from harness.ledger_writer import SpanLedger
+from harness.traces.ledger_writer import SpanLedger
 
 provider = TracerProvider(shutdown_on_exit=True)
 provider.add_span_processor(SpanLedger(sys.argv[1], "payment", "worker"))
@@ -189,6 +189,7 @@ def test_nothing_is_written_unless_asked_for(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_shop_and_its_judge_write_the_same_ledger() -> None:
     """Written twice because they share no code; the texts differ in the name of the other."""
     theirs = importlib.resources.files("common").joinpath("span_ledger.py").read_text()
-    ours = importlib.resources.files("harness").joinpath("ledger_writer.py").read_text()
+    ours = importlib.resources.files("harness.traces").joinpath("ledger_writer.py").read_text()
 
-    assert theirs.replace("`harness.ledger_writer`", "") == ours.replace("`common.span_ledger`", "")
+    theirs = theirs.replace("`harness.traces.ledger_writer`", "")
+    assert theirs == ours.replace("`common.span_ledger`", "")

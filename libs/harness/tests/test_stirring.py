@@ -6,10 +6,11 @@ from typing import Any
 import httpx
 import psycopg2
 import pytest
-from harness import messaging, stirring
-from harness.endpoints import Endpoints
-from harness.messaging import Depth
-from harness.stirring import PEEKS, Stirring
+from harness.process.endpoints import Endpoints
+from harness.proof import motion
+from harness.proof.motion import PEEKS, Stirring
+from harness.topology import messaging
+from harness.topology.messaging import Depth
 
 OURS, THEIRS = "a1" * 16, "b2" * 16
 INBOX = "http://queues:4566/000000000000/order-inbox"
@@ -48,7 +49,7 @@ def looking(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], Stirring]:
     def look(answer: Answer) -> Stirring:
         transport = httpx.MockTransport(answer)
         monkeypatch.setattr(
-            stirring.httpx, "Client", lambda **options: client(transport=transport, **options)
+            motion.httpx, "Client", lambda **options: client(transport=transport, **options)
         )
         monkeypatch.setattr(psycopg2, "connect", lambda _: NoRows())
         blank = dict.fromkeys(Endpoints.__dataclass_fields__, "")

@@ -13,15 +13,16 @@ from typing import Any
 
 import psutil
 import pytest
-from harness import processes, stack, supervisor
+from harness import stack
 from harness.eventually import eventually
-from harness.home import Home, whole_lines
-from harness.launch import Launch
-from harness.providers.base import StackDidNotStart
+from harness.process import control, supervisor
+from harness.process.failure import StackDidNotStart
+from harness.process.home import Home, whole_lines
+from harness.process.stack_config import Launch
 from harness.providers.local import LocalProvider
 
 PLANS = Path(__file__).parent / "supervised_for_tests"
-# The zygote's imports take 1.5 s on an idle core and several on one that is not.
+# The fork server's imports take 1.5 s on an idle core and several on one that is not.
 UP_WITHIN_S = 60
 DOWN_WITHIN_S = 20
 GONE_WITHIN_S = 5
@@ -33,7 +34,7 @@ def launched(home: Home, plan: str) -> Iterator["subprocess.Popen[bytes]"]:
     Launch(f"tiny_plan:{plan}", str(PLANS), [str(PLANS)], {}).write(home)
     with home.log_file("supervisor").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "harness.supervisor", "--home", str(home.path)],
+            [sys.executable, "-m", "harness.process.supervisor", "--home", str(home.path)],
             env={**os.environ, "PYTHONPATH": str(PLANS)},
             stdout=log,
             stderr=log,
@@ -57,7 +58,7 @@ def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 @pytest.fixture
 def home(steady: Home) -> Home:
     """Whole again, whatever the test before has killed; the neighbour may have been given up."""
-    for name in ("zygote", "program", "forked", "forking"):
+    for name in ("fork-server", "program", "forked", "forking"):
         eventually(partial(is_ready_besides, steady, name, 0), UP_WITHIN_S, name)
     return steady
 
@@ -90,7 +91,7 @@ def alive(pids: dict[int, float]) -> list[int]:
     return [
         pid
         for pid, created in pids.items()
-        if processes.same_process({"pid": pid, "create_time": created})
+        if control.same_process({"pid": pid, "create_time": created})
     ]
 
 
@@ -124,15 +125,17 @@ def test_a_killed_process_takes_the_ones_it_forked_with_it(home: Home) -> None:
 
 
 def test_when_the_zygote_dies_everything_forked_from_it_comes_back(home: Home) -> None:
-    before = {name: process_state(home, name)["pid"] for name in ("zygote", "forked", "program")}
+    before = {
+        name: process_state(home, name)["pid"] for name in ("fork-server", "forked", "program")
+    }
 
-    supervisor.kill(home.path, "zygote")
+    supervisor.kill(home.path, "fork-server")
 
     eventually(
         lambda: all(
             process_state(home, name)["pid"] not in {0, before[name]}
             and process_state(home, name)["state"] == "ready"
-            for name in ("zygote", "forked")
+            for name in ("fork-server", "forked")
         ),
         UP_WITHIN_S,
     )
@@ -171,10 +174,10 @@ def test_a_stopped_process_stays_down_until_it_is_started(home: Home) -> None:
 
 
 def test_an_unknown_process_can_neither_be_killed_nor_stopped(home: Home) -> None:
-    with pytest.raises(processes.ProcessGone):
+    with pytest.raises(control.ProcessGone):
         supervisor.kill(home.path, "nobody")
 
-    with pytest.raises(processes.ControlRefused, match="nobody"):
+    with pytest.raises(control.ControlRefused, match="nobody"):
         supervisor.stop(home.path, "nobody")
 
 
@@ -200,7 +203,7 @@ def test_a_crash_loop_is_given_up_and_harms_nobody_else(home: Home) -> None:
 
 def test_a_second_supervisor_refuses_the_same_home(home: Home) -> None:
     second = subprocess.run(
-        [sys.executable, "-m", "harness.supervisor", "--home", str(home.path)],
+        [sys.executable, "-m", "harness.process.supervisor", "--home", str(home.path)],
         capture_output=True,
         text=True,
         timeout=UP_WITHIN_S,
@@ -215,7 +218,7 @@ def test_a_killed_supervisor_leaves_no_process_and_no_lock(tmp_path: Path) -> No
     home = Home(tmp_path)
     with launched(home, "steady") as running:
         eventually(lambda: state_of(home)["status"] == "running", UP_WITHIN_S)
-        # Four processes, the zygote, and the child of one, which comes a moment later.
+        # Four processes, the fork server, and the child of one, which comes a moment later.
         eventually(lambda: len(pids_of(home)) == 6, GONE_WITHIN_S, "six processes")
         pids = pids_of(home)
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from harness import stack, surroundings
+from harness import stack
+from harness.process import surroundings
 
 ROOT = stack.repository()
 NOWHERE = "http://127.0.0.1:9"
@@ -48,10 +49,11 @@ ENTRIES = (
 # What every program of ours does with a shop: each client, made as those of the harness are.
 CLIENTS = """
 import datetime, json, sys
-from harness import surroundings
+from harness.process import surroundings
 surroundings.clean()
 import boto3, httpx, psycopg2
-from harness import messaging, tracing
+from harness.topology import messaging
+from harness.traces import export
 from harness.providers import postgres
 from opentelemetry import trace
 
@@ -60,7 +62,7 @@ with postgres.temporary_server() as dsn:
     connection = psycopg2.connect(dsn)
     database = connection.info.dbname
     connection.close()
-tracing.trace_to(url, "shopper")
+export.trace_to(url, "shopper")
 with trace.get_tracer("test").start_as_current_span("span") as span:
     span.set_attributes({"one": 1, "two": 2})
 print(json.dumps({

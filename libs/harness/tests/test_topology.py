@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 from common import consumer
-from harness import localstack_init, topology
-from harness.topology import TopologyError, load
+from harness.topology import localstack, summary
+from harness.topology.model import TopologyError, load
 
 REPO = Path(__file__).parents[3]
 
@@ -143,10 +143,14 @@ def test_a_topology_cannot_be_changed(tmp_path: Path) -> None:
 def test_localstacks_script_is_what_the_topology_says() -> None:
     committed = (REPO / "infra/localstack/init-aws.sh").read_text()
 
-    assert committed == localstack_init.render(load(REPO / "infra/topology.yaml"))
+    assert committed == localstack.render(load(REPO / "infra/topology.yaml"))
 
 
 def test_the_command_prints_localstacks_script(capsys: pytest.CaptureFixture[str]) -> None:
-    topology.main(["--render-localstack", "--topology", str(REPO / "infra/topology.yaml")])
+    localstack.main(["--topology", str(REPO / "infra/topology.yaml")])
 
     assert capsys.readouterr().out == (REPO / "infra/localstack/init-aws.sh").read_text()
+
+
+def test_the_names_that_auditors_go_by_are_the_topologys() -> None:
+    assert set(summary.SERVICES) == set(load(REPO / "infra/topology.yaml").services)

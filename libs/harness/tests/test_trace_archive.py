@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from harness import trace_archive
-from harness.trace_archive import TraceWriter
-from harness.traces import Trace
+from harness.traces import trace_archive
+from harness.traces.reader import Trace
+from harness.traces.trace_archive import TraceWriter
 
 
 def otlp(number: int) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A failure links to a page where there is one, and to the trace itself where there is none."""
 
 import httpx
-from harness.trace_page import trace_page
+from harness.traces.page import trace_page
 
 STORE = "http://traces:16686"
 

@@ -4,9 +4,8 @@ from typing import Any
 
 import httpx
 import pytest
-from harness.card_data import card_numbers
-from harness.spans import AttributeValue, decode_spans
-from harness.traces import (
+from harness.traces.card_data import card_numbers
+from harness.traces.reader import (
     Event,
     Kind,
     Link,
@@ -19,6 +18,7 @@ from harness.traces import (
     no_card_data,
     wait_for,
 )
+from harness.traces.spans import AttributeValue, decode_spans
 
 TRACE_ID = "a" * 32
 MS = 1_000_000

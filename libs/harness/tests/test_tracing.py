@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from harness import tracing
-from harness.tracing import Destination, aimed_at
+from harness.traces import export
+from harness.traces.export import Destination, aimed_at
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 
@@ -27,7 +27,7 @@ class Remembering(Destination):
 def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[TracerProvider]]:
     """Where the provider is set, instead of in OpenTelemetry's global, which is set once."""
     made: list[TracerProvider] = []
-    monkeypatch.setattr(tracing, "_switches", [])
+    monkeypatch.setattr(export, "_switches", [])
     monkeypatch.setattr(trace, "set_tracer_provider", made.append)
     monkeypatch.setattr(trace, "get_tracer_provider", lambda: made[0])
     yield made

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from harness.providers.unprivileged import (
+from harness.process.unprivileged import (
     Account,
     can_reach,
     forget_orphans,

@@ -23,7 +23,7 @@ from cart.settings import Settings
 from common.auth import Role
 from common.testing import JWT_SECRET, bearer, migrated_database, valkey
 from flask import Flask
-from harness import surroundings
+from harness.process import surroundings
 from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 

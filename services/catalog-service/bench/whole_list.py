@@ -28,7 +28,7 @@ from common.auth import Role
 from common.db import Database
 from common.testing import JWT_SECRET, bearer, migrated_database, valkey
 from flask import Flask
-from harness import surroundings
+from harness.process import surroundings
 from pydantic import SecretStr
 from sqlalchemy.dialects import postgresql
 

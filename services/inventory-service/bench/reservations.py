@@ -22,7 +22,7 @@ from common.db import Database
 from common.events import Event, parse
 from common.ids import new_id
 from common.testing import FakeSqs, migrated_database
-from harness import surroundings
+from harness.process import surroundings
 from inventory import worker
 from sqlalchemy import text
 

@@ -3,8 +3,8 @@
 import io
 
 import pytest
-from harness.books import Checkout
-from harness.settling import Unrest
+from harness.audit.books import Checkout
+from harness.audit.settlement import Unrest
 from rich.console import Console
 from simulators.checkout.display import LiveDisplay
 from simulators.checkout.replay import Progress

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from harness.books import Books, Checkout
-from harness.checkers import CHECKERS, Finding
-from harness.checkers.violation import Violation
-from harness.conventions import EFFECT, EFFECT_DUPLICATE
-from harness.spans import Kind, Span, Status
-from harness.traces import Trace
+from harness.audit.books import Books, Checkout
+from harness.audit.checkers import CHECKERS, Finding
+from harness.audit.checkers.violation import Violation
+from harness.traces.conventions import EFFECT, EFFECT_DUPLICATE
+from harness.traces.reader import Trace
+from harness.traces.spans import Kind, Span, Status
 from simulators.checkout import exhibits
 from simulators.checkout.exhibits import Exhibit
 from simulators.checkout.results import outcome_of

@@ -3,7 +3,7 @@
 import threading
 from datetime import UTC, datetime, timedelta
 
-from harness.books import Checkout
+from harness.audit.books import Checkout
 from simulators.checkout.mix import Visit, visits
 from simulators.checkout.replay import Progress, replay
 from simulators.journey.domain import Basket, JourneyLine

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import orjson
 import pytest
-from harness.books import Checkout
-from harness.checkers import CHECKERS, Finding
-from harness.checkers.violation import Violation
-from harness.report import drawing
-from harness.settling import Unrest
-from harness.spans import Kind, Span, Status
-from harness.traces import Trace
+from harness.audit.books import Checkout
+from harness.audit.checkers import CHECKERS, Finding
+from harness.audit.checkers.violation import Violation
+from harness.audit.settlement import Unrest
+from harness.suite.report import drawing
+from harness.traces.reader import Trace
+from harness.traces.spans import Kind, Span, Status
 from rich.console import Console
 from simulators.checkout import report
 from simulators.checkout.display import print_result

@@ -1,6 +1,6 @@
 import pytest
-from harness.books import Books, Checkout
-from harness.checkers import CHECKERS, Finding, Violation
+from harness.audit.books import Books, Checkout
+from harness.audit.checkers import CHECKERS, Finding, Violation
 from simulators.checkout.results import (
     apart,
     confirming_times,

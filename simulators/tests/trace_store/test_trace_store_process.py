@@ -11,8 +11,8 @@ import httpx
 import psutil
 import pytest
 from harness.eventually import eventually
-from harness.providers import ports
-from harness.traces import Kind, SpanLedger, TraceReader, wait_for
+from harness.process import ports
+from harness.traces.reader import Kind, SpanLedger, TraceReader, wait_for
 from opentelemetry import trace as api
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter

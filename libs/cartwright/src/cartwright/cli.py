@@ -7,7 +7,7 @@ from importlib import metadata
 from typing import Annotated
 
 import typer
-from harness import surroundings
+from harness.process import surroundings
 
 # The order of `cartwright --help`. A new subcommand is a module of this package and a word here.
 COMMANDS = (

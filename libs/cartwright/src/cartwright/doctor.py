@@ -12,9 +12,11 @@ from pathlib import Path
 
 import psutil
 import typer
-from harness import diagnosis, outline, processes, stack
-from harness.home import Home
-from harness.providers import emulator, ports, postgres, unprivileged, valkey
+from harness import stack
+from harness.process import control, ports, remedies, unprivileged
+from harness.process.home import Home
+from harness.providers import emulator, postgres, valkey
+from harness.topology import summary
 from rich.console import Console
 from rich.table import Table
 
@@ -143,7 +145,7 @@ def check_account(user_id: int | None = None) -> Finding:
         account = unprivileged.account() if user_id is None else None
         name = account.name if account else pwd.getpwuid(user_id or os.geteuid()).pw_name
     except unprivileged.NoUnprivilegedUser as error:
-        remedy = diagnosis.remedy("postgres", [str(error)])
+        remedy = remedies.remedy("postgres", [str(error)])
         return Finding("account", Verdict.STOP, f"{error}.", remedy)
     except KeyError as error:
         return Finding(
@@ -210,7 +212,7 @@ def check_leftovers(home: Home) -> Finding:
     state = home.read_state() or {}
     if home.is_locked():
         return Finding("stack", Verdict.OK, f"running in {home.path}")
-    left = [n for n, p in state.get("processes", {}).items() if processes.same_process(p)]
+    left = [n for n, p in state.get("processes", {}).items() if control.same_process(p)]
     if left:
         fact = f"left over from a crash: {', '.join(left)}"
         return Finding("stack", Verdict.NOTE, fact, "The next `up` ends them.")
@@ -220,7 +222,7 @@ def check_leftovers(home: Home) -> Finding:
 def check_ports(home: Home, repo_root: Path) -> Finding:
     if home.is_locked():
         return Finding("ports", Verdict.OK, "in use by this stack")
-    usual = outline.validated(repo_root / outline.TOPOLOGY).ports
+    usual = summary.validated(repo_root / summary.TOPOLOGY).ports
     taken = [f"{name} ({port})" for name, port in usual.items() if not ports.is_free(port)]
     if not taken:
         return Finding("ports", Verdict.OK, "all the usual ones are free")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from harness import stack
-from harness.providers import unprivileged
+from harness.process import unprivileged
 from harness.providers.choice import provider_of
 from rich.console import Console
 
@@ -16,7 +16,7 @@ from cartwright import location
 DATA = ("postgres", "redis", "emulator", "payment-provider", "mailbox", "traces", "logs", "spans")
 DATA_FILES = (
     *("secrets.json", "state.json", "ports.json", "launch.json", "messaging.json"),
-    *("restarts.jsonl", "outline.json", "self-test.json"),
+    *("restarts.jsonl", "topology.json", "self-test.json"),
 )
 
 console = Console(highlight=False)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import httpx
 import typer
 from harness import stack
-from harness.tokens import staff_token
+from harness.identity.tokens import staff_token
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table

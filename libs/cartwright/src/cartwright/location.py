@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from harness import stack
-from harness.home import HOME_VARIABLE, Home
+from harness.process.home import HOME_VARIABLE, Home
 from harness.providers.choice import PROVIDER_VARIABLE, Choice, UnknownProvider, choose
 
 HomeOption = Annotated[

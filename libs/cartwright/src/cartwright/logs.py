@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from harness.home import Home
+from harness.process.home import Home
 
 from cartwright import location
 

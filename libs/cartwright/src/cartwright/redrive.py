@@ -3,10 +3,10 @@
 from typing import Annotated
 
 import typer
-from harness import redrive as dead_letters
 from harness import stack
-from harness.endpoints import Endpoints
-from harness.redrive import DeadLetter
+from harness.process.endpoints import Endpoints
+from harness.topology import redrive as dead_letters
+from harness.topology.redrive import DeadLetter
 from rich.console import Console
 from rich.table import Table
 

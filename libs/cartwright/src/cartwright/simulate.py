@@ -11,13 +11,14 @@ from types import FrameType
 from typing import Annotated
 
 import typer
-from harness import stack, topology
-from harness.books import BooksUnread
-from harness.endpoints import Endpoints
-from harness.home import Home, RunUnderWay
-from harness.providers.base import CannotStart
+from harness import stack
+from harness.audit.books import BooksUnread
+from harness.process.endpoints import Endpoints
+from harness.process.failure import CannotStart
+from harness.process.home import Home, RunUnderWay
 from harness.providers.choice import Choice, ProviderName
-from harness.tracing import trace_to
+from harness.topology import model
+from harness.traces.export import trace_to
 from rich.console import Console
 from rich.markup import escape
 from simulators.checkout import report
@@ -100,7 +101,7 @@ def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
                     plan,
                     chosen,
                     endpoints,
-                    topology.load(root / "infra" / "topology.yaml"),
+                    model.load(root / "infra" / "topology.yaml"),
                     stop=stop,
                     display=display,
                     directory=directory,

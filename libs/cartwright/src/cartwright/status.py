@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import psutil
 import typer
-from harness import processes
-from harness.home import Home
+from harness.process import control
+from harness.process.home import Home
 from rich.console import Console
 from rich.table import Table
 
@@ -38,7 +38,7 @@ def collect(home: Home) -> dict[str, Any]:
     state = home.read_state()
     if not state:
         return {"status": "stopped", "home": str(home.path), "processes": [], "notes": []}
-    is_alive = processes.same_process(state["supervisor"]) is not None
+    is_alive = control.same_process(state["supervisor"]) is not None
     # Whoever was killed could not write down that it stopped.
     status = state["status"] if is_alive else "failed" if state["failure"] else "stopped"
     supervisor = {**state["supervisor"], "state": "ready", "restarts": 0, "port": None}
@@ -58,7 +58,7 @@ def collect(home: Home) -> dict[str, Any]:
 def _row(name: str, process: Mapping[str, Any], pids: set[int]) -> dict[str, Any]:
     row = {key: process[key] for key in ("pid", "state", "restarts", "port")}
     try:
-        usage = processes.usage(process["pid"], pids) if process["pid"] else None
+        usage = control.usage(process["pid"], pids) if process["pid"] else None
     except psutil.NoSuchProcess:
         usage = None
     return {

@@ -9,12 +9,14 @@ from typing import Annotated
 import httpx
 import psycopg2
 import typer
-from harness import books, stack, trace_archive
-from harness.endpoints import Endpoints
-from harness.report import drawing
-from harness.report.recording import Bar
-from harness.report.waterfall import span_ms
-from harness.traces import Trace, TraceReader
+from harness import stack
+from harness.audit import books
+from harness.process.endpoints import Endpoints
+from harness.suite.report import drawing
+from harness.suite.report.recording import Bar
+from harness.suite.report.waterfall import span_ms
+from harness.traces import trace_archive
+from harness.traces.reader import Trace, TraceReader
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table

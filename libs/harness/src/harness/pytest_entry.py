@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from harness import surroundings
+from harness.process import surroundings
 
 surroundings.clean()
 

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness import processes
-from harness.endpoints import Endpoints
-from harness.home import Home
-from harness.ledger_writer import DIRECTORY_VARIABLE
+from harness.process import control
+from harness.process.endpoints import Endpoints
+from harness.process.home import Home
 from harness.providers import external
 from harness.providers.base import Provider
 from harness.providers.choice import ProviderName, local_provider
+from harness.traces.ledger_writer import DIRECTORY_VARIABLE
 
 # Folders that go before every path of the stacks started here, as a spoilt service does.
 PYTHON_PATH_VARIABLE = "CARTWRIGHT_PYTHON_PATH"
@@ -34,7 +34,7 @@ def endpoints(home: Path) -> Endpoints | None:
     state = Home(home).read_state()
     if not state or state["status"] != "running":
         return None
-    if processes.same_process(state["supervisor"]) is None:
+    if control.same_process(state["supervisor"]) is None:
         return None
     return Endpoints.from_json(state["endpoints"])
 

@@ -4,13 +4,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from harness import outline
-from harness.endpoints import Endpoints
-from harness.launch import Launch
-from harness.process_spec import Kind, ProcessSpec
+from harness.process.endpoints import Endpoints
+from harness.process.spec import Kind, ProcessSpec
+from harness.process.stack_config import Launch
+from harness.process.supervision import Supervisor
 from harness.providers import shop_plan
 from harness.providers.setting import Setting
-from harness.supervision import Supervisor
+from harness.topology import summary
 
 REPOSITORY = Path(__file__).parents[4]
 WAIT_FOR_EVER = "import signal; signal.pause()"
@@ -28,7 +28,7 @@ def nowhere(home: Path) -> Endpoints:
 
 
 async def steady(supervisor: Supervisor, _launch: Launch) -> Endpoints:
-    """A program, and two processes forked from the zygote, one of which forks another."""
+    """A program, and two processes forked from the fork server, one of which forks another."""
     await supervisor.start(
         program("program", WAIT_FOR_EVER),
         program("neighbour", WAIT_FOR_EVER),
@@ -63,7 +63,7 @@ async def silent(supervisor: Supervisor, _launch: Launch) -> Endpoints:
         provider="tiny",
         home=supervisor.home,
         repo_root=REPOSITORY,
-        outline=outline.read(REPOSITORY, supervisor.home),
+        summary=summary.read(REPOSITORY, supervisor.home),
         services=[],
         ports={"mailbox": port},
         secrets={},

@@ -2,7 +2,7 @@
 
 A trace is complete when every span of these ledgers is stored; what a killed process took with it
 is known by name. Nothing here reads a ledger, and nothing is written unless SPAN_LEDGER_DIR is
-set. `harness.ledger_writer` is the same text: the shop shares no code with whoever judges it.
+set. `harness.traces.ledger_writer` is the same text: the shop shares no code with who judges it.
 
 A file a process, a line a fact:
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.checkers.violation import Violation
-from harness.settling import Unrest
+from harness.audit.checkers.violation import Violation
+from harness.audit.settlement import Unrest
 from rich import console as rich_console
 from rich.console import Console
 from rich.live import Live

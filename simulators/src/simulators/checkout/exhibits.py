@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from harness.books import Books, Checkout
-from harness.checkers import Finding
-from harness.conventions import EFFECT, EFFECT_DUPLICATE, EFFECT_ROLLED_BACK
-from harness.report import drawing
-from harness.report.recording import Bar
-from harness.traces import Trace
+from harness.audit.books import Books, Checkout
+from harness.audit.checkers import Finding
+from harness.suite.report import drawing
+from harness.suite.report.recording import Bar
+from harness.traces.conventions import EFFECT, EFFECT_DUPLICATE, EFFECT_ROLLED_BACK
+from harness.traces.reader import Trace
 
 # A broken invariant is broken for all in the same few ways; 20 waterfalls are half a megabyte.
 VIOLATING_MAX = 20

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from harness.books import Checkout
+from harness.audit.books import Checkout
 
 from simulators.checkout.mix import Visit
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import orjson
-from harness.report import waterfall
+from harness.suite.report import waterfall
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 

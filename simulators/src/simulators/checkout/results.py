@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 
-from harness.books import Books, Checkout
-from harness.checkers import Finding, Violation, traces_complete
-from harness.history import Operation
-from harness.settling import Unrest
+from harness.audit.books import Books, Checkout
+from harness.audit.checkers import Finding, Violation, traces_complete
+from harness.audit.settlement import Unrest
+from harness.shopper.history import Operation
 
 from simulators.checkout import exhibits
 from simulators.checkout.exhibits import Exhibit

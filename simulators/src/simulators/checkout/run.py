@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
-from harness import processes, stack, trace_archive
-from harness.auditing import Keep, keep_nothing, read_books
-from harness.books import Checkout
-from harness.checkers import audit
-from harness.client import Shopper, Urls, new_http_client
-from harness.endpoints import Endpoints
-from harness.history import History
-from harness.processes import Usage
-from harness.settling import Unrest, queue_depths, wait_until_settled
-from harness.tokens import staff_token
-from harness.topology import Topology
+from harness import stack
+from harness.audit.books import Checkout
+from harness.audit.checkers import audit
+from harness.audit.reader import Keep, keep_nothing, read_books
+from harness.audit.settlement import Unrest, queue_depths, wait_until_settled
+from harness.identity.tokens import staff_token
+from harness.process import control
+from harness.process.control import Usage
+from harness.process.endpoints import Endpoints
+from harness.shopper.client import Shopper, Urls, new_http_client
+from harness.shopper.history import History
+from harness.topology.model import Topology
+from harness.traces import trace_archive
 
 from simulators.checkout import results
 from simulators.checkout.mix import Visit, stock_levels, visits
@@ -234,14 +236,14 @@ def _usage(endpoints: Endpoints) -> dict[str, Usage]:
     found = {}
     for name, pid in now.pids.items():
         with contextlib.suppress(psutil.NoSuchProcess):  # It was killed just now.
-            found[name] = processes.usage(pid, now.pids.values())
+            found[name] = control.usage(pid, now.pids.values())
     return found
 
 
 def _own_usage() -> Usage:
     """This process without its children: a shop that was started for the run is one of them."""
     children = [child.pid for child in psutil.Process().children()]
-    return processes.usage(os.getpid(), children)
+    return control.usage(os.getpid(), children)
 
 
 def _resources(

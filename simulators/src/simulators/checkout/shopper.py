@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from faker import Faker
-from harness.books import Checkout
-from harness.client import Line, ShopDidNotAnswer, Shopper, ShopRefused
+from harness.audit.books import Checkout
+from harness.shopper.client import Line, ShopDidNotAnswer, Shopper, ShopRefused
 
 from simulators.checkout.mix import Persona, Visit
 

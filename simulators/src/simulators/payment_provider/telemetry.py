@@ -33,7 +33,7 @@ def provider() -> "TracerProvider | None":
     """
     if not os.environ.get(ENDPOINT):
         return None
-    from harness import ledger_writer
+    from harness.traces import ledger_writer
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider

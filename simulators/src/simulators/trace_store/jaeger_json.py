@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from harness.spans import Kind, Status, decode_attributes, kind_of, status_of
+from harness.traces.spans import Kind, Status, decode_attributes, kind_of, status_of
 
 NS_PER_US = 1_000
 

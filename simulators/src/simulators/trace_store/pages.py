@@ -5,7 +5,7 @@ from datetime import datetime
 from http import HTTPStatus
 from itertools import islice
 
-from harness.causality import Trace
+from harness.traces.causality import Trace
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from simulators.trace_store.answer import HTML, Answer

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from harness.causality import Trace, describe
-from harness.spans import NS_PER_MS, Link, Span
+from harness.traces.causality import Trace, describe
+from harness.traces.spans import NS_PER_MS, Link, Span
 
 NS_PER_S = 1_000_000_000
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import psycopg2
 
-from harness import messaging, redrive
-from harness.books import SERVICES
-from harness.endpoints import Endpoints
-from harness.redrive import DeadLetter
+from harness.process.endpoints import Endpoints
+from harness.topology import messaging, redrive
+from harness.topology.redrive import DeadLetter
+from harness.topology.summary import SERVICES
 
 NONSENSE = '{"this": "is of nobody"'
 # Longer than setting one queue's letters right takes.

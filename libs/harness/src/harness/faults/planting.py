@@ -13,10 +13,10 @@ from typing import Any, Self
 import httpx
 import psycopg2
 
-from harness import processes
-from harness.endpoints import Endpoints
 from harness.eventually import eventually
 from harness.faults.rules import Fault, Operation
+from harness.process import control
+from harness.process.endpoints import Endpoints
 
 ASK_WITHIN_S = 5.0
 # A fault waits for the message or the connection that it is for, and these for the shop.
@@ -105,14 +105,14 @@ class Faults:
 
     def kill(self, name: str) -> None:
         """End the process *name*, e.g. ``order-worker``, by SIGKILL; its supervisor goes on."""
-        processes.kill(self.home, name)
+        control.kill(self.home, name)
 
     def pause(self, name: str) -> None:
-        processes.freeze(self.home, name)
+        control.freeze(self.home, name)
         self._paused.append(name)
 
     def go_on(self, name: str) -> None:
-        processes.thaw(self.home, name)
+        control.thaw(self.home, name)
         self._paused.remove(name)
 
     def pass_deadline(self, order_id: str) -> None:
@@ -184,7 +184,7 @@ class Faults:
         return Path(self.endpoints.home)
 
     def _process(self, name: str) -> int:
-        return processes.find(self.home, name).pid
+        return control.find(self.home, name).pid
 
     def _journal(self, after: int) -> dict[str, Any]:
         answer = self._http.get("/journal", params={"after": after}).raise_for_status()

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from harness import images
-from harness.home import Home
-from harness.launch import Launch
+from harness.process.home import Home
+from harness.process.stack_config import Launch
+from harness.providers import images
 from harness.providers.containers import (
     ContainersProvider,
     ContainersUnavailable,

@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from harness import mortality
-from harness.providers.ports import HOST
+from harness.process import parent_death
+from harness.process.ports import HOST
 
 if TYPE_CHECKING:
     from docker import DockerClient  # type: ignore[import-untyped]  # It ships no types.
@@ -121,7 +121,7 @@ def _end(_number: int, _frame: object) -> NoReturn:
 
 def main() -> int:
     spec = ContainerSpec.from_environment()
-    mortality.name_this_process(spec.name.rpartition("-")[2])
+    parent_death.name_this_process(spec.name.rpartition("-")[2])
     signal.signal(signal.SIGTERM, _end)
     return keep(spec)
 

@@ -5,9 +5,8 @@ import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness import images
-from harness.providers import container
-from harness.providers.base import CannotStart
+from harness.process.failure import CannotStart
+from harness.providers import container, images
 from harness.providers.local import LocalProvider
 
 if TYPE_CHECKING:

@@ -3,13 +3,12 @@
 import shutil
 from pathlib import Path
 
-from harness import images
-from harness.endpoints import Endpoints
-from harness.home import Home
-from harness.launch import Launch
-from harness.providers import container, shop_plan, shop_specs
+from harness.process.endpoints import Endpoints
+from harness.process.home import Home
+from harness.process.stack_config import Launch
+from harness.process.supervision import Supervisor
+from harness.providers import container, images, shop_plan, shop_specs
 from harness.providers import containers_specs as specs
-from harness.supervision import Supervisor
 
 
 async def bring_up(supervisor: Supervisor, launch: Launch) -> Endpoints:

@@ -4,11 +4,11 @@ import hashlib
 import signal
 import sys
 
-from harness import probes
-from harness.images import Images
-from harness.process_spec import Kind, Probe, ProcessSpec
+from harness.process import readiness
+from harness.process.spec import Kind, Probe, ProcessSpec
 from harness.providers import postgres, valkey
 from harness.providers.container import ContainerSpec
+from harness.providers.images import Images
 from harness.providers.setting import Setting
 from harness.providers.shop_specs import INFRASTRUCTURE
 
@@ -38,7 +38,7 @@ def database(setting: Setting, images: Images) -> ProcessSpec:
         volumes={container_name(setting, "postgres"): "/var/lib/postgresql"},
         command=["postgres", *settings],
     )
-    return _kept("postgres", spec, port, probes.postgres(port))
+    return _kept("postgres", spec, port, readiness.postgres(port))
 
 
 def cache(setting: Setting, images: Images) -> ProcessSpec:
@@ -58,7 +58,7 @@ def cache(setting: Setting, images: Images) -> ProcessSpec:
         {REDIS_PORT: port},
         command=command,
     )
-    return _kept("redis", spec, port, probes.valkey(port))
+    return _kept("redis", spec, port, readiness.valkey(port))
 
 
 def aws(setting: Setting, images: Images) -> ProcessSpec:
@@ -71,7 +71,7 @@ def aws(setting: Setting, images: Images) -> ProcessSpec:
         {AWS_PORT: port},
         {"SERVICES": "sns,sqs", "SQS_ENDPOINT_STRATEGY": "dynamic", "DISABLE_EVENTS": "1"},
     )
-    return _kept("localstack", spec, port, probes.http(port, "/_localstack/health"))
+    return _kept("localstack", spec, port, readiness.http(port, "/_localstack/health"))
 
 
 def traces(setting: Setting, images: Images) -> ProcessSpec:
@@ -83,7 +83,7 @@ def traces(setting: Setting, images: Images) -> ProcessSpec:
         {QUERY_PORT: port, OTLP_PORT: setting.ports["otlp"]},
         {"JAEGER_LISTEN_HOST": "0.0.0.0"},  # noqa: S104  Of the container.
     )
-    return _kept("jaeger", spec, port, probes.http(port, "/api/v3/services"))
+    return _kept("jaeger", spec, port, readiness.http(port, "/api/v3/services"))
 
 
 def container_name(setting: Setting, part: str) -> str:

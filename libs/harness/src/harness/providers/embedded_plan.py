@@ -3,15 +3,15 @@
 import asyncio
 from pathlib import Path
 
-from harness import diagnosis
-from harness.endpoints import Endpoints
-from harness.launch import Launch
+from harness.process import remedies
+from harness.process.endpoints import Endpoints
+from harness.process.failure import StackDidNotStart
+from harness.process.stack_config import Launch
+from harness.process.supervision import Supervisor
+from harness.process.unprivileged import NoUnprivilegedUser
 from harness.providers import embedded_specs as specs
 from harness.providers import postgres, shop_plan, shop_specs
-from harness.providers.base import StackDidNotStart
 from harness.providers.setting import Setting
-from harness.providers.unprivileged import NoUnprivilegedUser
-from harness.supervision import Supervisor
 
 
 async def bring_up(supervisor: Supervisor, launch: Launch) -> Endpoints:
@@ -35,6 +35,6 @@ def _database_files(setting: Setting) -> postgres.Installation:
         postgres.initialise(server, setting.secrets[postgres.SUPERUSER])
     except (postgres.PostgresDidNotStart, NoUnprivilegedUser, PermissionError) as error:
         log = str(error).splitlines()
-        fix = diagnosis.remedy("postgres", log)
+        fix = remedies.remedy("postgres", log)
         raise StackDidNotStart("postgres", f"cannot be set up: {log[0]}", log, fix) from error
     return server

@@ -4,8 +4,8 @@ import os
 import signal
 from pathlib import Path
 
-from harness import probes
-from harness.process_spec import Kind, ProcessSpec
+from harness.process import readiness
+from harness.process.spec import Kind, ProcessSpec
 from harness.providers import emulator, postgres, shop_specs, valkey
 from harness.providers.setting import Setting
 from harness.providers.shop_specs import INFRASTRUCTURE
@@ -38,7 +38,7 @@ def cache(setting: Setting) -> ProcessSpec:
         kind=Kind.EXEC,
         argv=valkey.command(port, setting.home.path / "redis"),
         port=port,
-        probe=probes.valkey(port),
+        probe=readiness.valkey(port),
         layer=INFRASTRUCTURE,
     )
 
@@ -55,7 +55,7 @@ def aws(setting: Setting, emulator_env: Path) -> ProcessSpec:
             "CARTWRIGHT_PARENT_PID": str(os.getpid()),
         },
         port=port,
-        probe=probes.http(port, emulator.HEALTH_PATH),
+        probe=readiness.http(port, emulator.HEALTH_PATH),
         # It saves its queues before it ends.
         death_signal=signal.SIGTERM,
         layer=INFRASTRUCTURE,

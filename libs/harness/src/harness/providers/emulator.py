@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness import surroundings
-from harness.providers.base import CannotStart
-from harness.providers.ports import HOST
+from harness.process import surroundings
+from harness.process.failure import CannotStart
+from harness.process.ports import HOST
 
 PROJECT = Path("infra", "emulator")
 PROGRAM = PROJECT / "cartwright_emulator"

@@ -13,8 +13,8 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-from harness.endpoints import Endpoints
-from harness.providers.base import CannotStart
+from harness.process.endpoints import Endpoints
+from harness.process.failure import CannotStart
 from harness.providers.choice import ENDPOINTS_VARIABLE
 
 PREFIX = "CARTWRIGHT_"

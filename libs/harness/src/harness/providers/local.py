@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from harness import diagnosis, outline, processes
-from harness.endpoints import Endpoints
-from harness.home import Home
-from harness.launch import Launch
-from harness.providers.base import Capability, StackDidNotStart
+from harness.process import control, remedies
+from harness.process.endpoints import Endpoints
+from harness.process.failure import EXIT_IN_USE, StackDidNotStart
+from harness.process.home import Home
+from harness.process.stack_config import Launch
+from harness.topology import summary
 
-# What `python -m harness.supervisor` exits with when somebody else holds the home.
-EXIT_IN_USE = 3
 POLL_S = 0.03
 # How often a start chooses its ports: somebody may take one before its process binds it.
 STARTS_MAX = 3
@@ -48,7 +47,6 @@ class LocalProvider:
     dies_with_us: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     faults: bool = False
-    capabilities: frozenset[Capability] = field(default=frozenset(Capability), init=False)
     _launched: "subprocess.Popen[bytes] | None" = field(default=None, init=False, repr=False)
 
     def prepare(self) -> dict[str, Any]:
@@ -83,7 +81,7 @@ class LocalProvider:
                     return
             if exit_code is not None or (supervisor is None and not self.home.is_locked()):
                 why = self._why(state)
-                if not starts_left or not diagnosis.lost_its_port(why.log):
+                if not starts_left or not remedies.lost_its_port(why.log):
                     raise why
                 supervisor, starts_left = self._launch(names), starts_left - 1
             time.sleep(POLL_S)
@@ -91,7 +89,7 @@ class LocalProvider:
 
     def _launch(self, names: Sequence[str] | None) -> "subprocess.Popen[bytes]":
         self.home.create()
-        outline.read(self.repo_root, self.home)  # A contradiction is told here and now.
+        summary.read(self.repo_root, self.home)  # A contradiction is told here and now.
         options = self.prepare()
         Launch(
             plan=self.plan,
@@ -105,7 +103,13 @@ class LocalProvider:
             }
             | options,
         ).write(self.home)
-        command = [sys.executable, "-m", "harness.supervisor", "--home", str(self.home.path)]
+        command = [
+            sys.executable,
+            "-m",
+            "harness.process.supervisor",
+            "--home",
+            str(self.home.path),
+        ]
         if self.dies_with_us:
             command += ["--die-with", str(os.getpid())]
         self.home.rotate_log("supervisor")
@@ -126,7 +130,7 @@ class LocalProvider:
             return None
         if supervisor:
             return state if state["supervisor"]["pid"] == supervisor.pid else None
-        return state if processes.same_process(state["supervisor"]) else None
+        return state if control.same_process(state["supervisor"]) else None
 
     def _why(self, state: dict[str, Any] | None) -> StackDidNotStart:
         failure = state and state["failure"]
@@ -140,7 +144,7 @@ class LocalProvider:
     def stop(self) -> None:
         """Raises `TimeoutError` if the supervisor is still there after a while."""
         state = self.home.read_state()
-        supervisor = processes.same_process(state["supervisor"]) if state else None
+        supervisor = control.same_process(state["supervisor"]) if state else None
         if supervisor:
             supervisor.send_signal(signal.SIGTERM)
             self._await_unlocked(supervisor.pid)

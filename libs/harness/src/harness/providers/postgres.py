@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.mortality import die_with_parent
-from harness.providers import ports, unprivileged
-from harness.providers.unprivileged import Account
+from harness.process import ports, unprivileged
+from harness.process.parent_death import die_with_parent
+from harness.process.unprivileged import Account
 
 DATABASE = "cartwright"
 SUPERUSER = "postgres"

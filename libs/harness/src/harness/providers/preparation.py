@@ -24,9 +24,9 @@ def prepare_database(services: list[str]) -> None:
 
 def prepare_messaging(topology_file: Path, endpoint_url: str, result: Path) -> None:
     """Topics and queues; *result* gets their ARNs and URLs as JSON, by the topology's names."""
-    from harness import messaging, topology
+    from harness.topology import messaging, model
 
-    made = messaging.create(topology.load(topology_file), endpoint_url)
+    made = messaging.create(model.load(topology_file), endpoint_url)
     document = {
         "topic_arns": dict(made.topic_arns),
         "queue_urls": dict(made.queue_urls),

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from harness.endpoints import Endpoints
+from harness.process.endpoints import Endpoints
 from harness.providers import role_names
 from harness.providers.setting import Setting
 
@@ -26,7 +26,7 @@ LIMITS = {
 
 
 def service_environment(setting: Setting, endpoints: Endpoints, name: str) -> dict[str, str]:
-    service = setting.outline.services[name]
+    service = setting.summary.services[name]
     environment = {
         "SERVICE_NAME": name,
         "DATABASE_URL": setting.sqlalchemy_url(role_names.service_role(name)),
@@ -51,7 +51,7 @@ def service_environment(setting: Setting, endpoints: Endpoints, name: str) -> di
             setting.seen_url("otlp") + "/v1/metrics"
         )
         environment["OTEL_METRIC_EXPORT_INTERVAL"] = str(METRICS_EVERY_MS)
-    for other in setting.outline.services:
+    for other in setting.summary.services:
         environment[f"{other.upper()}_URL"] = setting.url(other)
     if service.topic:
         environment["TOPIC_ARN"] = endpoints.topic_arns[service.topic]
@@ -69,7 +69,7 @@ def _seen(setting: Setting, name: str, url: str) -> str:
 
 def _tokens(setting: Setting, name: str) -> dict[str, str]:
     """What the modes other than HS256 need; a stack asks for one by its `environment`."""
-    clients = {other: setting.secrets[f"client-{other}"] for other in setting.outline.services}
+    clients = {other: setting.secrets[f"client-{other}"] for other in setting.summary.services}
     digests = (f"{n}:{hashlib.sha256(s.encode()).hexdigest()}" for n, s in clients.items())
     return {
         "JWKS_URL": setting.url("auth") + "/.well-known/jwks.json",

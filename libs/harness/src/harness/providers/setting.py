@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.faults import places
-from harness.home import Home
-from harness.outline import Outline
+from harness.process.home import Home
+from harness.process.ports import HOST
 from harness.providers import postgres, role_names
-from harness.providers.ports import HOST
+from harness.topology.summary import Summary
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Setting:
     provider: str
     home: Home
     repo_root: Path
-    outline: Outline
+    summary: Summary
     services: Sequence[str]
     ports: Mapping[str, int]
     secrets: Mapping[str, str]

@@ -4,16 +4,16 @@ import asyncio
 import json
 from pathlib import Path
 
-from harness import diagnosis, outline
-from harness.endpoints import Endpoints
 from harness.faults import places
-from harness.launch import Launch
-from harness.process_spec import ProcessSpec
-from harness.providers import ports
+from harness.process import ports, remedies
+from harness.process.endpoints import Endpoints
+from harness.process.failure import StackDidNotStart
+from harness.process.spec import ProcessSpec
+from harness.process.stack_config import Launch
+from harness.process.supervision import Supervisor
 from harness.providers import shop_specs as specs
-from harness.providers.base import StackDidNotStart
 from harness.providers.setting import Setting, secret_names
-from harness.supervision import Supervisor
+from harness.topology import summary
 
 # Where the simulators and the cache may write.
 FOLDERS = ("redis", "emulator", "payment-provider", "mailbox")
@@ -23,7 +23,7 @@ def setting(
     supervisor: Supervisor, launch: Launch, provider: str, *, takes_metrics: bool = True
 ) -> Setting:
     home, repo_root = supervisor.home, Path(launch.repo_root)
-    shop = outline.read(repo_root, home)
+    shop = summary.read(repo_root, home)
     usual = shop.ports
     if launch.options.get("faults"):
         usual |= places.usual_ports(usual)
@@ -92,7 +92,7 @@ async def self_test(supervisor: Supervisor, setting: Setting, endpoints: Endpoin
         process,
         "; ".join([reason, *(" ".join(other) for other in told[1:])]),
         log,
-        failures[0]["fix"] or diagnosis.remedy(process, log),
+        failures[0]["fix"] or remedies.remedy(process, log),
     )
 
 

@@ -4,20 +4,20 @@ import json
 import sys
 from pathlib import Path
 
-from harness import probes
-from harness.endpoints import Endpoints
 from harness.faults import places
-from harness.ledger_writer import DIRECTORY_VARIABLE
-from harness.outline import TOPOLOGY
-from harness.process_spec import Kind, ProcessSpec
+from harness.process import readiness
+from harness.process.endpoints import Endpoints
+from harness.process.ports import HOST
+from harness.process.spec import Kind, ProcessSpec
 from harness.providers import postgres, preparation, role_names
-from harness.providers.ports import HOST
 from harness.providers.service_environment import service_environment
 from harness.providers.setting import Setting
 from harness.self_test import ENDPOINTS_VARIABLE
+from harness.topology.summary import TOPOLOGY
+from harness.traces.ledger_writer import DIRECTORY_VARIABLE
 
 # A process is stopped before those of lower layers.
-# The zygote is in layer 1.
+# The fork server is in layer 1.
 INFRASTRUCTURE, SIMULATORS, SERVICES = 0, 2, 3
 # Where the payment service hears what became of a payment.
 WEBHOOK_PATH = "/webhooks/payment-provider"
@@ -58,7 +58,7 @@ def simulator(
             DIRECTORY_VARIABLE: setting.environment.get(DIRECTORY_VARIABLE, ""),
         },
         port=port,
-        probe=probes.http(port, "/healthz"),
+        probe=readiness.http(port, "/healthz"),
         layer=SIMULATORS,
     )
 
@@ -76,13 +76,13 @@ def faults(setting: Setting) -> ProcessSpec:
             *("--visibility-timeout-s", str(LOST_FOR_S)),
         ],
         port=port,
-        probe=probes.http(port, "/healthz"),
+        probe=readiness.http(port, "/healthz"),
         layer=SIMULATORS,
     )
 
 
 def database_job(setting: Setting) -> ProcessSpec:
-    """A Python of its own: while the zygote imports, the other core has nothing to do."""
+    """A Python of its own: while the fork server imports, the other core has nothing to do."""
     passwords = {role: setting.secrets[role] for role in role_names.every_role(setting.services)}
     return ProcessSpec(
         name="prepare-database",
@@ -152,7 +152,7 @@ def _web_process(setting: Setting, endpoints: Endpoints, name: str) -> ProcessSp
         env=service_environment(setting, endpoints, name)
         | {"SERVICE_ROLE": "web", "HOST": HOST, "PORT": str(port)},
         port=port,
-        probe=probes.http(port, "/readyz"),
+        probe=readiness.http(port, "/readyz"),
         layer=SERVICES,
     )
 

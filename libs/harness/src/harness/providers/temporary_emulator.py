@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.providers import emulator, ports
+from harness.process import ports
+from harness.providers import emulator
 
 # It takes 0.7 s on two idle cores; this is for a machine that runs everything else too.
 START_WITHIN_S = 30.0

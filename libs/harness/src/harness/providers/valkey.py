@@ -11,8 +11,8 @@ from pathlib import Path
 import redis
 
 from harness.eventually import eventually
-from harness.mortality import die_with_parent
-from harness.providers import ports
+from harness.process import ports
+from harness.process.parent_death import die_with_parent
 
 # What the shop caches is a few megabytes; a limit, so that a mistake ends in evictions.
 MEMORY_MAX = "128mb"

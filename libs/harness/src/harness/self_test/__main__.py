@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-from harness import topology
-from harness.endpoints import Endpoints
+from harness.process.endpoints import Endpoints
 from harness.self_test import ENDPOINTS_VARIABLE, messages, parts
 from harness.self_test.failure import Failure
+from harness.topology import model
 
 # By what the topology calls the part that answers.
 PARTS: dict[str, Callable[[Endpoints, str], None]] = {
@@ -57,7 +57,7 @@ def _failures(endpoints: Endpoints, topology_file: Path, token: str) -> list[Fai
 
 def _messages(endpoints: Endpoints, topology_file: Path, token: str) -> list[Failure]:
     try:
-        return messages.look(endpoints, topology.load(topology_file), token)
+        return messages.look(endpoints, model.load(topology_file), token)
     except Exception as error:  # noqa: BLE001  As for the other parts, it says who it was.
         return [Failure("aws", _words(error))]
 

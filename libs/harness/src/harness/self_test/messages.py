@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import messaging
-from harness.endpoints import Endpoints
+from harness.process.endpoints import Endpoints
 from harness.self_test.failure import Failure
-from harness.topology import Topology
+from harness.topology import messaging
+from harness.topology.model import Topology
 
 if TYPE_CHECKING:
     from mypy_boto3_sns.type_defs import PublishBatchRequestEntryTypeDef

@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 
-from harness.endpoints import Endpoints
-from harness.traces import TraceReader, wait_for
+from harness.process.endpoints import Endpoints
+from harness.traces.reader import TraceReader, wait_for
 
 # Each answers within milliseconds; this is for a machine that starts other stacks, too.
 TIMEOUT_S = 20.0

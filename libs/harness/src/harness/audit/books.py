@@ -1,0 +1,254 @@
+"""Three independent books of one run, read once and frozen for the checkers.
+
+The services' tables (as the read-only auditor), the outside world's own books (payment
+provider, mailbox, queues), and the shoppers' history. No service vouches for itself.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import httpx
+import psycopg2
+import psycopg2.extras
+from botocore.exceptions import BotoCoreError, ClientError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from harness.shopper.history import Operation
+from harness.topology.summary import SERVICES
+from harness.traces.reader import Trace
+
+Row = Mapping[str, Any]
+T = TypeVar("T")
+
+# The simulators' books come in pages of this size.
+PAGE_SIZE = 1000
+READ_TIMEOUT_S = 10.0
+# Who keeps a book may have been killed, and is back within seconds.
+BACK_WITHIN_S = 30.0
+ASK_AGAIN_S = 0.5
+AWAY = (psycopg2.OperationalError, httpx.HTTPError, BotoCoreError, ClientError)
+
+ORDERS = """
+SELECT id::text, customer_id, email, currency, subtotal_minor, shipping_minor, tax_minor,
+       total_minor, refunded_minor, status, cancel_reason, stock_settled, payment_settled,
+       extract(epoch FROM placed_at)::float8 AS placed_at, version, traceparent, client_token AS key
+  FROM "order".orders
+"""
+TRACE_OF_ORDER = """
+SELECT split_part(traceparent, '-', 2) FROM "order".orders WHERE id = %s::uuid
+"""
+ORDER_LINES = """
+SELECT order_id::text, sku, quantity, unit_price_minor FROM "order".order_lines
+"""
+ORDER_HISTORY = """
+SELECT order_id::text, version, status, event,
+       extract(epoch FROM at)::float8 AS at FROM "order".order_history
+ ORDER BY order_id, version
+"""
+PRICES = """
+SELECT sku, price_minor, extract(epoch FROM valid_from)::float8 AS since
+  FROM catalog.product_prices ORDER BY sku, position
+"""
+STOCK = "SELECT sku, on_hand, reserved FROM inventory.stock"
+MOVEMENTS = """
+SELECT sku, sum(delta_on_hand)::bigint AS on_hand, sum(delta_reserved)::bigint AS reserved
+  FROM inventory.movements GROUP BY sku
+"""
+RESERVATIONS = "SELECT order_id::text, state FROM inventory.reservations"
+RESERVATION_LINES = "SELECT order_id::text, sku, quantity FROM inventory.reservation_lines"
+PAYMENTS = "SELECT id::text, order_id::text, amount_minor, currency, status FROM payment.payments"
+LEDGER = """
+SELECT p.order_id::text, l.account, l.amount_minor, l.currency
+  FROM payment.ledger_entries l JOIN payment.payments p ON p.id = l.payment_id
+"""
+OUTBOX = """
+SELECT event_id::text, event_type, subject, published_at IS NOT NULL AS published
+  FROM {schema}.outbox
+"""
+INBOX = "SELECT event_id::text, event_type FROM {schema}.inbox"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """Messages of one queue, as SQS counts them. dead: on its dead-letter queue."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+    dead: int
+
+    @property
+    def pending(self) -> int:
+        return self.visible + self.in_flight + self.delayed
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """One basket a shopper brought, and what they know became of it.
+
+    outcome: ``confirmed``, ``cancelled``, ``refused``, or ``unknown`` (no answer came).
+    lines: sku -> quantity, as in the basket.
+    """
+
+    basket_id: str
+    shopper: str
+    key: str
+    lines: Mapping[str, int]
+    trace_id: str
+    started_at: float
+    outcome: str
+    order_id: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """A process of ours that ended unexpectedly.
+
+    at: seconds since the epoch. signal: its name, ``SIGKILL``; None if the process ended itself.
+    """
+
+    process: str
+    at: float
+    signal: str | None
+
+
+@dataclass(frozen=True)
+class Books:
+    """Everything the checkers look at. Rows are mappings with the column names above."""
+
+    checkouts: Sequence[Checkout] = ()
+    operations: Sequence[Operation] = ()
+    orders: Mapping[str, Row] = field(default_factory=dict)
+    order_lines: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    order_history: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    prices: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by SKU, oldest first
+    stock: Mapping[str, Row] = field(default_factory=dict)
+    movements: Mapping[str, Row] = field(default_factory=dict)
+    reservations: Mapping[str, str] = field(default_factory=dict)  # order id -> state
+    reservation_lines: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    payments: Mapping[str, Row] = field(default_factory=dict)  # by order id
+    ledger: Sequence[Row] = ()
+    provider_payments: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by reference
+    mails: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by order id
+    outboxes: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by service
+    inboxes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # service -> id -> type
+    consumers: Mapping[str, frozenset[str]] = field(default_factory=dict)  # type -> services
+    queues: Mapping[str, QueueDepth] = field(default_factory=dict)
+    traces: Mapping[str, Trace | None] = field(default_factory=dict)  # by trace id
+    traces_unread: str = ""  # Why the trace store could not be read; then no trace is judged.
+    restarts: Sequence[Restart] = ()
+
+    def trace_id_of(self, order_id: str) -> str | None:
+        """The trace in which the order was placed (W3C traceparent, second field)."""
+        traceparent = self.orders.get(order_id, {}).get("traceparent")
+        return str(traceparent).split("-")[1] if traceparent else None
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What one read of the services' tables gives; see `Books` for the shapes."""
+
+    orders: Mapping[str, Row]
+    order_lines: Mapping[str, Sequence[Row]]
+    order_history: Mapping[str, Sequence[Row]]
+    prices: Mapping[str, Sequence[Row]]
+    stock: Mapping[str, Row]
+    movements: Mapping[str, Row]
+    reservations: Mapping[str, str]
+    reservation_lines: Mapping[str, Sequence[Row]]
+    payments: Mapping[str, Row]
+    ledger: Sequence[Row]
+    outboxes: Mapping[str, Sequence[Row]]
+    inboxes: Mapping[str, Mapping[str, str]]
+
+
+class BooksUnread(Exception):
+    """A book stayed closed, so nothing can be judged. The message says which, and how."""
+
+
+def patiently(book: str, read: Callable[[], T]) -> T:
+    """What *read* gives, asked again for a while. Raises BooksUnread if *book* stays closed."""
+    repeating: Retrying = Retrying(
+        retry=retry_if_exception_type(AWAY),
+        stop=stop_after_delay(BACK_WITHIN_S),
+        wait=wait_fixed(ASK_AGAIN_S),
+        reraise=True,
+    )
+    try:
+        return repeating(read)
+    except AWAY as error:
+        said = " ".join(str(error).split())
+        raise BooksUnread(f"{book} could not be read: {type(error).__name__}: {said}") from error
+
+
+def read_tables(auditor_dsn: str) -> Tables:
+    """All tables in one snapshot (REPEATABLE READ), so that they agree with one another."""
+    connection = psycopg2.connect(auditor_dsn)
+    try:
+        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+
+        def rows(statement: str) -> list[Row]:
+            with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+                cursor.execute(statement)
+                return list(cursor.fetchall())
+
+        return Tables(
+            orders={row["id"]: row for row in rows(ORDERS)},
+            order_lines=_grouped(rows(ORDER_LINES), "order_id"),
+            order_history=_grouped(rows(ORDER_HISTORY), "order_id"),
+            prices=_grouped(rows(PRICES), "sku"),
+            stock={row["sku"]: row for row in rows(STOCK)},
+            movements={row["sku"]: row for row in rows(MOVEMENTS)},
+            reservations={row["order_id"]: row["state"] for row in rows(RESERVATIONS)},
+            reservation_lines=_grouped(rows(RESERVATION_LINES), "order_id"),
+            payments={row["order_id"]: row for row in rows(PAYMENTS)},
+            ledger=rows(LEDGER),
+            outboxes={s: rows(OUTBOX.format(schema=f'"{s}"')) for s in SERVICES},
+            inboxes={
+                s: {r["event_id"]: r["event_type"] for r in rows(INBOX.format(schema=f'"{s}"'))}
+                for s in SERVICES
+            },
+        )
+    finally:
+        connection.close()
+
+
+def read_trace_id(auditor_dsn: str, order_id: str) -> str | None:
+    """The trace in which the order was placed; None if there is no such order. order_id: a UUID."""
+    with closing(psycopg2.connect(auditor_dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute(TRACE_OF_ORDER, (order_id,))
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def _grouped(rows: Sequence[Row], column: str) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row[column], []).append(row)
+    return groups
+
+
+def read_provider_payments(url: str, headers: Mapping[str, str]) -> dict[str, list[Row]]:
+    """Every payment in the provider's own book, by reference (our order id)."""
+    return _grouped(list(_pages(f"{url}/book/payments", "payments", headers)), "reference")
+
+
+def read_mails(url: str) -> dict[str, list[Row]]:
+    """Every mail that arrived, by the order it is about."""
+    mails = [mail for mail in _pages(f"{url}/messages", "messages", {}) if mail["order_id"]]
+    return _grouped(mails, "order_id")
+
+
+def _pages(url: str, member: str, headers: Mapping[str, str]) -> Iterator[Row]:
+    after = None
+    with httpx.Client(timeout=READ_TIMEOUT_S, headers=dict(headers)) as http:
+        while True:
+            params = {"limit": PAGE_SIZE} | ({"after": after} if after is not None else {})
+            page = http.get(url, params=params).raise_for_status().json()
+            yield from page[member]
+            after = page["next"]
+            if after is None:
+                return

@@ -1,0 +1,48 @@
+"""No message is left, dead-lettered, lost or made up."""
+
+from collections.abc import Iterator
+
+from harness.audit.books import Books
+from harness.audit.checkers.violation import Violation
+
+
+def check(books: Books) -> Iterator[Violation]:
+    for queue, depth in books.queues.items():
+        if depth.pending:
+            yield Violation(
+                "messages are left on a queue",
+                expected="none",
+                found=f"{depth.visible} waiting, {depth.in_flight} in flight,"
+                f" {depth.delayed} delayed",
+                about=f"queue {queue}",
+            )
+        if depth.dead:
+            yield Violation(
+                "messages are dead: nobody could handle them",
+                expected="none",
+                found=f"{depth.dead} dead letters",
+                about=f"queue {queue}; `cartwright redrive {queue}` shows why and sends them back",
+            )
+    yield from _published_and_received(books)
+
+
+def _published_and_received(books: Books) -> Iterator[Violation]:
+    sent: set[str] = set()
+    for service, outbox in books.outboxes.items():
+        for event in outbox:
+            sent.add(event["event_id"])
+            about = f"event {event['event_id']}"
+            name = f"{service}'s {event['event_type']}"
+            order_id = event["subject"] if event["subject"] in books.orders else None
+            trace_id = books.trace_id_of(order_id) if order_id else None
+            if not event["published"]:
+                yield Violation(f"{name} was never published", order_id, trace_id, about=about)
+                continue
+            for consumer in books.consumers.get(event["event_type"], frozenset()):
+                if event["event_id"] not in books.inboxes.get(consumer, {}):
+                    what = f"{name} never reached {consumer}"
+                    yield Violation(what, order_id, trace_id, about=about)
+    for consumer, received in books.inboxes.items():
+        for event_id in received.keys() - sent:
+            what = f"{consumer} handled {received[event_id]} that nobody sent"
+            yield Violation(what, about=f"event {event_id}")

@@ -1,0 +1,42 @@
+"""Every order's customer was told how it ended once, and of what else happened at most once."""
+
+from collections.abc import Iterator
+
+from harness.audit.books import Books
+from harness.audit.checkers.violation import Violation
+
+KIND = {"confirmed": "order_confirmation", "cancelled": "order_cancellation"}
+# Said in between, if at all: once for each time it happened.
+BETWEEN = {"action_required", "refund"}
+
+
+def check(books: Books) -> Iterator[Violation]:
+    for order_id, order in books.orders.items():
+        mails = books.mails.get(order_id, ())
+        kinds = [mail["kind"] for mail in mails if mail["kind"] not in BETWEEN]
+        wanted = [KIND[order["status"]]] if order["status"] in KIND else []
+        trace_id = books.trace_id_of(order_id)
+        if kinds != wanted:
+            yield Violation(
+                f"a {order['status']} order's customer did not get the one mail that tells it",
+                order_id,
+                trace_id,
+                expected=_named(wanted),
+                found=_named(kinds),
+            )
+        for mail in mails:
+            if order["email"] not in mail["to"]:
+                yield Violation(
+                    "a mail went to somebody else",
+                    order_id,
+                    trace_id,
+                    expected="the customer's own address",
+                    found="another",
+                    about=f"mail {mail.get('id', 'without an id')}",
+                )
+    for order_id in books.mails.keys() - books.orders.keys():
+        yield Violation("a mail is about an order that does not exist", order_id)
+
+
+def _named(kinds: list[str]) -> str:
+    return " and ".join(kind.replace("_", " ") for kind in kinds) or "no mail"

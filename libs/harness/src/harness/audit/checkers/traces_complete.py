@@ -1,0 +1,94 @@
+"""Every checkout left one whole trace: all its steps, no span without its parent, no card data."""
+
+from collections.abc import Iterator
+
+from harness.audit.books import Books, Checkout
+from harness.audit.checkers.violation import Violation
+from harness.traces.reader import Trace, no_card_data
+
+# Which steps each outcome must have taken, to the last: (service, span).
+STEPS: dict[str, frozenset[tuple[str, str]]] = {
+    "confirmed": frozenset(
+        {
+            ("order", "POST /orders"),
+            ("inventory", "process order.placed"),
+            ("payment", "process stock.reserved"),
+            ("order", "process payment.authorized"),
+            ("inventory", "process order.confirmed"),
+            ("payment", "process order.confirmed"),
+            ("notification", "process order.confirmed"),
+            ("notification", "publish notification.sent"),
+            ("cart", "process order.confirmed"),
+            ("order", "process stock.committed"),
+            ("order", "process payment.captured"),
+        }
+    ),
+    "cancelled": frozenset(
+        {
+            ("order", "POST /orders"),
+            ("inventory", "process order.placed"),
+            ("inventory", "process order.cancelled"),
+            ("notification", "process order.cancelled"),
+            ("notification", "publish notification.sent"),
+        }
+    ),
+}
+# What must never happen without stock: money is asked for what can be delivered. (Payment may
+# still hear that the customer wants to cancel.)
+MONEY_ASKED = ("payment", "process stock.reserved")
+PROVIDER = "payment-provider"
+# A killed process takes the spans with it that it had not yet sent. Its span exporter sends
+# every 0.2 s, and a message it held is handled within this long by whoever comes after it.
+EXCUSED_S = 2.0
+
+
+def check(books: Books) -> Iterator[Violation]:
+    if books.traces_unread:
+        return  # Nothing is known of them, good or bad.
+    for checkout in books.checkouts:
+        if checkout.outcome in STEPS and not _excused(books, checkout):
+            trace = books.traces.get(checkout.trace_id)
+            for fault in faults(trace, checkout):
+                yield Violation(
+                    f"the trace of a {checkout.outcome} checkout is not whole or not clean",
+                    checkout.order_id,
+                    checkout.trace_id,
+                    expected="one root, every step, no orphan, no card data",
+                    found=f"{fault} (of {len(trace.spans) if trace else 0} spans)",
+                )
+
+
+def faults(trace: Trace | None, checkout: Checkout) -> Iterator[str]:
+    """What is wrong with the trace of a checkout that ended as it did."""
+    if trace is None:
+        yield "no trace is stored"
+        return
+    if len(trace.roots) != 1:
+        yield f"the trace has {len(trace.roots)} roots"
+    orphans = trace.orphans()
+    if orphans:
+        names = sorted({f"{span.service}: {span.name}" for span in orphans})
+        yield f"{len(orphans)} spans without their parent: {', '.join(names)}"
+    seen = {(span.service, span.name) for span in trace.spans}
+    for service, name in sorted(STEPS[checkout.outcome] - seen):
+        yield f"{service} left no span `{name}`"
+    asked = MONEY_ASKED in seen or PROVIDER in trace.services()
+    if checkout.reason == "out_of_stock" and asked:
+        yield "payment was asked although the stock was refused"
+    for leak in no_card_data(trace):
+        yield f"card data in the trace: {leak}"
+
+
+def excused(books: Books) -> int:
+    """How many checkouts were under way while one of our processes was killed."""
+    return sum(_excused(books, checkout) for checkout in books.checkouts)
+
+
+def _excused(books: Books, checkout: Checkout) -> bool:
+    entries = books.order_history.get(checkout.order_id or "", ())
+    finished_at = max((entry["at"] for entry in entries), default=checkout.started_at)
+    return any(
+        restart.signal is not None
+        and checkout.started_at - EXCUSED_S <= restart.at <= finished_at + EXCUSED_S
+        for restart in books.restarts
+    )

@@ -1,0 +1,156 @@
+"""Reads the three books of a running stack and lets every checker look at them."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+
+from harness.audit.books import (
+    Books,
+    Checkout,
+    Restart,
+    patiently,
+    read_mails,
+    read_provider_payments,
+    read_tables,
+)
+from harness.audit.checkers import traces_complete
+from harness.audit.settlement import queue_depths
+from harness.process.endpoints import Endpoints
+from harness.process.home import whole_lines
+from harness.shopper.history import Operation
+from harness.topology.model import Topology
+from harness.traces.reader import Trace, TraceReader
+
+# Spans are exported every 0.2 s; a trace still incomplete after this long stays so.
+TRACES_WITHIN_S = 10.0
+POLL_S = 0.25
+
+
+class TracesUnread(Exception):
+    """The trace store did not answer; the message says how."""
+
+
+# Takes each checkout's trace, as OTLP/JSON `TracesData`, once it is complete or given up.
+Keep = Callable[[Checkout, Mapping[str, Any]], None]
+
+
+def keep_nothing(_checkout: Checkout, _traces: Mapping[str, Any]) -> None:
+    """For whoever only judges."""
+
+
+def read_books(
+    endpoints: Endpoints,
+    topology: Topology,
+    checkouts: Sequence[Checkout],
+    operations: Sequence[Operation],
+    *,
+    since: float,
+    advance: Callable[[int], None] = lambda _: None,
+    keep: Keep = keep_nothing,
+) -> Books:
+    """Everything the checkers need, read once. Call it when the shop is at rest.
+
+    since: seconds since the epoch; restarts before it belong to an earlier run.
+    advance: told how many traces have been read, for a progress bar.
+    keep: given the trace of every checkout, as far as it is stored.
+    A trace store that does not answer makes them books without traces: `traces_unread` says why.
+    Any other book that stays closed raises BooksUnread.
+    """
+    traces: Mapping[str, Trace | None] = {}
+    traces_unread = ""
+    try:
+        traces = read_traces(endpoints.trace_query_url, checkouts, advance, keep)
+    except TracesUnread as error:
+        traces_unread = str(error)
+    tables = patiently("PostgreSQL", lambda: read_tables(endpoints.auditor_dsn))
+    key = {"Authorization": f"Bearer {endpoints.payment_provider_api_key}"}
+    return Books(
+        checkouts=checkouts,
+        operations=operations,
+        orders=tables.orders,
+        order_lines=tables.order_lines,
+        order_history=tables.order_history,
+        prices=tables.prices,
+        stock=tables.stock,
+        movements=tables.movements,
+        reservations=tables.reservations,
+        reservation_lines=tables.reservation_lines,
+        payments=tables.payments,
+        ledger=tables.ledger,
+        provider_payments=patiently(
+            "the payment provider",
+            lambda: read_provider_payments(endpoints.payment_provider_url, key),
+        ),
+        mails=patiently("the mailbox", lambda: read_mails(endpoints.mailbox_url)),
+        outboxes=tables.outboxes,
+        inboxes=tables.inboxes,
+        consumers=topology.consumers,
+        queues=patiently("SQS", lambda: queue_depths(endpoints)),
+        traces=traces,
+        traces_unread=traces_unread,
+        restarts=read_restarts(Path(endpoints.home) / "restarts.jsonl", since),
+    )
+
+
+def read_traces(
+    query_url: str,
+    checkouts: Sequence[Checkout],
+    advance: Callable[[int], None],
+    keep: Keep = keep_nothing,
+) -> dict[str, Trace | None]:
+    """The trace of every checkout; asks again, for a while, for those that should be complete.
+
+    Raises TracesUnread if the store does not answer at the end of that while.
+    """
+    traces: dict[str, Trace | None] = {}
+    waiting = list(checkouts)
+    give_up_at = time.monotonic() + TRACES_WITHIN_S
+    with TraceReader(query_url) as reader:
+        while waiting:
+            last = time.monotonic() > give_up_at
+            incomplete = []
+            for number, checkout in enumerate(waiting):
+                try:
+                    stored = reader.fetch_otlp(checkout.trace_id)
+                except httpx.HTTPError as error:
+                    if last:
+                        raise TracesUnread(f"{type(error).__name__}: {error}") from error
+                    incomplete += waiting[number:]
+                    break
+                trace = traces[checkout.trace_id] = Trace.from_otlp(stored) if stored else None
+                if not last and _incomplete(trace, checkout):
+                    incomplete.append(checkout)
+                    continue
+                advance(1)
+                if stored:
+                    keep(checkout, stored)
+            waiting = incomplete
+            if waiting:
+                time.sleep(POLL_S)
+    return traces
+
+
+def _incomplete(trace: Trace | None, checkout: Checkout) -> bool:
+    """What a refused or unknown checkout has to leave is not known: it is taken as it is."""
+    if checkout.outcome not in traces_complete.STEPS:
+        return False
+    return any(traces_complete.faults(trace, checkout))
+
+
+def read_restarts(path: Path, since: float) -> list[Restart]:
+    """What the supervisor wrote down of processes that ended unexpectedly, from *since* on."""
+    entries: list[Mapping[str, object]] = [orjson.loads(line) for line in whole_lines(path)]
+    restarts = [
+        Restart(
+            process=str(entry["process"]),
+            at=datetime.fromisoformat(str(entry["time"])).timestamp(),
+            signal=str(entry["signal"]) if entry["signal"] else None,
+        )
+        for entry in entries
+    ]
+    return [restart for restart in restarts if restart.at >= since]

@@ -1,0 +1,1 @@
+"""What the services promise, and whether they keep it. Asks none of them."""

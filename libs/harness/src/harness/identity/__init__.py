@@ -1,0 +1,1 @@
+"""Tokens and keys as somebody outside the shop has them. Verifies none."""
