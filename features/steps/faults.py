@@ -15,11 +15,11 @@ from harness.faults.rules import Fault, Operation
 from harness.process import control
 from harness.process.endpoints import Endpoints
 from harness.proof.flows import Proof
+from harness.proof.quiescence import TraceIncomplete
 from harness.providers.choice import ProviderName
 from harness.shopper.client import ShopDidNotAnswer
 from harness.shopper.scenario_shop import ScenarioShop
 from harness.topology import model
-from harness.traces.reader import TraceIncomplete
 from pytest_bdd import given, parsers, then, when
 
 from steps.challenge import bank_asks

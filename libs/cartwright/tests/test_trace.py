@@ -8,7 +8,7 @@ import pytest
 from cartwright import cli, trace
 from cartwright.trace import EXIT_NOT_FOUND, Found
 from harness.traces import trace_archive
-from harness.traces.reader import Trace
+from harness.traces.causality import Trace
 from harness.traces.spans import Kind, Span, Status
 from rich.cells import cell_len
 from rich.console import Console

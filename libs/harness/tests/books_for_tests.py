@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from harness.audit.books import Books, Checkout, QueueDepth
 from harness.audit.checkers.traces_complete import STEPS
-from harness.traces.reader import Trace
+from harness.traces.causality import Trace
 from harness.traces.spans import Kind, Span
 
 CONFIRMED, CANCELLED, BAD_CARD, SHORT = "o-confirmed", "o-cancelled", "o-bad-card", "o-short"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from harness.proof.flow import Flow
 from harness.proof.flow_words import WORDS
-from harness.traces.reader import Trace
+from harness.traces.causality import Trace
 from harness.traces.spans import LOST_WITH, Kind, Span, Status
 from ledgers_for_tests import TRACE_ID, span_of
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from harness.proof.flow_shape import alternatives, difference, nearest, shape, write
-from harness.traces.reader import Trace
+from harness.traces.causality import Trace
 from harness.traces.spans import Kind, Span, Status
 from ledgers_for_tests import span_of
 

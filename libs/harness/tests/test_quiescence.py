@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from harness.proof import quiescence
 from harness.proof.flow import Flow
-from harness.proof.quiescence import NO_BOOKS, NO_LEDGER, Barrier
+from harness.proof.quiescence import NO_BOOKS, NO_LEDGER, Barrier, TraceIncomplete
 from harness.traces.conventions import EVENT_ID
-from harness.traces.reader import TraceIncomplete
 from harness.traces.spans import Kind, Link
 from ledgers_for_tests import TRACE_ID, LedgerFile, Store, barrier, span_of
 

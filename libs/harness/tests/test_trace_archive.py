@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 from harness.traces import trace_archive
-from harness.traces.reader import Trace
+from harness.traces.causality import Trace
 from harness.traces.trace_archive import TraceWriter
 
 

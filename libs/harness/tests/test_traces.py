@@ -4,21 +4,10 @@ from typing import Any
 
 import httpx
 import pytest
-from harness.traces.card_data import card_numbers
-from harness.traces.reader import (
-    Event,
-    Kind,
-    Link,
-    Span,
-    SpanLedger,
-    Status,
-    Trace,
-    TraceIncomplete,
-    TraceReader,
-    no_card_data,
-    wait_for,
-)
-from harness.traces.spans import AttributeValue, decode_spans
+from harness.traces.card_data import card_numbers, no_card_data
+from harness.traces.causality import Trace
+from harness.traces.reader import TraceReader
+from harness.traces.spans import AttributeValue, Event, Kind, Link, Span, Status, decode_spans
 
 TRACE_ID = "a" * 32
 MS = 1_000_000
@@ -301,7 +290,7 @@ def test_the_tree_of_a_very_deep_trace_can_be_drawn() -> None:
     assert trace(*chain).tree().count("\n") == 2_999
 
 
-# --- waiting
+# --- reading a store
 
 
 class Jaeger:
@@ -344,54 +333,6 @@ def test_an_unknown_trace_is_none() -> None:
 def test_any_other_refusal_is_loud(answer: httpx.Response) -> None:
     with pytest.raises(httpx.HTTPStatusError):
         reader_of(lambda _: answer).fetch(TRACE_ID)
-
-
-def test_waiting_ends_as_soon_as_the_trace_is_complete() -> None:
-    jaeger = Jaeger(ENCODED, appears_at=3)
-
-    found = wait_for(reader_of(jaeger), TRACE_ID, SpanLedger({"order": 1}), within_s=5)
-
-    assert len(found.spans) == 1
-    assert len(jaeger.requests) == 3
-
-
-def test_a_trace_that_never_came_says_so() -> None:
-    nowhere = reader_of(Jaeger(appears_at=1_000))
-
-    with pytest.raises(TraceIncomplete, match="no span of it is stored") as failure:
-        wait_for(nowhere, TRACE_ID, lambda _: True, within_s=0.01)
-
-    assert failure.value.trace is None
-
-
-def test_an_incomplete_trace_says_what_lacks_and_shows_its_tree() -> None:
-    orphan = ENCODED | {"spanId": "03", "parentSpanId": "02" * 8, "name": "publish order.placed"}
-    jaeger = reader_of(Jaeger(ENCODED, orphan))
-
-    with pytest.raises(TraceIncomplete) as failure:
-        wait_for(jaeger, TRACE_ID, SpanLedger({"order": 3, "payment": 1}), within_s=0.01)
-
-    message = str(failure.value)
-    assert "order: ended 3, stored 2" in message
-    assert "payment: ended 1, stored 0" in message
-    assert "publish order.placed: 02020202 is missing" in message
-    assert "order: POST /orders 2.5 ms ✗ no stock" in message
-    assert failure.value.trace is not None
-
-
-def test_a_condition_without_reasons_is_named() -> None:
-    def has_two_roots(trace: Trace) -> bool:
-        return len(trace.roots) == 2
-
-    with pytest.raises(TraceIncomplete, match="not has_two_roots"):
-        wait_for(reader_of(Jaeger(ENCODED)), TRACE_ID, has_two_roots, within_s=0.01)
-
-
-def test_more_spans_than_were_ended_is_not_complete_either() -> None:
-    ledger = SpanLedger({"order": 1})
-
-    assert ledger(trace(span("1")))
-    assert ledger.missing(trace(span("1"), span("2"))) == ["order: ended 1, stored 2"]
 
 
 # --- card data

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from harness.audit.books import Books, Checkout
 from harness.audit.checkers import CHECKERS, Finding
 from harness.audit.checkers.violation import Violation
+from harness.traces.causality import Trace
 from harness.traces.conventions import EFFECT, EFFECT_DUPLICATE
-from harness.traces.reader import Trace
 from harness.traces.spans import Kind, Span, Status
 from simulators.checkout import exhibits
 from simulators.checkout.exhibits import Exhibit

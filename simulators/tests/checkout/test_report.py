@@ -13,7 +13,7 @@ from harness.audit.checkers import CHECKERS, Finding
 from harness.audit.checkers.violation import Violation
 from harness.audit.settlement import Unrest
 from harness.suite.report import drawing
-from harness.traces.reader import Trace
+from harness.traces.causality import Trace
 from harness.traces.spans import Kind, Span, Status
 from rich.console import Console
 from simulators.checkout import report

@@ -16,9 +16,9 @@ from simulators.journey.load import (
     JourneyNotInstalled,
     load_full,
     load_sample,
-    load_sample_manifest,
+    read_sample,
 )
-from simulators.journey.sample_format import JourneyDamaged
+from simulators.journey.sample_format import JourneyDamaged, decode_manifest
 
 DATA_PAGE = Path(load.__file__).parents[4] / "docs" / "data.md"
 # So that a clone stays small.
@@ -32,7 +32,7 @@ def copy(tmp_path: Path) -> Path:
 
 def test_the_sample_has_about_nine_hundred_baskets_within_two_days() -> None:
     journey = load_sample()
-    window = load_sample_manifest().window
+    window = decode_manifest(read_sample()).window
 
     assert len(journey.baskets) == 900
     assert window.end - window.start == timedelta(days=2)

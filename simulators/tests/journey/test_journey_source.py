@@ -12,11 +12,11 @@ from simulators.journey.load import (
     SAMPLE_FOLDER,
     SourceTables,
     load_sample,
-    load_sample_manifest,
     load_source,
+    read_sample,
 )
 from simulators.journey.make_sample import choose_days, sample_files
-from simulators.journey.sample_format import decode
+from simulators.journey.sample_format import decode, decode_manifest
 
 DATA_PAGE = Path(load.__file__).parents[4] / "docs" / "data.md"
 
@@ -50,7 +50,7 @@ def test_what_is_committed_beside_the_sample_equals_a_fresh_one(
 
 
 def test_the_sample_is_a_part_of_the_year(year: Journey) -> None:
-    window = load_sample_manifest().window
+    window = decode_manifest(read_sample()).window
     sample = load_sample()
 
     within = tuple(basket for basket in year.baskets if window.start <= basket.at < window.end)

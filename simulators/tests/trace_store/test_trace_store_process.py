@@ -12,7 +12,9 @@ import psutil
 import pytest
 from harness.eventually import eventually
 from harness.process import ports
-from harness.traces.reader import Kind, SpanLedger, TraceReader, wait_for
+from harness.traces.causality import Trace
+from harness.traces.reader import TraceReader
+from harness.traces.spans import Kind
 from opentelemetry import trace as api
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -94,11 +96,15 @@ def exported(running: Running, request: pytest.FixtureRequest) -> Iterator[str]:
     provider.shutdown()
 
 
+def whole(trace: Trace | None) -> Trace | None:
+    return trace if trace and len(trace.spans) == 2 else None
+
+
 def test_what_the_exporter_sends_is_read_back_and_a_stop_is_prompt(
     running: Running, exported: str, tmp_path: Path
 ) -> None:
     with TraceReader(running.query) as reader:
-        trace = wait_for(reader, exported, SpanLedger({"order": 2}), within_s=5)
+        trace = eventually(lambda: whole(reader.fetch(exported)), 5, "both spans")
     workers = psutil.Process(running.process.pid).children()
 
     running.process.terminate()

@@ -16,7 +16,8 @@ from harness.suite.report import drawing
 from harness.suite.report.recording import Bar
 from harness.suite.report.waterfall import span_ms
 from harness.traces import trace_archive
-from harness.traces.reader import Trace, TraceReader
+from harness.traces.causality import Trace
+from harness.traces.reader import TraceReader
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table

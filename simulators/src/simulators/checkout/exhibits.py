@@ -9,8 +9,8 @@ from harness.audit.books import Books, Checkout
 from harness.audit.checkers import Finding
 from harness.suite.report import drawing
 from harness.suite.report.recording import Bar
+from harness.traces.causality import Trace
 from harness.traces.conventions import EFFECT, EFFECT_DUPLICATE, EFFECT_ROLLED_BACK
-from harness.traces.reader import Trace
 
 # A broken invariant is broken for all in the same few ways; 20 waterfalls are half a megabyte.
 VIOLATING_MAX = 20

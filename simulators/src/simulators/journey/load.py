@@ -11,9 +11,7 @@ from simulators.journey.sample_format import (
     BASKETS_FILE,
     MANIFEST_FILE,
     PRODUCTS_FILE,
-    Manifest,
     decode,
-    decode_manifest,
 )
 
 SAMPLE_FOLDER = Path(__file__).parent / "sample"
@@ -40,12 +38,7 @@ class SourceTables(NamedTuple):
 
 def load_sample(folder: Path = SAMPLE_FOLDER) -> Journey:
     """Two days of baskets. Raises JourneyDamaged when a file is not what was committed."""
-    return decode(_sample_files(folder))
-
-
-def load_sample_manifest(folder: Path = SAMPLE_FOLDER) -> Manifest:
-    """Where the sample came from and which two days it covers. Raises JourneyDamaged as above."""
-    return decode_manifest(_sample_files(folder))
+    return decode(read_sample(folder))
 
 
 def load_full() -> Journey:
@@ -66,6 +59,7 @@ def load_source() -> SourceTables:
     return SourceTables(tables["transactions"], tables["products"], release)
 
 
-def _sample_files(folder: Path) -> dict[str, bytes]:
+def read_sample(folder: Path = SAMPLE_FOLDER) -> dict[str, bytes]:
+    """The committed files by their names, undecoded."""
     paths = (folder / name for name in (PRODUCTS_FILE, BASKETS_FILE, MANIFEST_FILE))
     return {path.name: path.read_bytes() for path in paths if path.exists()}

@@ -17,7 +17,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from harness.shopper.history import Operation
 from harness.topology.summary import SERVICES
-from harness.traces.reader import Trace
+from harness.traces.causality import Trace
 
 Row = Mapping[str, Any]
 T = TypeVar("T")

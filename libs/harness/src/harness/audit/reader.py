@@ -24,7 +24,8 @@ from harness.process.endpoints import Endpoints
 from harness.process.home import whole_lines
 from harness.shopper.history import Operation
 from harness.topology.model import Topology
-from harness.traces.reader import Trace, TraceReader
+from harness.traces.causality import Trace
+from harness.traces.reader import TraceReader
 
 # Spans are exported every 0.2 s; a trace still incomplete after this long stays so.
 TRACES_WITHIN_S = 10.0

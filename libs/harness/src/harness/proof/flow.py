@@ -12,8 +12,8 @@ from harness.proof import flow_shape
 from harness.proof.flow_words import WORDS
 from harness.proof.quiescence import Frozen
 from harness.traces import conventions
+from harness.traces.card_data import no_card_data
 from harness.traces.causality import Trace, describe, holds
-from harness.traces.reader import no_card_data
 from harness.traces.spans import LOST_WITH, AttributeValue, Kind, Span
 
 __all__ = ["WORDS", "Flow"]

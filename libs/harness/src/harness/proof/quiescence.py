@@ -14,7 +14,7 @@ from harness.proof.stopwatch import Cost, Stopwatch
 from harness.traces import conventions
 from harness.traces.causality import Trace
 from harness.traces.conventions import process_span, publish_span
-from harness.traces.reader import TraceIncomplete, TraceReader
+from harness.traces.reader import TraceReader
 from harness.traces.spans import Kind
 
 # Exporters send every 0.1 to 0.5 s and a checkout takes one or two; the rest is patience.
@@ -32,6 +32,14 @@ NO_BOOKS = "the shop's books are closed to us, so nobody can say whether more is
 
 Stirring = Callable[[str], Sequence[str]]
 Roles = frozenset[tuple[str, str]]
+
+
+class TraceIncomplete(AssertionError):
+    """The trace did not become complete in time. The message holds what is missing and the tree."""
+
+    def __init__(self, message: str, trace: Trace | None) -> None:
+        super().__init__(message)
+        self.trace = trace
 
 
 @dataclass(frozen=True)

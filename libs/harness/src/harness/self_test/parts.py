@@ -13,8 +13,9 @@ from typing import Any
 
 import httpx
 
+from harness.eventually import eventually
 from harness.process.endpoints import Endpoints
-from harness.traces.reader import TraceReader, wait_for
+from harness.traces.reader import TraceReader
 
 # Each answers within milliseconds; this is for a machine that starts other stacks, too.
 TIMEOUT_S = 20.0
@@ -96,4 +97,4 @@ def trace(endpoints: Endpoints, token: str) -> None:
                                "scopeSpans": [{"scope": {}, "spans": [span]}]}]}  # fmt: skip
     httpx.post(f"{endpoints.otlp_url}/v1/traces", json=sent, timeout=TIMEOUT_S).raise_for_status()
     with TraceReader(endpoints.trace_query_url) as reader:
-        wait_for(reader, token, lambda stored: bool(stored.spans), TIMEOUT_S)
+        eventually(lambda: reader.fetch(token), TIMEOUT_S, "the span that was sent")

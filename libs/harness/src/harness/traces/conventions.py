@@ -9,20 +9,7 @@ where they have a word (messaging is still in development there), `app.` where t
 """
 
 SERVICE_NAME = "service.name"  # auth, cart, catalog, inventory, order, payment, notification
-SERVICE_INSTANCE_ID = "service.instance.id"  # one process: one clock
 SERVICE_ROLE = "service.role"
-ROLE_WEB = "web"
-ROLE_WORKER = "worker"
-
-MESSAGING_SYSTEM = "messaging.system"
-SYSTEM_SNS = "aws.sns"  # The conventions write one with a dot,
-SYSTEM_SQS = "aws_sqs"  # and the other with an underscore.
-MESSAGING_OPERATION_TYPE = "messaging.operation.type"
-OPERATION_SEND = "send"
-OPERATION_PROCESS = "process"
-MESSAGING_DESTINATION_NAME = "messaging.destination.name"  # topic of a send, queue of a process
-MESSAGING_MESSAGE_ID = "messaging.message.id"
-
 EVENT_TYPE = "app.event.type"  # order.placed
 EVENT_ID = "app.event.id"  # the same for every delivery of one event
 EFFECT = "app.effect"

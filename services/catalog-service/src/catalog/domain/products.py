@@ -34,14 +34,6 @@ class Availability(StrEnum):
     DISCONTINUED = "Discontinued"
 
 
-# What stock can say of a product; that it is discontinued, staff say.
-STOCK_AVAILABILITIES: Final = (
-    Availability.IN_STOCK,
-    Availability.LIMITED,
-    Availability.OUT_OF_STOCK,
-)
-
-
 class Change(StrEnum):
     """What a write did to a product."""
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from harness.audit.books import Books, Checkout
 from harness.audit.checkers.violation import Violation
-from harness.traces.reader import Trace, no_card_data
+from harness.traces.card_data import no_card_data
+from harness.traces.causality import Trace
 
 # Which steps each outcome must have taken, to the last: (service, span).
 STEPS: dict[str, frozenset[tuple[str, str]]] = {
