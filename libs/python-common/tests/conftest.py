@@ -7,8 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from common.db import Database
-from common.testing import clean_database, migrated_database
+from common.testing import fixtures
 from common.testing.servers import wait_until_it_listens
 
 GUNICORN = (sys.executable, "-m", "gunicorn", "-c", "python:common.gunicorn_config")
@@ -52,13 +51,4 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
         yield start
 
 
-@pytest.fixture(scope="session")
-def database_url() -> Iterator[str]:
-    with migrated_database("probe", Path(__file__).parent / "probe-service") as url:
-        yield url
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[Database]:
-    with clean_database(database_url) as database:
-        yield database
+database_url, db = fixtures.database("probe", Path(__file__).parent / "probe-service")

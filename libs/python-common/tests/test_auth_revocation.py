@@ -1,27 +1,15 @@
 """Sessions that are over: told by one process, known to the others within seconds."""
 
-from collections.abc import Iterator
-
 import pytest
 import redis
 from common.auth import RevokedSessions, revocation
-from common.testing import clean_valkey, valkey
+from common.testing import fixtures
+
+valkey_url, redis_url = fixtures.valkey()
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with valkey() as url:
-        yield url
-
-
-@pytest.fixture
-def url(server: str) -> Iterator[str]:
-    with clean_valkey(server) as url:
-        yield url
-
-
-def test_what_one_revokes_another_knows(url: str) -> None:
-    here, there = RevokedSessions(url), RevokedSessions(url, refresh_s=0)
+def test_what_one_revokes_another_knows(redis_url: str) -> None:
+    here, there = RevokedSessions(redis_url), RevokedSessions(redis_url, refresh_s=0)
     assert not there.contains("s1")
 
     here.add(["s1", "s2"])
@@ -32,8 +20,8 @@ def test_what_one_revokes_another_knows(url: str) -> None:
     assert not there.contains("s3")
 
 
-def test_between_two_readings_nobody_is_asked(url: str) -> None:
-    here, there = RevokedSessions(url), RevokedSessions(url, refresh_s=3600)
+def test_between_two_readings_nobody_is_asked(redis_url: str) -> None:
+    here, there = RevokedSessions(redis_url), RevokedSessions(redis_url, refresh_s=3600)
     assert not there.contains("s1")
     here.add(["s1"])
 
@@ -41,23 +29,23 @@ def test_between_two_readings_nobody_is_asked(url: str) -> None:
     assert revocation.REFRESH_S < 5, "documented: within five seconds"
 
 
-def test_who_starts_later_knows_it_too(url: str) -> None:
-    RevokedSessions(url).add(["s1"])
+def test_who_starts_later_knows_it_too(redis_url: str) -> None:
+    RevokedSessions(redis_url).add(["s1"])
 
-    assert RevokedSessions(url).contains("s1")
+    assert RevokedSessions(redis_url).contains("s1")
 
 
 def test_what_no_token_can_be_of_any_more_is_forgotten(
-    url: str, monkeypatch: pytest.MonkeyPatch
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    RevokedSessions(url).add(["old"])
-    with redis.Redis.from_url(url) as client:
+    RevokedSessions(redis_url).add(["old"])
+    with redis.Redis.from_url(redis_url) as client:
         client.zincrby(revocation.KEY, -revocation.REMEMBERED_S - 1, "old")
-        RevokedSessions(url).add(["new"])
+        RevokedSessions(redis_url).add(["new"])
 
         assert client.zrange(revocation.KEY, 0, -1) == [b"new"]
         assert 0 < int(client.ttl(revocation.KEY)) <= revocation.REMEMBERED_S
-    assert not RevokedSessions(url).contains("old")
+    assert not RevokedSessions(redis_url).contains("old")
 
 
 def test_without_redis_tokens_hold_until_they_expire() -> None:

@@ -1,10 +1,8 @@
-from collections.abc import Iterator
-
 import pytest
 from auth.app import create_app
 from auth.settings import Settings
 from common.db import Database
-from common.testing import JWT_SECRET, clean_database, clean_valkey, migrated_database, valkey
+from common.testing import JWT_SECRET, fixtures
 from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
@@ -12,28 +10,8 @@ from pydantic import SecretStr
 AUTH_SECRET = "another secret of thirty-two bytes or more"  # pragma: allowlist secret
 
 
-@pytest.fixture(scope="session")
-def database_url() -> Iterator[str]:
-    with migrated_database("auth") as url:
-        yield url
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[Database]:
-    with clean_database(database_url) as database:
-        yield database
-
-
-@pytest.fixture(scope="session")
-def valkey_url() -> Iterator[str]:
-    with valkey() as url:
-        yield url
-
-
-@pytest.fixture
-def redis_url(valkey_url: str) -> Iterator[str]:
-    with clean_valkey(valkey_url) as url:
-        yield url
+database_url, db = fixtures.database("auth")
+valkey_url, redis_url = fixtures.valkey()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -9,14 +9,7 @@ from cart.clients import CartCache, Catalog, Inventory
 from cart.settings import Settings
 from common.auth import Role
 from common.db import Database
-from common.testing import (
-    JWT_SECRET,
-    bearer,
-    clean_database,
-    clean_valkey,
-    migrated_database,
-    valkey,
-)
+from common.testing import JWT_SECRET, bearer, fixtures
 from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
@@ -67,28 +60,8 @@ class Shelf:
         return {"stock": stock, "unknown": [sku for sku in skus if sku not in self.stock]}
 
 
-@pytest.fixture(scope="session")
-def database_url() -> Iterator[str]:
-    with migrated_database("cart") as url:
-        yield url
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[Database]:
-    with clean_database(database_url) as database:
-        yield database
-
-
-@pytest.fixture(scope="session")
-def valkey_url() -> Iterator[str]:
-    with valkey() as url:
-        yield url
-
-
-@pytest.fixture
-def redis_url(valkey_url: str) -> Iterator[str]:
-    with clean_valkey(valkey_url) as url:
-        yield url
+database_url, db = fixtures.database("cart")
+valkey_url, redis_url = fixtures.valkey()
 
 
 @pytest.fixture

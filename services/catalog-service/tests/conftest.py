@@ -1,46 +1,16 @@
-from collections.abc import Iterator
-
 import pytest
 from catalog.app import create_app
 from catalog.clients import ProductCache
 from catalog.settings import Settings
 from common.auth import Role
 from common.db import Database
-from common.testing import (
-    JWT_SECRET,
-    bearer,
-    clean_database,
-    clean_valkey,
-    migrated_database,
-    valkey,
-)
+from common.testing import JWT_SECRET, bearer, fixtures
 from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 
-
-@pytest.fixture(scope="session")
-def database_url() -> Iterator[str]:
-    with migrated_database("catalog") as url:
-        yield url
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[Database]:
-    with clean_database(database_url) as database:
-        yield database
-
-
-@pytest.fixture(scope="session")
-def valkey_url() -> Iterator[str]:
-    with valkey() as url:
-        yield url
-
-
-@pytest.fixture
-def redis_url(valkey_url: str) -> Iterator[str]:
-    with clean_valkey(valkey_url) as url:
-        yield url
+database_url, db = fixtures.database("catalog")
+valkey_url, redis_url = fixtures.valkey()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from common.db import Database
 from common.events import Event
 from common.ids import new_id
-from common.testing import JWT_SECRET, clean_database, deliver, migrated_database
+from common.testing import JWT_SECRET, deliver, fixtures
 from flask import Flask
 from flask.testing import FlaskClient
 from notification.app import create_app
@@ -143,16 +143,7 @@ class News:
         return Event(type_, order_id, who | data)
 
 
-@pytest.fixture(scope="session")
-def database_url() -> Iterator[str]:
-    with migrated_database("notification") as url:
-        yield url
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[Database]:
-    with clean_database(database_url) as database:
-        yield database
+database_url, db = fixtures.database("notification")
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
-from collections.abc import Iterator
-
 import httpx
 import pytest
 from common.db import Database
-from common.testing import JWT_SECRET, clean_database, migrated_database
+from common.testing import JWT_SECRET, fixtures
 from flask import Flask
 from flask.testing import FlaskClient
 from order.app import create_app
@@ -11,17 +9,7 @@ from order.clients import Catalog
 from order.settings import Settings
 from order_fixtures import Ana, FakeCatalog
 
-
-@pytest.fixture(scope="session")
-def database_url() -> Iterator[str]:
-    with migrated_database("order") as url:
-        yield url
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[Database]:
-    with clean_database(database_url) as database:
-        yield database
+database_url, db = fixtures.database("order")
 
 
 @pytest.fixture

@@ -10,16 +10,7 @@ from common.auth import Role
 from common.db import Database
 from common.events import Event
 from common.ids import new_id
-from common.testing import (
-    JWT_SECRET,
-    Outcome,
-    bearer,
-    clean_database,
-    deliver,
-    migrated_database,
-    promised,
-    published,
-)
+from common.testing import JWT_SECRET, Outcome, bearer, deliver, fixtures, promised, published
 from flask import Flask
 from flask.testing import FlaskClient
 from payment.app import create_app
@@ -346,16 +337,7 @@ class Checkout:
             return [(row.account, row.amount_minor, row.currency) for row in rows]
 
 
-@pytest.fixture(scope="session")
-def database_url() -> Iterator[str]:
-    with migrated_database("payment") as url:
-        yield url
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[Database]:
-    with clean_database(database_url) as database:
-        yield database
+database_url, db = fixtures.database("payment")
 
 
 @pytest.fixture
