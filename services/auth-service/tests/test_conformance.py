@@ -8,16 +8,14 @@ from common.testing.routes import contradictions, undecided
 from flask import Flask
 from schemathesis import Case
 
-schema, target = conformance.contract_of("auth")
+schema = conformance.contract_of("auth")
 
 
-@pytest.mark.parametrize("role", [Role.CUSTOMER])
-@schema.parametrize()
-@conformance.SETTINGS
+@conformance.every_operation(schema, Role.CUSTOMER)
 def test_every_operation_keeps_its_contract(
     case: Case, app: Flask, db: Database, role: Role
 ) -> None:
-    conformance.hold(case, target, app, role)
+    conformance.hold(case, app, role)
 
 
 @pytest.mark.parametrize("place", texts.places("auth"), ids=str)

@@ -13,16 +13,14 @@ from schemathesis import Case
 
 # Lines of JSON are text to schemathesis: what is in them is checked row by row.
 schemathesis.serializer.alias("application/x-ndjson", "text/plain")
-schema, target = conformance.contract_of("catalog")
+schema = conformance.contract_of("catalog")
 
 
-@pytest.mark.parametrize("role", [Role.STAFF, Role.CUSTOMER])
-@schema.parametrize()
-@conformance.SETTINGS
+@conformance.every_operation(schema, Role.STAFF, Role.CUSTOMER)
 def test_every_operation_keeps_its_contract(
     case: "Case[Any]", app: Flask, db: Database, redis_url: str, role: Role
 ) -> None:
-    conformance.hold(case, target, app, role)
+    conformance.hold(case, app, role)
 
 
 @pytest.mark.parametrize("place", texts.places("catalog"), ids=str)

@@ -14,7 +14,7 @@ from inventory.settings import Settings
 from pydantic import SecretStr
 from schemathesis import Case
 
-schema, target = conformance.contract_of("inventory")
+schema = conformance.contract_of("inventory")
 
 
 @pytest.fixture
@@ -28,11 +28,9 @@ def app(database_url: str, db: Database) -> Flask:
     )
 
 
-@pytest.mark.parametrize("role", [Role.STAFF, Role.CUSTOMER])
-@schema.parametrize()
-@conformance.SETTINGS
+@conformance.every_operation(schema, Role.STAFF, Role.CUSTOMER)
 def test_every_operation_keeps_its_contract(case: "Case[Any]", app: Flask, role: Role) -> None:
-    conformance.hold(case, target, app, role)
+    conformance.hold(case, app, role)
 
 
 @pytest.mark.parametrize("place", texts.places("inventory"), ids=str)

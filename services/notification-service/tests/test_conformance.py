@@ -16,16 +16,14 @@ from sqlalchemy import text
 if TYPE_CHECKING:
     from conftest import News
 
-schema, target = conformance.contract_of("notification")
+schema = conformance.contract_of("notification")
 
 
-@pytest.mark.parametrize("role", [Role.CUSTOMER, Role.STAFF])
-@schema.parametrize()
-@conformance.SETTINGS
+@conformance.every_operation(schema, Role.CUSTOMER, Role.STAFF)
 def test_every_operation_keeps_its_contract(
     case: "Case[Any]", app: Flask, db: Database, role: Role
 ) -> None:
-    conformance.hold(case, target, app, role)
+    conformance.hold(case, app, role)
 
 
 @schema.include(operation_id=["readMessages", "readMessage", "resendMessage"]).parametrize()
@@ -45,7 +43,7 @@ def test_a_message_that_is_there_keeps_its_contract(
         names = {"id": message.id, "order_id": message.order_id}
         case.path_parameters = {name: names[name] for name in case.path_parameters}
 
-    conformance.hold(case, target, app, Role.STAFF)
+    conformance.hold(case, app, Role.STAFF)
 
 
 @schema.include(operation_id=["listSuppressions", "liftSuppression"]).parametrize()
@@ -65,7 +63,7 @@ def test_a_suppression_that_is_there_keeps_its_contract(
     if case.path_parameters and _is_valid(case):
         case.path_parameters["id"] = suppression_id
 
-    conformance.hold(case, target, app, Role.STAFF)
+    conformance.hold(case, app, Role.STAFF)
 
 
 def _is_valid(case: "Case[Any]") -> bool:

@@ -1,15 +1,14 @@
 """What is promised under contract/ and by the problems' pages is what the code does."""
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from common import contract, errors, problems
+from common import errors
 from common.auth import Role
-from common.problem_pages import TEXTS
 from common.testing import bearer
+from common.testing.contracts import REPOSITORY, document_of, events_of
+from common.testing.refusals import refusals_of, without_page
 from flask.testing import FlaskClient
 from notification.domain import messages
 from notification.domain.messages import Kind, Reason, State
@@ -22,18 +21,10 @@ from notification.worker import HANDLERS
 if TYPE_CHECKING:
     from conftest import News
 
-SERVICE = Path(__file__).parents[1]
-ROOT = SERVICE.parents[1]
-CONTRACT: dict[str, Any] = contract.read(SERVICE / "contract" / "openapi.yaml")
+CONTRACT = document_of("notification")
 SCHEMAS: dict[str, Any] = CONTRACT["components"]["schemas"]
-TOPOLOGY: dict[str, Any] = yaml.safe_load((ROOT / "infra" / "topology.yaml").read_text())
+TOPOLOGY: dict[str, Any] = yaml.safe_load((REPOSITORY / "infra" / "topology.yaml").read_text())
 STAFF = bearer(Role.STAFF, "staff-1")
-
-
-def _event(type_: str) -> dict[str, Any]:
-    found = json.loads((SERVICE / "contract" / "events" / f"{type_}.v1.json").read_text())
-    assert isinstance(found, dict)
-    return found
 
 
 def test_a_message_shown_has_every_member_promised_and_no_other(
@@ -92,7 +83,7 @@ def test_the_preferences_promised_are_those_taken() -> None:
 
 
 def test_a_mail_about_an_order_is_told_by_its_kind() -> None:
-    kinds = _event("notification.sent")["properties"]["kind"]["enum"]
+    kinds = events_of("notification")["notification.sent"]["properties"]["kind"]["enum"]
 
     assert set(kinds) == set(Kind) - {Kind.WELCOME}
 
@@ -107,22 +98,6 @@ def test_the_topology_agrees_about_who_says_what() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "refusal",
-    [
-        kind
-        for kind in vars(messages).values()
-        if isinstance(kind, type)
-        and issubclass(kind, errors.Refusal)
-        and "title" in vars(kind)
-        and kind.__module__ == messages.__name__
-    ],
-)
+@pytest.mark.parametrize("refusal", refusals_of(messages))
 def test_every_refusal_has_its_page(refusal: type[errors.Refusal]) -> None:
-    status = next(code for base, code in problems.STATUS.items() if issubclass(refusal, base))
-    type_ = problems.problem_type(refusal)
-
-    page = (TEXTS / f"{type_.rpartition('/')[2]}.md").read_text()
-
-    assert page.startswith(f"# {refusal.title}\n")
-    assert f"Type `{type_}` · status {status}" in page
+    assert without_page(refusal) == []

@@ -13,16 +13,14 @@ from order_fixtures import Ana
 from schemathesis import Case
 from schemathesis.generation import GenerationMode
 
-schema, target = conformance.contract_of("order")
+schema = conformance.contract_of("order")
 
 
-@pytest.mark.parametrize("role", [Role.CUSTOMER, Role.STAFF])
-@schema.parametrize()
-@conformance.SETTINGS
+@conformance.every_operation(schema, Role.CUSTOMER, Role.STAFF)
 def test_every_operation_keeps_its_contract(
     case: "Case[Any]", app: Flask, db: Database, role: Role
 ) -> None:
-    conformance.hold(case, target, app, role)
+    conformance.hold(case, app, role)
 
 
 @schema.include(operation_id="followOrder").parametrize()
@@ -38,7 +36,7 @@ def test_the_stream_of_an_order_that_is_there_keeps_its_contract(
     if case.meta and case.meta.generation.mode is GenerationMode.POSITIVE:
         case.path_parameters["order_id"] = order_id
 
-    conformance.hold(case, target, app, Role.CUSTOMER)
+    conformance.hold(case, app, Role.CUSTOMER)
 
 
 @pytest.mark.parametrize("place", texts.places("order"), ids=str)

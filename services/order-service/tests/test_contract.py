@@ -1,30 +1,23 @@
 """What is promised under contract/ and by the problems' pages is what the code does."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from common import contract, errors, problems
+from common import errors
 from common.db import Database
 from common.ids import new_id
-from common.problem_pages import TEXTS
 from common.testing import deliver, promised, published
-from common.testing.contracts import hold_to_contract
+from common.testing.contracts import REPOSITORY, document_of, events_of, hold_to_contract
+from common.testing.refusals import refusals_of, without_page
 from order import domain
 from order.routes import bodies, streams
 from order.worker import HANDLERS
 from order_fixtures import Ana
 
-SERVICE = Path(__file__).parents[1]
-ROOT = SERVICE.parents[1]
-CONTRACT: dict[str, Any] = contract.read(SERVICE / "contract" / "openapi.yaml")
-TOPOLOGY: dict[str, Any] = yaml.safe_load((ROOT / "infra" / "topology.yaml").read_text())
-SCHEMAS: dict[str, dict[str, Any]] = {
-    path.name.removesuffix(".v1.json"): json.loads(path.read_text())
-    for path in (SERVICE / "contract" / "events").glob("*.json")
-}
+CONTRACT = document_of("order")
+TOPOLOGY: dict[str, Any] = yaml.safe_load((REPOSITORY / "infra" / "topology.yaml").read_text())
+SCHEMAS = events_of("order")
 
 
 def test_the_order_promised_is_the_one_taken() -> None:
@@ -84,20 +77,6 @@ def test_the_topology_agrees_about_who_says_what() -> None:
     assert sorted(heard) == sorted(HANDLERS)
 
 
-@pytest.mark.parametrize(
-    "refusal",
-    [
-        kind
-        for module in (domain, streams)
-        for kind in vars(module).values()
-        if isinstance(kind, type) and "title" in vars(kind)
-    ],
-)
+@pytest.mark.parametrize("refusal", refusals_of(domain, streams))
 def test_every_refusal_has_its_page(refusal: type[errors.Refusal]) -> None:
-    status = next(code for base, code in problems.STATUS.items() if issubclass(refusal, base))
-    type_ = problems.problem_type(refusal)
-
-    page = (TEXTS / f"{type_.rpartition('/')[2]}.md").read_text()
-
-    assert page.startswith(f"# {refusal.title}\n")
-    assert f"Type `{type_}` · status {status}" in page
+    assert without_page(refusal) == []

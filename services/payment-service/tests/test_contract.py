@@ -1,17 +1,14 @@
 """What is promised under contract/ and by the problems' pages is what the code does."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from common import contract, errors, problems
 from common.auth import Role
 from common.db import Database
-from common.problem_pages import TEXTS
 from common.testing import conformance, published
-from common.testing.contracts import hold_to_contract
-from common.testing.routes import contradictions, undecided
+from common.testing.contracts import document_of, events_of, hold_to_contract
+from common.testing.refusals import refusals_of, without_page
 from flask import Flask
 from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
@@ -23,26 +20,15 @@ from schemathesis import Case
 if TYPE_CHECKING:
     from conftest import Checkout
 
-SERVICE = Path(__file__).parents[1]
-CONTRACT: dict[str, Any] = contract.read(SERVICE / "contract" / "openapi.yaml")
-EVENTS = {
-    path.name.removesuffix(".v1.json") for path in (SERVICE / "contract" / "events").glob("*.json")
-}
+CONTRACT = document_of("payment")
 STORIES = ("happy", "declined", "voided", "tombstone", "challenged", "refunded")
 
-schema, target = conformance.contract_of("payment")
+schema = conformance.contract_of("payment")
 
 
-@schema.parametrize()
-@pytest.mark.parametrize("role", [Role.STAFF, Role.CUSTOMER])
-@conformance.SETTINGS
+@conformance.every_operation(schema, Role.STAFF, Role.CUSTOMER)
 def test_every_operation_keeps_its_contract(case: "Case[Any]", app: Flask, role: Role) -> None:
-    conformance.hold(case, target, app, role=role)
-
-
-def test_the_operations_promised_are_the_operations_served(app: Flask) -> None:
-    assert contradictions(app, "payment") == []
-    assert undecided(app) == []
+    conformance.hold(case, app, role)
 
 
 @pytest.mark.parametrize("story", STORIES)
@@ -82,24 +68,11 @@ def test_every_event_promised_is_published(
     for story in STORIES:
         _walk(new_checkout(), story)
 
-    assert {event.type for event in published(db)} == EVENTS
+    assert {event.type for event in published(db)} == set(events_of("payment"))
 
 
 def test_every_refusal_has_its_page() -> None:
-    refusals = [
-        kind
-        for module in (domain, routes, webhooks)
-        for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, errors.Refusal) and "title" in vars(kind)
-    ]
-
-    assert refusals
-    for refusal in refusals:
-        status = next(code for base, code in problems.STATUS.items() if issubclass(refusal, base))
-        type_ = problems.problem_type(refusal)
-        page = (TEXTS / f"{type_.rpartition('/')[2]}.md").read_text()
-        assert page.startswith(f"# {refusal.title}\n")
-        assert f"Type `{type_}` · status {status}" in page
+    assert without_page(*refusals_of(domain, routes, webhooks)) == []
 
 
 def _hold(name: str, body: Any) -> None:

@@ -3,19 +3,19 @@
 A valid request has to be understood, an invalid one refused, every answer has to be as promised,
 and nothing may end in a 5xx that is not promised. A service's test module::
 
-    schema, target = conformance.contract_of("cart")
+    schema = conformance.contract_of("cart")
 
-    @schema.parametrize()
-    @conformance.SETTINGS
-    def test_every_operation_keeps_its_contract(case: Case, app: Flask) -> None:
-        conformance.hold(case, target, app, role=Role.CUSTOMER)
+    @conformance.every_operation(schema, Role.CUSTOMER, Role.GUEST)
+    def test_every_operation_keeps_its_contract(case: Case, app: Flask, role: Role) -> None:
+        conformance.hold(case, app, role)
 """
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import pytest
 import schemathesis
 from flask import Flask
 from hypothesis import HealthCheck, settings
@@ -23,9 +23,8 @@ from schemathesis import BaseSchema, Case, CheckContext, Response
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi import checks
 
-from common import contract
 from common.auth import Role
-from common.testing.contracts import REPOSITORY
+from common.testing.contracts import document_of
 from common.testing.environment import bearer
 
 # Of each operation and role; more by environment, for a night.
@@ -60,24 +59,32 @@ class Target:
         return self.app.wsgi_app(environ, start_response)
 
 
-def contract_of(service: str) -> tuple[BaseSchema, Target]:
-    """The committed contract, and what its requests go to; `hold` puts the application there."""
-    path = REPOSITORY / f"services/{service}-service/contract/openapi.yaml"
-    document = contract.read(path)
+def contract_of(service: str) -> BaseSchema:
+    """The committed contract; `hold` says which application its requests go to."""
+    document = document_of(service)
     document["servers"] = [{"url": "http://localhost"}]
     schema = schemathesis.openapi.from_dict(document)
-    schema.app = target = Target()
+    schema.app = Target()
     schema.hook("map_body")(_whole_numbers)
-    return schema, target
+    return schema
 
 
-def hold(case: "Case[Any]", target: Target, app: Flask, role: Role) -> None:
+def every_operation(schema: BaseSchema, *roles: Role) -> Callable[[Any], Any]:
+    """Marks a test of one `case`: each operation of *schema*, by each `role`."""
+
+    def decorate(test: Any) -> Any:
+        return pytest.mark.parametrize("role", roles)(schema.parametrize()(SETTINGS(test)))
+
+    return decorate
+
+
+def hold(case: "Case[Any]", app: Flask, role: Role) -> None:
     """Send *case* as somebody of *role*, and check the answer against the contract.
 
     Raises schemathesis' FailureGroup, which names every fault, and AssertionError where the type
     of a problem leads to no page (RFC 9457 §3.1.1).
     """
-    target.app = app
+    case.operation.app.app = app
     # What is valid by the schema may still meet a rule: `_understood` is the check for that.
     excluded: list[Any] = [checks.positive_data_acceptance]
     if case.media_type in TEXTS:

@@ -1,4 +1,4 @@
-"""Holds events to the JSON Schemas that their publishers have committed."""
+"""What the services have committed under contract/, and what of it events and requests keep."""
 
 import functools
 import json
@@ -8,10 +8,17 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
+from pydantic import BaseModel
 
+from common import contract
 from common.events import Event
 
 REPOSITORY = Path(__file__).resolve().parents[5]
+# Keywords that bound a value; prose and defaults may differ.
+BOUNDS = {
+    "type", "pattern", "const", "minLength", "maxLength", "minimum", "maximum",
+    "exclusiveMinimum", "minItems", "maxItems", "required", "additionalProperties",
+}  # fmt: skip
 # What a test that does not care may be told, by the member's name; true of every schema.
 SAMPLES: Mapping[str, object] = {
     "amount_minor": 1999,
@@ -28,6 +35,53 @@ SAMPLES: Mapping[str, object] = {
     "return_id": "0197b2f0-0000-7000-8000-000000000003",
     "total_minor": 1999,
 }
+
+
+def document_of(service: str) -> dict[str, Any]:
+    """*service*'s OpenAPI document, read anew."""
+    found: dict[str, Any] = contract.read(
+        REPOSITORY / f"services/{service}-service/contract/openapi.yaml"
+    )
+    return found
+
+
+def events_of(service: str) -> dict[str, dict[str, Any]]:
+    """The schema of every event that *service* publishes, by the event's type."""
+    folder = REPOSITORY / f"services/{service}-service/contract/events"
+    return {
+        path.name.removesuffix(".v1.json"): json.loads(path.read_text(encoding="utf-8"))
+        for path in folder.glob("*.json")
+    }
+
+
+def bounds(schema: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any]:
+    """*schema* with its references into *root* resolved and only its bounds kept."""
+    if "$ref" in schema:
+        target: Any = root
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        return bounds(target, root)
+    kept = {key: value for key, value in schema.items() if key in BOUNDS}
+    if "required" in kept:
+        kept["required"] = sorted(kept["required"])
+    if "items" in schema:
+        kept["items"] = bounds(schema["items"], root)
+    if "properties" in schema:
+        kept["properties"] = {
+            name: bounds(member, root) for name, member in schema["properties"].items()
+        }
+    return kept
+
+
+def bounds_promised(service: str, name: str) -> dict[str, Any]:
+    """Of the schema *name* in *service*'s OpenAPI document."""
+    document = document_of(service)
+    return bounds(document["components"]["schemas"][name], document)
+
+
+def bounds_taken(model: type[BaseModel]) -> dict[str, Any]:
+    schema = model.model_json_schema()
+    return bounds(schema, schema)
 
 
 class OffContract(AssertionError):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from flask import Flask
 from werkzeug.routing import Rule
 
-from common import auth, contract
-from common.testing.contracts import REPOSITORY
+from common import auth
+from common.testing.contracts import document_of
 
 # Flask adds these to every rule that takes GET, or any method at all.
 _AUTOMATIC = frozenset({"HEAD", "OPTIONS"})
@@ -33,11 +33,9 @@ def undecided(app: Flask) -> list[str]:
 
 def contradictions(app: Flask, service: str) -> list[str]:
     """Operations that only the code has, or only the contract."""
-    path = REPOSITORY / f"services/{service}-service/contract/openapi.yaml"
-    document = contract.read(path)
     promised = {
         f"{method.upper()} {re.sub(r'{[^}]+}', '{}', url)}"
-        for url, item in document["paths"].items()
+        for url, item in document_of(service)["paths"].items()
         for method in item
         if method in {"get", "put", "post", "delete", "patch"}
     }

@@ -14,11 +14,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from common import contract
 from common.auth import Role
 from common.card_numbers import KEPT_HEADERS
 from common.db import Database
-from common.testing.contracts import REPOSITORY
+from common.testing.contracts import document_of
 from common.testing.environment import bearer
 
 CARDS = ("4242424242424242", "4242 4242 4242 4242")
@@ -43,7 +42,7 @@ class Place:
 
 def places(service: str) -> list[Place]:
     """Of every operation: what is addressed to nobody who would sign it (webhooks) is not here."""
-    document = contract.read(REPOSITORY / f"services/{service}-service/contract/openapi.yaml")
+    document = document_of(service)
     return [
         place
         for path, item in document["paths"].items()
