@@ -272,7 +272,7 @@ def test_a_token_lasts_ten_minutes() -> None:
 @pytest.mark.parametrize("secret", ["", "short", "x" * 31])
 def test_a_short_secret_is_none(secret: str) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
-        auth.install(Flask("probe"), secret)
+        auth.shared_secret(secret)
 
 
 def test_a_route_says_who_may_use_it() -> None:

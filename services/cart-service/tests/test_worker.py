@@ -136,7 +136,7 @@ def test_what_is_no_confirmed_order_is_dead_lettered_with_the_reason(
 
     assert lines(db) == {"MUG-1": 3, "JAR-1": 1}
     assert outcome.left == []
-    assert [reason.partition(":")[0] for _, reason in outcome.dead] == ["MalformedEvent"]
+    assert [reason.partition(":")[0] for _, reason in outcome.dead] == ["ValidationError"]
 
 
 def test_the_reason_tells_nothing_about_the_customer(db: Database) -> None:

@@ -101,4 +101,4 @@ def test_what_is_no_stock_level_is_dead_lettered_with_the_reason(
 
     assert availability(db) is Availability.IN_STOCK
     assert outcome.left == []
-    assert [reason.partition(":")[0] for _, reason in outcome.dead] == ["MalformedEvent"]
+    assert [reason.partition(":")[0] for _, reason in outcome.dead] == ["ValidationError"]

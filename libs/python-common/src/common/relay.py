@@ -4,6 +4,7 @@ Unpublished rows are found by `published_at IS NULL`, never by a position after 
 positions are taken before commit, so a cursor skips whoever commits late.
 """
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -135,6 +136,6 @@ def _postpone(tx: Connection, rows: list[Row[Any]]) -> None:
             .where(outbox.c.position == row.position)
             .values(
                 attempts=outbox.c.attempts + 1,
-                next_try_at=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, delay_s),
+                next_try_at=func.now() + timedelta(seconds=delay_s),
             )
         )

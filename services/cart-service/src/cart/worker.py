@@ -9,9 +9,9 @@ from uuid import UUID
 from common import worker
 from common.consumer import Handler, Prepare
 from common.db import Database
-from common.events import Event, MalformedEvent
+from common.events import Event
 from common.worker import Loop
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import Connection
 
 from cart import use_cases
@@ -48,10 +48,7 @@ class OrderConfirmed(BaseModel):
 
 
 def on_order_confirmed(tx: Connection, event: Event) -> None:
-    try:
-        order = OrderConfirmed.model_validate(event.data)
-    except ValidationError as error:
-        raise MalformedEvent(str(error)) from error
+    order = OrderConfirmed.model_validate(event.data)
     bought: Counter[str] = Counter()
     for line in order.lines:
         bought[line.sku] += line.quantity

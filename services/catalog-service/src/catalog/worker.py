@@ -8,10 +8,10 @@ import structlog
 from common import worker
 from common.consumer import Handler, Prepare
 from common.db import Database
-from common.events import Event, MalformedEvent
+from common.events import Event
 from common.metrics import meter
 from common.worker import Loop
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
@@ -59,10 +59,7 @@ def on_stock_replenished(tx: Connection, event: Event) -> None:
 
 
 def _stock_level(event: Event) -> StockLevel:
-    try:
-        return StockLevel.model_validate(event.data | {"time": event.time})
-    except ValidationError as error:
-        raise MalformedEvent(str(error)) from error
+    return StockLevel.model_validate(event.data | {"time": event.time})
 
 
 HANDLERS: Mapping[str, Handler] = {

@@ -3,7 +3,7 @@
 from common.settings import PASSWORD_CHARS_MIN, ServiceSettings
 from pydantic import Field, SecretStr, field_validator
 
-# As long as the HMAC's own hash would be in half (RFC 2104 §3 wants no less): no word of a tongue.
+# Half of HMAC-SHA256's own hash, whose full length RFC 2104 §3 advises: no word, and not guessed.
 WEBHOOK_SECRET_CHARS_MIN = 16
 
 

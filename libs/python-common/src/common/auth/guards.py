@@ -10,7 +10,7 @@ from flask import Flask, current_app, g, request
 from common.auth.callers import Caller, InvalidToken, NotAllowed, Role
 from common.auth.modes import trusts
 from common.auth.revocation import RevokedSessions
-from common.auth.verifying import shared_secret, verify_by
+from common.auth.verifying import verify_by
 from common.settings import ServiceSettings
 
 _EXTENSION = "cartwright.auth"
@@ -32,20 +32,16 @@ class Guard:
     is_revoked: Callable[[str], bool] = _none_is_revoked
 
 
-def install(app: Flask, source: ServiceSettings | Guard | str) -> None:
+def install(app: Flask, source: ServiceSettings | Guard) -> None:
     """Let *app*'s routes ask `caller()`; what it takes stays out of Flask's own config.
 
-    source: the service's settings; or a Guard of its own; or the secret of HS256 alone, which
-    knows of no revoked session. Raises ValueError for a secret under 32 bytes.
+    source: the service's settings; or a Guard of its own. Raises ValueError for settings whose
+    secret is under 32 bytes.
     """
-    app.extensions[_EXTENSION] = _guard(source)
+    app.extensions[_EXTENSION] = source if isinstance(source, Guard) else _guard(source)
 
 
-def _guard(source: ServiceSettings | Guard | str) -> Guard:
-    if isinstance(source, Guard):
-        return source
-    if isinstance(source, str):
-        return Guard(partial(verify_by, [shared_secret(source)]))
+def _guard(source: ServiceSettings) -> Guard:
     return Guard(partial(verify_by, trusts(source)), RevokedSessions(source.redis_url).contains)
 
 

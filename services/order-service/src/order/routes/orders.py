@@ -113,10 +113,16 @@ def _place(db: Database, placement: Placement, key: str, print_: str, allowed: R
         with db.transaction() as tx:
             return idempotency.once(tx, placement.customer_id, key, print_, place)
     except IntegrityError as error:
-        if KEY_TAKEN not in str(error.orig):
+        if _broken_rule(error) != KEY_TAKEN:
             raise
     with reading(db) as connection:
         return _shown(use_cases.placed_before(connection, placement.customer_id, key))
+
+
+def _broken_rule(error: IntegrityError) -> str | None:
+    """The name of the constraint or unique index, as PostgreSQL tells it."""
+    diagnostics = getattr(error.orig, "diag", None)
+    return getattr(diagnostics, "constraint_name", None)
 
 
 def _shown(view: OrderView) -> Answer:
@@ -131,9 +137,10 @@ def owner() -> str | None:
 
 @contextmanager
 def reading(db: Database) -> Iterator[Connection]:
-    """For exactly one statement, which needs no transaction: one round trip instead of three.
+    """For reading that needs no transaction: one round trip a statement instead of two more.
 
-    The driver's own switch: SQLAlchemy's isolation level "AUTOCOMMIT" costs a SET to undo.
+    Of several, each sees its own moment. The driver's own switch: SQLAlchemy's isolation level
+    "AUTOCOMMIT" costs a SET to undo.
     """
     with db.engine.connect() as connection:
         driver: Any = connection.connection.dbapi_connection

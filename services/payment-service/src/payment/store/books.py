@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -69,13 +69,13 @@ def claim(tx: Connection, first_delay_s: float, lease_s: float) -> Claim | None:
     """A run, if one is due; nobody else's for *lease_s*. The very first is due after a while."""
     tx.execute(
         pg_insert(plan)
-        .values(id=1, next_run_at=func.now() + _seconds(first_delay_s))
+        .values(id=1, next_run_at=func.now() + timedelta(seconds=first_delay_s))
         .on_conflict_do_nothing()
     )
     taken = tx.execute(
         update(plan)
         .where(or_(plan.c.next_run_at.is_(None), plan.c.next_run_at <= func.now()))
-        .values(next_run_at=func.now() + _seconds(lease_s))
+        .values(next_run_at=func.now() + timedelta(seconds=lease_s))
         .returning(plan.c.step, plan.c.since)
     ).one_or_none()
     if taken is None:
@@ -86,7 +86,7 @@ def claim(tx: Connection, first_delay_s: float, lease_s: float) -> Claim | None:
 
 def renew(tx: Connection, lease_s: float) -> None:
     """The run goes on: nobody else's for *lease_s* from now."""
-    tx.execute(update(plan).values(next_run_at=func.now() + _seconds(lease_s)))
+    tx.execute(update(plan).values(next_run_at=func.now() + timedelta(seconds=lease_s)))
 
 
 def finish(tx: Connection, run_id: int, *, compared: int, healed: int, differences: int) -> None:
@@ -103,7 +103,7 @@ def fail(tx: Connection, run_id: int, error: str) -> None:
 
 def schedule(tx: Connection, delay_s: float, step: int, since: str | None) -> None:
     """The next run. since: None leaves it where it is."""
-    values: dict[str, Any] = {"next_run_at": func.now() + _seconds(delay_s), "step": step}
+    values: dict[str, Any] = {"next_run_at": func.now() + timedelta(seconds=delay_s), "step": step}
     tx.execute(update(plan).values(**values | ({"since": since} if since else {})))
 
 
@@ -225,7 +225,3 @@ def _difference(row: Row[Any]) -> Difference:
         row.id,
         row.found_at,
     )
-
-
-def _seconds(seconds: float) -> Any:
-    return func.make_interval(0, 0, 0, 0, 0, 0, seconds)

@@ -1,17 +1,17 @@
 """Operations: what is to be asked of the provider, before it is asked (ADR-0007)."""
 
 from collections.abc import Collection
+from datetime import timedelta
 from typing import Any
 
 from common import tracing
 from common.db import wake
 from common.ids import new_id
 from sqlalchemy import (
-    BindParameter,
     ColumnElement,
     Connection,
-    Float,
     Integer,
+    Interval,
     bindparam,
     func,
     select,
@@ -26,10 +26,6 @@ from payment.store.payments import COLUMNS, payment_of
 from payment.store.tables import operations, payments, refunds
 
 
-def _seconds(seconds: float | BindParameter[float]) -> Any:
-    return func.make_interval(0, 0, 0, 0, 0, 0, seconds)
-
-
 def _claim() -> ReturningUpdate[Any]:
     due = (
         select(operations.c.id)
@@ -39,14 +35,14 @@ def _claim() -> ReturningUpdate[Any]:
         .with_for_update(skip_locked=True)
         .cte("due")
     )
-    resendable_since = func.now() - _seconds(bindparam("resend_for_s", type_=Float))
+    resendable_since = func.now() - bindparam("resend_for", type_=Interval)
     return (
         update(operations)
         .where(operations.c.id == due.c.id, operations.c.payment_id == payments.c.id)
         .values(
             attempts=operations.c.attempts + 1,
             first_attempt_at=func.coalesce(operations.c.first_attempt_at, func.now()),
-            next_attempt_at=func.now() + _seconds(bindparam("lease_s", type_=Float)),
+            next_attempt_at=func.now() + bindparam("lease", type_=Interval),
         )
         .returning(
             operations.c.id.label("operation_id"),
@@ -118,7 +114,11 @@ def claim(tx: Connection, limit: int, lease_s: float, resend_for_s: float) -> li
 
     resend_for_s: how long after the first attempt one is still `resendable`.
     """
-    given = {"most": limit, "lease_s": lease_s, "resend_for_s": resend_for_s}
+    given = {
+        "most": limit,
+        "lease": timedelta(seconds=lease_s),
+        "resend_for": timedelta(seconds=resend_for_s),
+    }
     rows = tx.execute(_CLAIM, given).all()
     asked = _refunds(tx, [row.refund_id for row in rows if row.refund_id])
     return [
@@ -185,7 +185,7 @@ def postpone(
         update(operations)
         .where(operations.c.id == operation_id, operations.c.state == "due")
         .values(
-            next_attempt_at=func.now() + _seconds(delay_s),
+            next_attempt_at=func.now() + timedelta(seconds=delay_s),
             outcome=outcome,
             last_error=error,
         )

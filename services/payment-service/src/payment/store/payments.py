@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
@@ -11,6 +11,8 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from payment.domain import Action, Payment, PaymentStatus
 from payment.store.tables import operations, payments
 
+# So long the provider's news of a change may be on its way: until then there is nothing to ask.
+NEWS_TAKES = timedelta(seconds=10)
 COLUMNS = (
     payments.c.id,
     payments.c.order_id,
@@ -168,7 +170,7 @@ def changed_since(tx: Connection, since: datetime, limit: int) -> Sequence[tuple
         select(payments.c.order_id, payments.c.provider_payment_id)
         .where(
             payments.c.updated_at >= since,
-            payments.c.updated_at < func.now() - func.make_interval(0, 0, 0, 0, 0, 0, 10),
+            payments.c.updated_at < func.now() - NEWS_TAKES,
             payments.c.provider_payment_id.is_not(None),
         )
         .order_by(payments.c.updated_at)

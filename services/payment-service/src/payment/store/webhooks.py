@@ -1,6 +1,7 @@
 """Webhooks as they came, until the worker has looked at them."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -63,7 +64,7 @@ def postpone(tx: Connection, id: str, delay_s: float, error: str) -> None:
         .where(webhook_events.c.id == id)
         .values(
             attempts=webhook_events.c.attempts + 1,
-            next_attempt_at=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, delay_s),
+            next_attempt_at=func.now() + timedelta(seconds=delay_s),
             last_error=error,
         )
     )
@@ -75,7 +76,7 @@ def sweep(tx: Connection, keep_s: float, batch: int) -> int:
         select(webhook_events.c.position)
         .where(
             webhook_events.c.state == "done",
-            webhook_events.c.done_at < func.now() - func.make_interval(0, 0, 0, 0, 0, 0, keep_s),
+            webhook_events.c.done_at < func.now() - timedelta(seconds=keep_s),
         )
         .order_by(webhook_events.c.position)
         .limit(batch)
