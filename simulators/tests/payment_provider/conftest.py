@@ -15,11 +15,11 @@ import httpx
 import pytest
 from flask import Flask
 from pydantic import SecretStr
-from simulators.payment_provider import moments
-from simulators.payment_provider.app import create_app
-from simulators.payment_provider.book import Book
+from simulators.payment_provider.clock import now_ms
+from simulators.payment_provider.http.app import create_app
 from simulators.payment_provider.sender import Sender
 from simulators.payment_provider.settings import Settings
+from simulators.payment_provider.storage.book import Book
 from werkzeug.test import TestResponse
 
 API_KEY = {"Authorization": "Bearer sk_test_cartwright"}
@@ -127,7 +127,7 @@ class Post:
         if after_ms:
             self.clock.now_ms += after_ms
         else:
-            self.clock.now_ms = max(self.clock.now_ms, moments.now_ms())
+            self.clock.now_ms = max(self.clock.now_ms, now_ms())
         while self.sender.deliver_next():
             pass
         return self.receiver.types
@@ -135,7 +135,7 @@ class Post:
 
 @pytest.fixture
 def post(book: Book) -> Post:
-    clock, receiver = Clock(moments.now_ms()), Receiver()
+    clock, receiver = Clock(now_ms()), Receiver()
     client = httpx.Client(transport=httpx.MockTransport(receiver))
     return Post(Sender(book, SETTINGS, client=client, now_ms=clock), clock, receiver)
 

@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING
 
 import pytest
-from simulators.payment_provider.behaviours import (
+from simulators.payment_provider.rules.behaviours import (
     BEHAVIOURS,
     DECLINES,
     TEST_CARDS,
     WELL_KNOWN_TOKENS,
 )
-from simulators.payment_provider.book import Book
+from simulators.payment_provider.storage.book import Book
 from werkzeug.test import TestResponse
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from simulators.payment_provider.book import FILE_NAME, Book
+from simulators.payment_provider.storage.book import FILE_NAME, Book
 
 if TYPE_CHECKING:
     from conftest import Shop

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import pytest
-from simulators.payment_provider import moments, operations
-from simulators.payment_provider.book import Book
-from simulators.payment_provider.facts import Asked
-from simulators.payment_provider.payments import Charge
+from simulators.payment_provider import clock
+from simulators.payment_provider.rules.payments import Charge
 from simulators.payment_provider.settings import Settings
+from simulators.payment_provider.storage import operations
+from simulators.payment_provider.storage.book import Book
+from simulators.payment_provider.storage.facts import Asked
 from werkzeug.test import TestResponse
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def test_neither_button_decides_nothing(shop: "Shop") -> None:
 
 
 def test_an_expired_challenge_says_so_and_decides_nothing(shop: "Shop", book: Book) -> None:
-    an_hour_ago = Asked(Settings(), moments.now_ms() - 3_600_000, base_url="http://bank.example")
+    an_hour_ago = Asked(Settings(), clock.now_ms() - 3_600_000, base_url="http://bank.example")
     with book.transaction() as tx:
         operations.authorize(tx, an_hour_ago, Charge(1900, "EUR", "pm_3ds_required", "ORDER-1"))
     (payment,) = shop.book("payments")["payments"]

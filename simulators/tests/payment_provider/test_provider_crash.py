@@ -13,21 +13,22 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from simulators.payment_provider import challenges, moments, operations
-from simulators.payment_provider.book import Book
-from simulators.payment_provider.challenges import Decision
-from simulators.payment_provider.facts import Asked
-from simulators.payment_provider.operations import Operation
-from simulators.payment_provider.payments import Charge
+from simulators.payment_provider import clock
+from simulators.payment_provider.rules.payments import Charge
 from simulators.payment_provider.sender import Sender
 from simulators.payment_provider.settings import Settings
+from simulators.payment_provider.storage import challenges, operations
+from simulators.payment_provider.storage.book import Book
+from simulators.payment_provider.storage.challenges import Decision
+from simulators.payment_provider.storage.facts import Asked
+from simulators.payment_provider.storage.operations import Operation
 
 TABLES = ("log", "payments", "refunds", "challenges", "answers", "webhooks", "deliveries")
 WITHIN_S = 15  # A webhook takes milliseconds; a machine under load takes its time.
 SECRET = {"PAYMENT_PROVIDER_WEBHOOK_SECRET": "a secret for tests"}
 ASKED = Asked(
     Settings(webhook_url="http://shop.example", webhook_secret="a secret for tests"),
-    moments.now_ms(),
+    clock.now_ms(),
     base_url="http://bank.example",
 )
 

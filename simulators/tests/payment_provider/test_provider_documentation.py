@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from simulators.payment_provider import problems
-from simulators.payment_provider.behaviours import (
+from simulators.payment_provider.rules.answers import STATUS_BY_REFUSAL, name_of
+from simulators.payment_provider.rules.behaviours import (
     BEHAVIOURS,
     DECLINES,
     TEST_CARDS,
@@ -61,6 +61,4 @@ def test_every_test_card_is_documented_with_the_token_it_acts_like() -> None:
 def test_every_problem_is_documented_with_its_status() -> None:
     documented = {row[0]: int(row[1]) for row in rows() if len(row) == 3 and row[1].isdigit()}
 
-    assert documented == {
-        problems.name_of(refusal): status for refusal, status in problems.STATUS_BY_REFUSAL.items()
-    }
+    assert documented == {name_of(refusal): status for refusal, status in STATUS_BY_REFUSAL.items()}

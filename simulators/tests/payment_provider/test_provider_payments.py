@@ -3,15 +3,15 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulators.payment_provider import payments
-from simulators.payment_provider.payments import (
+from simulators.payment_provider.rules import payments
+from simulators.payment_provider.rules.payments import (
     AMOUNT_MINOR_MAX,
     Charge,
     NextAction,
     Payment,
     Status,
 )
-from simulators.payment_provider.refusals import (
+from simulators.payment_provider.rules.refusals import (
     AmountOutOfRange,
     AmountTooLarge,
     ChallengeClosed,

@@ -4,9 +4,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from simulators.payment_provider.app import create_app
-from simulators.payment_provider.book import Book
+from simulators.payment_provider.http.app import create_app
 from simulators.payment_provider.settings import Settings
+from simulators.payment_provider.storage.book import Book
 from werkzeug.test import TestResponse
 
 if TYPE_CHECKING:

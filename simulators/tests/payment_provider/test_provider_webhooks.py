@@ -8,10 +8,10 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulators.payment_provider import webhooks
-from simulators.payment_provider.behaviours import Delivery
-from simulators.payment_provider.book import Book
-from simulators.payment_provider.webhooks import BACKOFF_MAX_MS
+from simulators.payment_provider.rules import webhooks
+from simulators.payment_provider.rules.behaviours import Delivery
+from simulators.payment_provider.rules.webhooks import BACKOFF_MAX_MS
+from simulators.payment_provider.storage.book import Book
 
 if TYPE_CHECKING:
     from conftest import Post, Shop

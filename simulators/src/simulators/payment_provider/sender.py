@@ -14,10 +14,12 @@ from urllib.parse import urlsplit
 import httpx
 from opentelemetry import propagate, trace
 
-from simulators.payment_provider import moments, webhook_queue, webhooks
-from simulators.payment_provider.book import Book
+from simulators.payment_provider import clock
+from simulators.payment_provider.rules import webhooks
 from simulators.payment_provider.settings import Settings
-from simulators.payment_provider.webhook_queue import Attempt, Delivery
+from simulators.payment_provider.storage import webhook_queue
+from simulators.payment_provider.storage.book import Book
+from simulators.payment_provider.storage.webhook_queue import Attempt, Delivery
 
 # One shop on the same machine: more would only wait for it, and for one another at the book.
 THREADS = 4
@@ -44,7 +46,7 @@ class Sender:
         *,
         tracer: trace.Tracer | None = None,
         client: httpx.Client | None = None,
-        now_ms: Callable[[], int] = moments.now_ms,
+        now_ms: Callable[[], int] = clock.now_ms,
     ) -> None:
         self._book, self._settings, self._now_ms = book, settings, now_ms
         self._tracer = tracer or trace.NoOpTracer()
@@ -107,7 +109,7 @@ class Sender:
         """Until something was written since `news`, or the next delivery falls due."""
         with self._book.reading() as tx:
             due_ms = webhook_queue.next_due_ms(tx)
-        until_due_s = IDLE_S if due_ms is None else (due_ms - self._now_ms()) / moments.MS_PER_S
+        until_due_s = IDLE_S if due_ms is None else (due_ms - self._now_ms()) / clock.MS_PER_S
         with self._changed:
             # What is due but busy will be looked at by the thread that is busy with it.
             timeout_s = min(until_due_s, IDLE_S) if until_due_s > 0 else IDLE_S
@@ -127,8 +129,8 @@ class Sender:
             status = self._send(delivery, at_ms)
         except httpx.HTTPError as failure:  # No answer: the shop may have it or not.
             error = type(failure).__name__
-        duration_ms = int((time.monotonic() - began) * moments.MS_PER_S)
-        return Attempt(moments.rfc3339(at_ms), duration_ms, status, error)
+        duration_ms = int((time.monotonic() - began) * clock.MS_PER_S)
+        return Attempt(clock.rfc3339(at_ms), duration_ms, status, error)
 
     def _send(self, delivery: Delivery, at_ms: int) -> int:
         """What the shop answered. Raises httpx.HTTPError."""
@@ -138,7 +140,7 @@ class Sender:
             "Content-Type": "application/json",
             "User-Agent": "payment-provider",
             "Provider-Signature": webhooks.signature(
-                secrets, webhook.body, at_ms // moments.MS_PER_S
+                secrets, webhook.body, at_ms // clock.MS_PER_S
             ),
         }
         cause = propagate.extract({"traceparent": webhook.traceparent or ""})

@@ -11,10 +11,10 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.workers import gthread  # type: ignore[import-untyped]
 
 from simulators.payment_provider import telemetry
-from simulators.payment_provider.app import create_app
-from simulators.payment_provider.book import Book
+from simulators.payment_provider.http.app import create_app
 from simulators.payment_provider.sender import Sender
 from simulators.payment_provider.settings import Settings
+from simulators.payment_provider.storage.book import Book
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from simulators.payment_provider.behaviours import Delivery
+from simulators.payment_provider.rules.behaviours import Delivery
 
 # Kept from drumming on a shop that is down: 0.5 s, 1 s, 2 s ... one minute. No jitter: there is
 # one sender with few hands, and a run with the same seed should look the same.

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
-from simulators.payment_provider.refusals import ReturnUrlNotAllowed
+from simulators.payment_provider.rules.refusals import ReturnUrlNotAllowed
 
 # What RFC 3986 lets an address consist of, without the backslash that browsers read as a slash.
 ADDRESS = re.compile(r"https?://[A-Za-z0-9\-._~:/?#\[\]!$&'()*+,;=%]{1,2000}")

@@ -9,18 +9,24 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Response, request
 
-from simulators.payment_provider import challenges, edge, facts, observation, webhook_queue
-from simulators.payment_provider.answers import json_answer
-from simulators.payment_provider.bodies import DecisionBody, HoldBody, RedeliverBody, ReleaseBody
-from simulators.payment_provider.book import payment_of
-from simulators.payment_provider.problems import as_response
-from simulators.payment_provider.refusals import (
+from simulators.payment_provider.http import requests
+from simulators.payment_provider.http.bodies import (
+    DecisionBody,
+    HoldBody,
+    RedeliverBody,
+    ReleaseBody,
+)
+from simulators.payment_provider.http.problems import as_response
+from simulators.payment_provider.rules.answers import json_answer
+from simulators.payment_provider.rules.refusals import (
     HoldNotFound,
     Malformed,
     WebhookNotFound,
     WebhooksNotConfigured,
 )
-from simulators.payment_provider.representations import payment_shown
+from simulators.payment_provider.storage import challenges, facts, observation, webhook_queue
+from simulators.payment_provider.storage.book import payment_of
+from simulators.payment_provider.storage.representations import payment_shown
 
 control = Blueprint("control", __name__)
 
@@ -35,8 +41,8 @@ def healthz() -> dict[str, str]:
 
 @control.get("/book/payments")
 def list_payments() -> Response:
-    with edge.provider().book.reading() as tx:
-        rows = observation.payments_after(tx, edge.number("after", 0), limit=_limit())
+    with requests.provider().book.reading() as tx:
+        rows = observation.payments_after(tx, requests.number("after", 0), limit=_limit())
     return _listed("payments", rows, [payment_shown(payment_of(row)) for row in rows])
 
 
@@ -52,8 +58,8 @@ def list_facts() -> Response:
 
 @control.get("/book/webhooks")
 def list_webhooks() -> Response:
-    after, limit, reference = edge.number("after", 0), _limit(), request.args.get("reference")
-    with edge.provider().book.reading() as tx:
+    after, limit, reference = requests.number("after", 0), _limit(), request.args.get("reference")
+    with requests.provider().book.reading() as tx:
         rows = observation.webhooks_after(tx, after, reference=reference, limit=limit)
         deliveries = observation.deliveries_of(tx, [row["seq"] for row in rows])
     shown = [observation.webhook_shown(row, deliveries[row["seq"]]) for row in rows]
@@ -63,23 +69,23 @@ def list_webhooks() -> Response:
 @control.post("/book/webhooks/<webhook_id>/redeliver")
 def redeliver(webhook_id: str) -> Response:
     """Send it once more, with the same id and body: at once, or when it is released."""
-    RedeliverBody.model_validate_json(edge.json_body())
+    RedeliverBody.model_validate_json(requests.json_body())
     asked = _asked()
-    with edge.provider().book.transaction() as tx:
+    with requests.provider().book.transaction() as tx:
         if observation.find_webhook(tx, webhook_id) is None:
             raise WebhookNotFound(webhook_id=webhook_id)
         webhook_queue.plan_deliveries(tx, webhook_id, facts.plan(asked.settings, asked.at_ms))
         shown = observation.webhook(tx, webhook_id)
-    edge.provider().wake()
+    requests.provider().wake()
     return as_response(json_answer(shown, 202))
 
 
 @control.post("/book/webhook-holds")
 def hold() -> Response:
     """From now on, and with those that wait for another try, until they are released."""
-    reference = HoldBody.model_validate_json(edge.json_body()).reference
+    reference = HoldBody.model_validate_json(requests.json_body()).reference
     _asked()
-    with edge.provider().book.transaction() as tx:
+    with requests.provider().book.transaction() as tx:
         webhook_queue.hold(tx, reference)
         held = [webhook_id for _, webhook_id in webhook_queue.held(tx, reference)]
     return as_response(json_answer({"reference": reference, "held": held}, 201))
@@ -88,16 +94,16 @@ def hold() -> Response:
 @control.post("/book/webhook-holds/<reference>/release")
 def release(reference: str) -> Response:
     """Let them go one after the other, in the order that is asked for, and hold no more."""
-    order = ReleaseBody.model_validate_json(edge.json_body()).order
+    order = ReleaseBody.model_validate_json(requests.json_body()).order
     asked = _asked()
-    with edge.provider().book.transaction() as tx:
+    with requests.provider().book.transaction() as tx:
         if not webhook_queue.is_held(tx, reference):
             raise HoldNotFound(reference=reference)
         going = _in_order(webhook_queue.held(tx, reference), order)
         # One millisecond apart keeps the order; of one reference only one is on its way.
         plan = facts.plan(asked.settings, asked.at_ms, tuple(range(len(going))))
         webhook_queue.release(tx, reference, [seq for seq, _ in going], plan)
-    edge.provider().wake()
+    requests.provider().wake()
     released = [webhook_id for _, webhook_id in going]
     return as_response(json_answer({"reference": reference, "released": released}))
 
@@ -105,23 +111,23 @@ def release(reference: str) -> Response:
 @control.post("/book/challenges/<payment_id>")
 def decide(payment_id: str) -> Response:
     """As if the shopper had pressed the button."""
-    decision = challenges.Decision(DecisionBody.model_validate_json(edge.json_body()).outcome)
-    asked = edge.asked()
-    with edge.provider().book.transaction() as tx:
+    decision = challenges.Decision(DecisionBody.model_validate_json(requests.json_body()).outcome)
+    asked = requests.asked()
+    with requests.provider().book.transaction() as tx:
         payment = challenges.decide(tx, asked, challenges.find(tx, payment_id), decision)
-    edge.provider().wake()
+    requests.provider().wake()
     return as_response(json_answer(payment_shown(payment)))
 
 
 @control.get("/book/summary")
 def summarize() -> Response:
-    with edge.provider().book.reading() as tx:
+    with requests.provider().book.reading() as tx:
         return as_response(json_answer(observation.summary(tx)))
 
 
 def _asked() -> facts.Asked:
     """Raises WebhooksNotConfigured: what moves webhooks about needs somewhere to send them."""
-    asked = edge.asked()
+    asked = requests.asked()
     if not asked.settings.webhook_url:
         raise WebhooksNotConfigured
     return asked
@@ -138,8 +144,8 @@ def _in_order(held: list[tuple[int, str]], order: str | list[str]) -> list[tuple
 
 
 def _list_log(kind: str, name: str) -> Response:
-    after, limit = edge.number("after", 0), _limit()
-    with edge.provider().book.reading() as tx:
+    after, limit = requests.number("after", 0), _limit()
+    with requests.provider().book.reading() as tx:
         rows = observation.log_after(
             tx, kind, after, reference=request.args.get("reference"), limit=limit
         )
@@ -164,4 +170,4 @@ def _listed(name: str, rows: Sequence[sqlite3.Row], items: list[dict[str, object
 
 
 def _limit() -> int:
-    return edge.limit(default=LIMIT_DEFAULT, largest=LIMIT_MAX)
+    return requests.limit(default=LIMIT_DEFAULT, largest=LIMIT_MAX)

@@ -7,7 +7,8 @@ import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from simulators.payment_provider import moments, webhooks
+from simulators.payment_provider import clock
+from simulators.payment_provider.rules import webhooks
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def add_attempt(tx: sqlite3.Connection, delivery: Delivery, attempt: Attempt) ->
         {**vars(attempt), "seq": delivery.seq},
     )
     attempts = delivery.attempts + 1
-    ended_ms = moments.in_ms(attempt.at) + attempt.duration_ms
+    ended_ms = clock.in_ms(attempt.at) + attempt.duration_ms
     due_ms = ended_ms + webhooks.retry_after_ms(attempts)
     if attempt.succeeded:
         state = "delivered"

@@ -1,8 +1,8 @@
 """What the book holds, as answers and webhooks show it. Pure."""
 
-from simulators.payment_provider.behaviours import DECLINES
-from simulators.payment_provider.book import Refund
-from simulators.payment_provider.payments import Payment
+from simulators.payment_provider.rules.behaviours import DECLINES
+from simulators.payment_provider.rules.payments import Payment
+from simulators.payment_provider.storage.book import Refund
 
 
 def payment_shown(payment: Payment) -> dict[str, object]:

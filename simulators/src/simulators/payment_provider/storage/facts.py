@@ -4,13 +4,15 @@ import sqlite3
 from dataclasses import dataclass, replace
 from secrets import token_hex
 
-from simulators.payment_provider import book, moments, webhook_queue, webhooks
-from simulators.payment_provider.behaviours import BEHAVIOURS, WELL_KNOWN_TOKENS, Behaviour
-from simulators.payment_provider.book import Challenge, Refund
-from simulators.payment_provider.payments import Payment, Status
-from simulators.payment_provider.refusals import UnknownPaymentMethod
-from simulators.payment_provider.representations import payment_shown, refund_shown
+from simulators.payment_provider import clock
+from simulators.payment_provider.rules import webhooks
+from simulators.payment_provider.rules.behaviours import BEHAVIOURS, WELL_KNOWN_TOKENS, Behaviour
+from simulators.payment_provider.rules.payments import Payment, Status
+from simulators.payment_provider.rules.refusals import UnknownPaymentMethod
 from simulators.payment_provider.settings import Settings
+from simulators.payment_provider.storage import book, webhook_queue
+from simulators.payment_provider.storage.book import Challenge, Refund
+from simulators.payment_provider.storage.representations import payment_shown, refund_shown
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def behaviour_of(tx: sqlite3.Connection, payment_method: str) -> Behaviour:
 def plan(settings: Settings, at_ms: int, delays_ms: tuple[int, ...] = (0,)) -> webhook_queue.Plan:
     """Deliveries after these delays; none at all when there is nowhere to send them."""
     due = [at_ms + delay_ms for delay_ms in delays_ms] if settings.webhook_url else []
-    return webhook_queue.Plan(due, settings.webhook_retry_for_s * moments.MS_PER_S)
+    return webhook_queue.Plan(due, settings.webhook_retry_for_s * clock.MS_PER_S)
 
 
 def _add_fact(tx: sqlite3.Connection, payment: Payment, refund: Refund | None = None) -> int:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from flask import Flask
 from werkzeug.routing import BaseConverter
 
-from simulators.payment_provider import edge, problems
-from simulators.payment_provider.api import moves
-from simulators.payment_provider.bank import bank
-from simulators.payment_provider.book import Book
-from simulators.payment_provider.control import control
-from simulators.payment_provider.lookups import lookups
-from simulators.payment_provider.pages import pages
+from simulators.payment_provider.http import problems, requests
+from simulators.payment_provider.http.bank import bank
+from simulators.payment_provider.http.commands import moves
+from simulators.payment_provider.http.control import control
+from simulators.payment_provider.http.pages import pages
+from simulators.payment_provider.http.queries import lookups
 from simulators.payment_provider.settings import Settings
+from simulators.payment_provider.storage.book import Book
 
 # The largest honest request is a card of 200 bytes.
 BODY_BYTES_MAX = 64 * 1024
@@ -40,7 +40,7 @@ def create_app(
     app.url_map.merge_slashes = False
     app.url_map.converters["key"] = Key
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
-    edge.install(app, edge.Provider(settings, book, stopping, wake))
+    requests.install(app, requests.Provider(settings, book, stopping, wake))
     problems.install(app)
     for face in (moves, lookups, control, pages, bank):
         app.register_blueprint(face)

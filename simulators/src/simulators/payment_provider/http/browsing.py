@@ -7,9 +7,9 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from simulators.payment_provider import observation
-from simulators.payment_provider.book import PAYMENTS, payment_of
-from simulators.payment_provider.payments import CURRENCY_DECIMALS, Payment
+from simulators.payment_provider.rules.payments import CURRENCY_DECIMALS, Payment
+from simulators.payment_provider.storage import observation
+from simulators.payment_provider.storage.book import PAYMENTS, payment_of
 
 # What a person takes in without scrolling for long; there are three lists on one page.
 PER_LIST = 15

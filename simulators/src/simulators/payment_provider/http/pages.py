@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, render_template, request, url_for
 
-from simulators.payment_provider import browsing, edge, observation
-from simulators.payment_provider.payments import CURRENCY_DECIMALS
+from simulators.payment_provider.http import browsing, requests
+from simulators.payment_provider.rules.payments import CURRENCY_DECIMALS
+from simulators.payment_provider.storage import observation
 
 pages = Blueprint("pages", __name__)
 
@@ -31,9 +32,9 @@ HEADERS = {
 
 @pages.get("/")
 def page() -> Response:
-    older_than = {name: edge.number(name, browsing.NEWEST) for name in LISTS}
+    older_than = {name: requests.number(name, browsing.NEWEST) for name in LISTS}
     reference = request.args.get("reference", "").strip() or None
-    with edge.provider().book.reading() as tx:
+    with requests.provider().book.reading() as tx:
         content = {
             "sums": observation.totals(tx),
             "payments": browsing.payments(tx, older_than["payments"], reference),
@@ -48,7 +49,7 @@ def page() -> Response:
         reference=reference,
         can_refresh=is_newest,
         refresh_s=REFRESH_S if is_newest and not is_paused else None,
-        webhook_url=edge.provider().settings.webhook_url,
+        webhook_url=requests.provider().settings.webhook_url,
         # The shop may have asked for another, which was refused.
         currencies=CURRENCY_DECIMALS,
         here=_here,

@@ -6,12 +6,12 @@ Whoever has the address with its key may decide, once. Says the same to all othe
 from flask import Blueprint, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from simulators.payment_provider import book, browsing, challenges, edge, returning
-from simulators.payment_provider.challenges import Case, Decision
-from simulators.payment_provider.pages import HEADERS
-from simulators.payment_provider.payments import Payment, Status
-from simulators.payment_provider.problems import STATUS_BY_REFUSAL
-from simulators.payment_provider.refusals import (
+from simulators.payment_provider.http import browsing, requests
+from simulators.payment_provider.http.pages import HEADERS
+from simulators.payment_provider.rules import return_urls
+from simulators.payment_provider.rules.answers import STATUS_BY_REFUSAL
+from simulators.payment_provider.rules.payments import Payment, Status
+from simulators.payment_provider.rules.refusals import (
     BankUnreachable,
     ChallengeClosed,
     ChallengeExpired,
@@ -20,6 +20,8 @@ from simulators.payment_provider.refusals import (
     Refusal,
     ReturnUrlNotAllowed,
 )
+from simulators.payment_provider.storage import book, challenges
+from simulators.payment_provider.storage.challenges import Case, Decision
 
 bank = Blueprint("bank", __name__)
 
@@ -58,11 +60,11 @@ APPROVED_LONG_AGO = OUTCOMES[Status.AUTHORIZED]
 
 @bank.get("/3ds/<payment_id>")
 def show(payment_id: str) -> AnyResponse:
-    with edge.provider().book.reading() as tx:
+    with requests.provider().book.reading() as tx:
         case = challenges.let_in(tx, payment_id, request.args.get("key", ""))
         return_url = _return_url(case)
         try:
-            challenges.require_open(tx, case, edge.asked().at_ms)
+            challenges.require_open(tx, case, requests.asked().at_ms)
         except ChallengeClosed:
             return _outcome(case.payment, return_url, STATUS_BY_REFUSAL[ChallengeClosed])
         card = book.card_of(tx, case.payment.charge.payment_method)
@@ -72,15 +74,15 @@ def show(payment_id: str) -> AnyResponse:
         charge=charge,
         amount=browsing.amount(charge.amount_minor, charge.currency),
         card=card,
-        merchant=edge.provider().settings.merchant_name,
+        merchant=requests.provider().settings.merchant_name,
     )
     return _page(html, 200, return_url)
 
 
 @bank.post("/3ds/<payment_id>")
 def decide(payment_id: str) -> AnyResponse:
-    asked = edge.asked()
-    with edge.provider().book.transaction() as tx:
+    asked = requests.asked()
+    with requests.provider().book.transaction() as tx:
         case = challenges.let_in(tx, payment_id, request.args.get("key", ""))
         return_url = _return_url(case)
         try:
@@ -91,7 +93,7 @@ def decide(payment_id: str) -> AnyResponse:
             payment = challenges.decide(tx, asked, case, decision)
         except ChallengeClosed:
             return _outcome(case.payment, return_url, STATUS_BY_REFUSAL[ChallengeClosed])
-    edge.provider().wake()
+    requests.provider().wake()
     return _outcome(payment, None, 200) if return_url is None else _sent_back(return_url)
 
 
@@ -120,7 +122,7 @@ def _return_url(case: Case) -> str | None:
     asked_for = request.args.get("return_url")
     if asked_for is None:
         return case.challenge.return_url
-    returning.require_allowed(asked_for, edge.provider().settings.allowed_origins)
+    return_urls.require_allowed(asked_for, requests.provider().settings.allowed_origins)
     return asked_for
 
 
@@ -129,6 +131,6 @@ def _page(html: str, status: int, return_url: str | None) -> Response:
     response = Response(html, status, headers=HEADERS)
     if return_url is not None:
         policy = HEADERS["Content-Security-Policy"]
-        allowed = f"form-action 'self' {returning.origin_of(return_url)};"
+        allowed = f"form-action 'self' {return_urls.origin_of(return_url)};"
         response.headers["Content-Security-Policy"] = policy.replace("form-action 'self';", allowed)
     return response

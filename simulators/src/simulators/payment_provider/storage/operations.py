@@ -10,21 +10,22 @@ from secrets import token_hex, token_urlsafe
 
 import orjson
 
-from simulators.payment_provider import book, facts, moments, payments
-from simulators.payment_provider.answers import Answer, json_answer
-from simulators.payment_provider.behaviours import BEHAVIOURS, TEST_CARDS, Behaviour
-from simulators.payment_provider.book import Challenge, Refund
-from simulators.payment_provider.facts import Asked
-from simulators.payment_provider.payments import Charge, NextAction, Payment
-from simulators.payment_provider.problems import problem, refused
-from simulators.payment_provider.refusals import (
+from simulators.payment_provider import clock
+from simulators.payment_provider.rules import payments
+from simulators.payment_provider.rules.answers import Answer, json_answer, problem, refused
+from simulators.payment_provider.rules.behaviours import BEHAVIOURS, TEST_CARDS, Behaviour
+from simulators.payment_provider.rules.payments import Charge, NextAction, Payment
+from simulators.payment_provider.rules.refusals import (
     IdempotencyKeyReused,
     NotATestCard,
     OperationNotFound,
     PaymentNotFound,
     Refusal,
 )
-from simulators.payment_provider.representations import payment_shown, refund_shown
+from simulators.payment_provider.storage import book, facts
+from simulators.payment_provider.storage.book import Challenge, Refund
+from simulators.payment_provider.storage.facts import Asked
+from simulators.payment_provider.storage.representations import payment_shown, refund_shown
 
 # As many bits as an AES key: nobody guesses their way to another shopper's page.
 CHALLENGE_KEY_BYTES = 16
@@ -99,8 +100,8 @@ def _challenge(
 ) -> Payment:
     key = token_urlsafe(CHALLENGE_KEY_BYTES)
     url = f"{asked.base_url}/3ds/{id}?key={key}"
-    lasts_ms = asked.settings.challenge_ttl_s * moments.MS_PER_S
-    expires_at = moments.rfc3339(asked.at_ms + lasts_ms)
+    lasts_ms = asked.settings.challenge_ttl_s * clock.MS_PER_S
+    expires_at = clock.rfc3339(asked.at_ms + lasts_ms)
     payment = payments.challenge(id, charge, NextAction(url, expires_at))
     return facts.begin(tx, asked, payment, Challenge(id, key, url, expires_at, return_url))
 
@@ -143,7 +144,7 @@ def tokenize(
         raise NotATestCard
     behaviour = "expired_card" if is_expired else card.behaviour
     token, last4 = f"pm_{token_hex(12)}", card_number[-4:]
-    made_at = moments.rfc3339(asked.at_ms)
+    made_at = clock.rfc3339(asked.at_ms)
     book.add_token(tx, (token, behaviour, card.brand, last4, made_at))
     return Outcome(json_answer({"token": token, "brand": card.brand, "last4": last4}))
 

@@ -10,7 +10,7 @@ Nothing here knows HTTP, SQLite or which token causes which behaviour.
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from simulators.payment_provider.refusals import (
+from simulators.payment_provider.rules.refusals import (
     AmountOutOfRange,
     AmountTooLarge,
     ChallengeClosed,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import orjson
 
-from simulators.payment_provider import moments
-from simulators.payment_provider.book import LISTED
+from simulators.payment_provider import clock
+from simulators.payment_provider.storage.book import LISTED
 
 # More than any list asks for: SQLite takes 32,766 parameters in a statement.
 SEQS_MAX = 10_000
@@ -79,7 +79,7 @@ def deliveries_of(tx: sqlite3.Connection, webhook_seqs: Sequence[int]) -> Delive
     ):
         shown = {"state": row["state"], "attempts": attempts[row["seq"]]}
         if row["state"] == "pending":
-            shown["due_at"] = moments.rfc3339(row["due_ms"])
+            shown["due_at"] = clock.rfc3339(row["due_ms"])
         deliveries[row["webhook_seq"]].append(shown)
     return deliveries
 

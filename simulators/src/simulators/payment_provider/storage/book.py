@@ -8,10 +8,11 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulators.payment_provider import moments, schema
-from simulators.payment_provider.answers import Answer
-from simulators.payment_provider.behaviours import SELF_TEST
-from simulators.payment_provider.payments import Charge, NextAction, Payment, Status
+from simulators.payment_provider import clock
+from simulators.payment_provider.rules.answers import Answer
+from simulators.payment_provider.rules.behaviours import SELF_TEST
+from simulators.payment_provider.rules.payments import Charge, NextAction, Payment, Status
+from simulators.payment_provider.storage import schema
 from simulators.sqlite_book import SqliteBook
 
 FILE_NAME = "payment_provider.sqlite3"
@@ -86,7 +87,7 @@ LISTED = f"{PAYMENTS} WHERE payment_method <> '{SELF_TEST}'"
 def moment(tx: sqlite3.Connection, at_ms: int) -> str:
     """`at_ms`, or that of the last change if the clock went back: readers page by it."""
     (last,) = tx.execute("SELECT max(updated_at) FROM payments").fetchone()
-    return max(moments.rfc3339(at_ms), last or "")
+    return max(clock.rfc3339(at_ms), last or "")
 
 
 def add_call(tx: sqlite3.Connection, call: Call) -> None:

@@ -8,16 +8,18 @@ import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 
-from simulators.payment_provider import book, facts, moments, payments
-from simulators.payment_provider.book import Challenge
-from simulators.payment_provider.facts import Asked
-from simulators.payment_provider.payments import AUTHENTICATION_FAILED, Payment, Status
-from simulators.payment_provider.refusals import (
+from simulators.payment_provider import clock
+from simulators.payment_provider.rules import payments
+from simulators.payment_provider.rules.payments import AUTHENTICATION_FAILED, Payment, Status
+from simulators.payment_provider.rules.refusals import (
     BankUnreachable,
     ChallengeClosed,
     ChallengeExpired,
     ChallengeNotFound,
 )
+from simulators.payment_provider.storage import book, facts
+from simulators.payment_provider.storage.book import Challenge
+from simulators.payment_provider.storage.facts import Asked
 
 # Compared with when there is no such challenge, so that the answer takes as long.
 NO_KEY = "no challenge has this key"
@@ -59,7 +61,7 @@ def require_open(tx: sqlite3.Connection, case: Case, at_ms: int) -> None:
     payment = case.payment
     if payment.status is not Status.REQUIRES_ACTION:
         raise ChallengeClosed(payment_id=payment.id, payment_status=payment.status.value)
-    if at_ms >= moments.in_ms(case.challenge.expires_at):
+    if at_ms >= clock.in_ms(case.challenge.expires_at):
         raise ChallengeExpired(payment_id=payment.id, expires_at=case.challenge.expires_at)
     if facts.behaviour_of(tx, payment.charge.payment_method).bank_is_unreachable:
         raise BankUnreachable(payment_id=payment.id)

@@ -10,11 +10,15 @@ from flask import Flask, current_app, request
 from opentelemetry import trace
 from werkzeug.exceptions import UnsupportedMediaType
 
-from simulators.payment_provider import moments
-from simulators.payment_provider.book import Book, Call
-from simulators.payment_provider.facts import Asked
-from simulators.payment_provider.refusals import IdempotencyKeyMissing, Malformed, Unauthorized
+from simulators.payment_provider import clock
+from simulators.payment_provider.rules.refusals import (
+    IdempotencyKeyMissing,
+    Malformed,
+    Unauthorized,
+)
 from simulators.payment_provider.settings import Settings
+from simulators.payment_provider.storage.book import Book, Call
+from simulators.payment_provider.storage.facts import Asked
 
 IDEMPOTENCY_KEY = re.compile(r"[ -~]{1,255}")
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -51,12 +55,12 @@ def authenticate() -> None:
 def asked() -> Asked:
     settings = provider().settings
     base_url = settings.public_url or request.host_url
-    return Asked(settings, moments.now_ms(), _cause(), base_url.rstrip("/"))
+    return Asked(settings, clock.now_ms(), _cause(), base_url.rstrip("/"))
 
 
 def call(name: str, payment_id: str | None = None) -> Call:
     """What is known of a call before it is answered; most are answered 200."""
-    at = moments.rfc3339(moments.now_ms())
+    at = clock.rfc3339(clock.now_ms())
     return Call(at, name, 200, payment_id=payment_id, traceparent=_callers_traceparent())
 
 

@@ -8,16 +8,18 @@ from dataclasses import replace
 import orjson
 from flask import Blueprint, Response, request
 
-from simulators.payment_provider import book, edge, moments, operations
-from simulators.payment_provider.answers import json_answer
-from simulators.payment_provider.bodies import REFERENCE_PATTERN
-from simulators.payment_provider.book import payment_of
-from simulators.payment_provider.problems import as_response
-from simulators.payment_provider.refusals import Malformed
-from simulators.payment_provider.representations import payment_shown, refund_shown
+from simulators.payment_provider import clock
+from simulators.payment_provider.http import requests
+from simulators.payment_provider.http.bodies import REFERENCE_PATTERN
+from simulators.payment_provider.http.problems import as_response
+from simulators.payment_provider.rules.answers import json_answer
+from simulators.payment_provider.rules.refusals import Malformed
+from simulators.payment_provider.storage import book, operations
+from simulators.payment_provider.storage.book import payment_of
+from simulators.payment_provider.storage.representations import payment_shown, refund_shown
 
 lookups = Blueprint("lookups", __name__, url_prefix="/v1")
-lookups.before_request(edge.authenticate)
+lookups.before_request(requests.authenticate)
 
 # A shop that pays one order a hundred times has a worse problem than a short list.
 PAYMENTS_OF_REFERENCE_MAX = 100
@@ -28,19 +30,19 @@ LIMIT_DEFAULT, LIMIT_MAX = 100, 1_000
 
 @lookups.get("/payments/<payment_id>")
 def read(payment_id: str) -> Response:
-    with edge.provider().book.transaction() as tx:
+    with requests.provider().book.transaction() as tx:
         payment = operations.find(tx, payment_id)
-        call = edge.call("payment.read", payment_id)
+        call = requests.call("payment.read", payment_id)
         book.add_call(tx, replace(call, reference=payment.charge.reference))
     return as_response(json_answer(payment_shown(payment)))
 
 
 @lookups.get("/payments/<payment_id>/refunds")
 def read_refunds(payment_id: str) -> Response:
-    with edge.provider().book.transaction() as tx:
+    with requests.provider().book.transaction() as tx:
         payment = operations.find(tx, payment_id)
         found = book.refunds_of(tx, payment_id)
-        call = edge.call("refund.find", payment_id)
+        call = requests.call("refund.find", payment_id)
         book.add_call(tx, replace(call, reference=payment.charge.reference))
     return as_response(json_answer({"refunds": [refund_shown(refund) for refund in found]}))
 
@@ -56,10 +58,10 @@ def find() -> Response:
 @lookups.get("/operations/<key:key>")
 def read_operation(key: str) -> Response:
     """The answer that was given under an Idempotency-Key; 404 if nothing was carried out."""
-    key = edge.idempotency_key(key)
-    with edge.provider().book.transaction() as tx:
+    key = requests.idempotency_key(key)
+    with requests.provider().book.transaction() as tx:
         found = operations.find_answer(tx, key)
-        book.add_call(tx, replace(edge.call("operation.read"), idempotency_key=key))
+        book.add_call(tx, replace(requests.call("operation.read"), idempotency_key=key))
     return as_response(json_answer(found))
 
 
@@ -67,9 +69,9 @@ def _by_reference() -> Response:
     reference = request.args["reference"]
     if re.fullmatch(REFERENCE_PATTERN, reference) is None:
         raise Malformed(parameter="reference")
-    with edge.provider().book.transaction() as tx:
+    with requests.provider().book.transaction() as tx:
         found = book.payments_of(tx, reference, limit=PAYMENTS_OF_REFERENCE_MAX)
-        book.add_call(tx, replace(edge.call("payment.find"), reference=reference))
+        book.add_call(tx, replace(requests.call("payment.find"), reference=reference))
     return as_response(json_answer({"payments": [payment_shown(payment) for payment in found]}))
 
 
@@ -78,11 +80,11 @@ def _by_change() -> Response:
 
     One that changes while the pages are read comes again with its new state, on a later page.
     """
-    limit = edge.limit(default=LIMIT_DEFAULT, largest=LIMIT_MAX)
+    limit = requests.limit(default=LIMIT_DEFAULT, largest=LIMIT_MAX)
     since, changed_seq = _position()
-    with edge.provider().book.transaction() as tx:
+    with requests.provider().book.transaction() as tx:
         rows = book.payments_changed(tx, since, changed_seq, limit=limit)
-        book.add_call(tx, edge.call("payment.list"))
+        book.add_call(tx, requests.call("payment.list"))
     last = rows[-1] if len(rows) == limit else None
     cursor = None if last is None else _cursor(last["updated_at"], last["changed_seq"])
     shown = [payment_shown(payment_of(row)) for row in rows]
@@ -91,7 +93,7 @@ def _by_change() -> Response:
 
 def _position() -> tuple[str, int]:
     try:
-        since = moments.rfc3339(moments.in_ms(request.args["updated_since"]))
+        since = clock.rfc3339(clock.in_ms(request.args["updated_since"]))
     except ValueError as error:
         raise Malformed(parameter="updated_since") from error
     cursor = request.args.get("cursor")
@@ -107,7 +109,7 @@ def _decoded(cursor: str) -> tuple[str, int]:
     try:
         updated_at, changed_seq = orjson.loads(base64.urlsafe_b64decode(cursor.encode()))
         is_ours = cursor == _cursor(updated_at, changed_seq)
-        moments.in_ms(updated_at)
+        clock.in_ms(updated_at)
         if not is_ours or not 0 <= changed_seq < 2**63:
             raise ValueError
     except (ValueError, TypeError, binascii.Error) as error:
