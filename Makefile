@@ -14,13 +14,13 @@ SLO ?= loadtests/slo.yaml
 LOAD := .venv-load
 STOREFRONT := frontend/.next/standalone/server.js
 # Only Python: these checks and tests cover every package of the workspace.
-SOURCES := libs services simulators features conformance loadtests infra/emulator frontend
+SOURCES := conftest.py libs services simulators features conformance loadtests infra/emulator frontend
 
 # Meant for building images; here each process would compile once more all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup simulate test check audit contracts unit acceptance mutants conformance containers up down status format clean load demo walk doors flakes
+.PHONY: help setup simulate test check audit contracts unit quick acceptance mutants conformance containers up down status format clean load demo walk doors flakes
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,11 +44,24 @@ simulate: $(READY) ## Start the shop, replay real baskets, prove every checkout 
 
 test: unit acceptance conformance ## Every test: units and stores, scenarios, what stands in for AWS
 
+# A package is a folder with tests of its own; a service goes by its short name, as everywhere.
+TESTED := $(wildcard libs/*/tests services/*/tests simulators/tests loadtests/tests)
+PACKAGES := $(patsubst %-service,%,$(notdir $(TESTED:/tests=)))
+UNKNOWN := $(filter-out $(PACKAGES) common,$(ONLY))
+$(if $(UNKNOWN),$(error ONLY=$(UNKNOWN): there is no such package. There are $(PACKAGES)))
+# `common` is what everybody calls python-common.
+CHOSEN := $(foreach name,$(patsubst common,python-common,$(ONLY)), \
+  $(wildcard libs/$(name)/tests services/$(name)-service/tests $(name)/tests))
+
 # File by file, in this order: what costs much to set up is set up once, and long files come early.
 UNIT := -n 2 --dist loadfile --no-loadscope-reorder libs services simulators loadtests
-unit: $(READY) ## Unit, store and component tests of every package
+unit: $(READY) ## Unit, store and component tests of every package; ONLY=order: of that one
 	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --inexact --extra journey
-	@$(BIN)/pytest -q $(UNIT) $(ARGS)
+	@$(BIN)/pytest -q $(if $(CHOSEN),-n 2 --dist loadfile $(CHOSEN),$(UNIT)) $(ARGS)
+
+# One package is done before a second process has imported what it needs.
+quick: $(READY) ## Those of them that need no database and no other process; ONLY=order: in seconds
+	@$(BIN)/pytest -q --quick -r fE -p no:schemathesis $(or $(strip $(CHOSEN)),$(UNIT)) $(ARGS)
 
 acceptance: $(READY) ## The Gherkin scenarios, proven by trace; ARGS=--provider=… says on what
 	@$(BIN)/pytest -q -n 2 features $(ARGS)

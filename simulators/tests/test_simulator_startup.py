@@ -7,6 +7,8 @@ import pytest
 
 from simulators import startup
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
 def test_this_machine_may_be_served(host: str) -> None:

@@ -112,6 +112,7 @@ def test_other_digits_are_no_card_number(text: str) -> None:
     assert not holds_card_number(text)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_no_id_is_ever_taken_for_a_card(kind: Callable[[random.Random], str]) -> None:
     chance = random.Random(SEED)  # noqa: S311  Replayable, and nothing secret.

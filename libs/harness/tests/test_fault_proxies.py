@@ -21,6 +21,8 @@ from harness.faults.server import Desk
 from harness.faults.tcp_proxy import TcpProxy
 from harness.process import ports
 
+pytestmark = pytest.mark.slow
+
 HOST = "127.0.0.1"
 SOON_S = 10.0
 TOPIC = "arn:aws:sns:us-east-1:000000000000:order-events"

@@ -18,6 +18,8 @@ from detect_secrets.settings import transient_settings
 from harness import stack
 from harness.contracts.lock import contracts
 
+pytestmark = pytest.mark.exhaustive
+
 ROOT = stack.repository()
 SOURCES = sorted(
     path

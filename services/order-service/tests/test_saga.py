@@ -175,6 +175,7 @@ def worlds() -> tuple[set[World], dict[World, set[World]]]:
     return every_world()
 
 
+@pytest.mark.exhaustive
 def test_whatever_comes_in_whatever_order_the_books_agree_at_the_end(
     worlds: tuple[set[World], dict[World, set[World]]],
 ) -> None:
@@ -203,6 +204,7 @@ def test_whatever_comes_in_whatever_order_the_books_agree_at_the_end(
     }
 
 
+@pytest.mark.exhaustive
 def test_the_table_holds_what_can_happen_and_nothing_else(
     worlds: tuple[set[World], dict[World, set[World]]],
 ) -> None:
@@ -222,6 +224,7 @@ def test_the_table_holds_what_can_happen_and_nothing_else(
     }
 
 
+@pytest.mark.exhaustive
 def test_from_wherever_an_order_is_it_can_still_settle(
     worlds: tuple[set[World], dict[World, set[World]]],
 ) -> None:
@@ -237,6 +240,7 @@ def test_from_wherever_an_order_is_it_can_still_settle(
     assert seen - can_settle == set()
 
 
+@pytest.mark.exhaustive
 def test_only_a_loss_needs_the_watchdog(
     worlds: tuple[set[World], dict[World, set[World]]],
 ) -> None:

@@ -23,6 +23,8 @@ from simulators.payment_provider.storage.challenges import Decision
 from simulators.payment_provider.storage.facts import Asked
 from simulators.payment_provider.storage.operations import Operation
 
+pytestmark = pytest.mark.slow
+
 TABLES = ("log", "payments", "refunds", "challenges", "answers", "webhooks", "deliveries")
 WITHIN_S = 15  # A webhook takes milliseconds; a machine under load takes its time.
 SECRET = {"PAYMENT_PROVIDER_WEBHOOK_SECRET": "a secret for tests"}

@@ -22,6 +22,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+pytestmark = pytest.mark.slow
+
 STARTS_WITHIN_S = 15  # Half a second alone; other tests may keep both cores busy.
 STOPS_WITHIN_S = 5  # It takes one second when exporters hold connections open.
 
