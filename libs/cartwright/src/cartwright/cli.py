@@ -11,8 +11,8 @@ from harness.process import surroundings
 
 # The order of `cartwright --help`. A new subcommand is a module of this package and a word here.
 COMMANDS = (
-    "up", "stock", "simulate", "trace", "status", "logs", "import-products", "redrive", "down",
-    "doctor",
+    "up", "stock", "simulate", "trace", "status", "logs", "run", "env", "import-products",
+    "redrive", "down", "doctor",
 )  # fmt: skip
 
 

@@ -40,6 +40,15 @@ class Usage:
     pss_mb: float
 
 
+@dataclass(frozen=True)
+class Description:
+    """How a process is started. kind, argv: see `Kind`. env: everything it sees."""
+
+    kind: str
+    argv: list[str]
+    env: dict[str, str]
+
+
 def find(home: Path, name: str) -> psutil.Process:
     """The process that the stack of *home* calls *name*. Raises `ProcessGone`."""
     state = Home(home).read_state() or {}
@@ -138,7 +147,30 @@ def restart(home: Path, name: str) -> None:
     _ask(home, "start", name)
 
 
-def _ask(home: Path, action: str, name: str) -> None:
+def describe(home: Path, name: str) -> Description:
+    """How one process is started, passwords and all. Raises `ControlRefused`."""
+    told = _ask(home, "describe", name)
+    return Description(told["kind"], told["argv"], told["env"])
+
+
+@contextlib.contextmanager
+def held(home: Path, name: str) -> Iterator[None]:
+    """Have one process stopped for as long as the block runs; it comes back even if we are killed.
+
+    Raises `ControlRefused`.
+    """
+    with _asked(home, "hold", name):
+        yield
+
+
+def _ask(home: Path, action: str, name: str) -> dict[str, Any]:
+    with _asked(home, action, name) as answer:
+        return answer
+
+
+@contextlib.contextmanager
+def _asked(home: Path, action: str, name: str) -> Iterator[dict[str, Any]]:
+    """The supervisor's answer, with the line to it open."""
     with socket.socket(socket.AF_UNIX) as channel, control_address(home) as address:
         channel.settimeout(ANSWER_WITHIN_S)
         try:
@@ -147,9 +179,10 @@ def _ask(home: Path, action: str, name: str) -> None:
             raise ControlRefused(f"no supervisor runs in {home}") from None
         channel.sendall(json.dumps({"action": action, "name": name}).encode() + b"\n")
         with channel.makefile() as answers:
-            answer = json.loads(answers.readline())
-    if answer["error"]:
-        raise ControlRefused(answer["error"])
+            answer: dict[str, Any] = json.loads(answers.readline())
+        if answer["error"]:
+            raise ControlRefused(answer["error"])
+        yield answer
 
 
 @contextlib.contextmanager

@@ -33,6 +33,7 @@ class Supervised:
             "state": self.state,
             "restarts": self.restarts,
             "port": self.spec.port,
+            "kind": self.spec.kind,
         }
 
 

@@ -82,8 +82,8 @@ class Supervisor:
         if await ended != 0:
             raise self._refused(spec.name, f"failed with exit code {ended.result()}")
 
-    def pid(self, name: str) -> int:
-        return self._processes[name].pid
+    def spec(self, name: str) -> ProcessSpec:
+        return self._processes[name].spec
 
     def pids(self) -> dict[str, int]:
         return {name: process.pid for name, process in self._processes.items()}

@@ -6,12 +6,15 @@ with everything it started. What it supervises is the plan's business.
 
 import argparse
 import asyncio
+import contextlib
 import importlib
 import json
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from harness.process import parent_death
 from harness.process.control import (
@@ -38,7 +41,8 @@ async def supervise(home: Home, leftovers: list[str]) -> int:
     Returns the exit code.
     """
     launch = Launch.read(home)
-    supervisor = Supervisor(home, launch.environment(os.environ), Path(launch.repo_root))
+    base_env = launch.environment(os.environ)
+    supervisor = Supervisor(home, base_env, Path(launch.repo_root))
     if leftovers:
         supervisor.notes.append(f"ended what a crash had left running: {', '.join(leftovers)}")
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -46,7 +50,7 @@ async def supervise(home: Home, leftovers: list[str]) -> int:
     with control_address(home.path) as address:
         Path(address).unlink(missing_ok=True)
         server = await asyncio.start_unix_server(
-            lambda reader, writer: _obey(supervisor, reader, writer), address
+            lambda reader, writer: _obey(supervisor, base_env, reader, writer), address
         )
         Path(address).chmod(0o600)
 
@@ -63,22 +67,39 @@ async def supervise(home: Home, leftovers: list[str]) -> int:
 
 
 async def _obey(
-    supervisor: Supervisor, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    supervisor: Supervisor,
+    base_env: Mapping[str, str],
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
 ) -> None:
-    """One order a connection: ``{"action": "stop" or "start", "name": a process}``."""
+    """One order a connection: ``{"action": "stop" or another, "name": a process}``.
+
+    ``hold`` stops it until whoever asked hangs up, which the kernel does for one who dies.
+    """
     order = json.loads(await reader.readline())
-    error = None
+    answer: dict[str, Any] = {"error": None}
     try:
-        if order["action"] == "stop":
-            await supervisor.stop(order["name"])
-        else:
-            await supervisor.resume(order["name"])
+        match order["action"]:
+            case "stop" | "hold":
+                await supervisor.stop(order["name"])
+            case "start":
+                await supervisor.resume(order["name"])
+            case "describe":
+                spec = supervisor.spec(order["name"])
+                env = {**base_env, **spec.env}
+                answer |= {"kind": spec.kind, "argv": list(spec.argv), "env": env}
     except KeyError:
-        error = f"there is no process {order['name']!r}"
+        answer["error"] = f"there is no process {order['name']!r}"
     supervisor.write_state()  # Whoever asked may look before the loop comes round.
-    writer.write(json.dumps({"error": error}).encode() + b"\n")
-    await writer.drain()
+    is_held = order["action"] == "hold" and not answer["error"]
+    with contextlib.suppress(ConnectionError):  # It died meanwhile, which is one way to hang up.
+        writer.write(json.dumps(answer).encode() + b"\n")
+        await writer.drain()
+        if is_held:
+            await reader.read()
     writer.close()
+    if is_held and not supervisor.stop_requested.is_set():
+        await supervisor.resume(order["name"])
 
 
 def _load(plan: str) -> Plan:
