@@ -59,9 +59,10 @@ unit: $(READY) ## Unit, store and component tests of every package; ONLY=order: 
 	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --inexact --extra journey
 	@$(BIN)/pytest -q $(if $(CHOSEN),-n 2 --dist loadfile $(CHOSEN),$(UNIT)) $(ARGS)
 
-# One package is done before a second process has imported what it needs.
+# A small package is done before a second process has imported what it needs; 25 files pay for it.
+MANY = $(word 25,$(shell find $(CHOSEN) -name 'test_*.py'))
 quick: $(READY) ## Those of them that need no database and no other process; ONLY=order: in seconds
-	@$(BIN)/pytest -q --quick -r fE -p no:schemathesis $(or $(strip $(CHOSEN)),$(UNIT)) $(ARGS)
+	@$(BIN)/pytest -q --quick -r fE -p no:schemathesis $(if $(CHOSEN),$(if $(MANY),-n 2 --dist loadfile) $(CHOSEN),$(UNIT)) $(ARGS)
 
 acceptance: $(READY) ## The Gherkin scenarios, proven by trace; ARGS=--provider=… says on what
 	@$(BIN)/pytest -q -n 2 features $(ARGS)
@@ -94,10 +95,10 @@ check: $(READY) contracts audit ## Format, lint, types, import and service contr
 contracts: $(READY) ## Whether the services' contracts keep what was promised before
 	@$(BIN)/python -m harness.contracts.lock && echo "contracts kept"
 
-# Exit code 1: an advisory. 2: nobody to ask, which is said, and is an error where it has to work.
 flakes: $(READY) ## Both suites N times on ever worse machines: which test fails, ever? 7 minutes a round
 	@$(BIN)/python -m harness.suite.flakes --rounds $(N) $(ARGS)
 
+# Exit code 1: an advisory. 2: nobody to ask, which is said, and is an error where it has to work.
 audit: $(READY) ## Known advisories against everything in uv.lock (asks osv.dev)
 	@$(UV) audit --quiet --frozen --preview-features audit-command $(AUDIT); code=$$?; \
 	if [ $$code -eq 2 ] && [ -z "$(AUDIT_REQUIRED)" ]; then \
