@@ -1,22 +1,26 @@
-"""The command `cartwright`. A subcommand is the function named as its module; none lives here."""
+"""The command `cartwright`. A subcommand is the function named as its module; none lives here.
+
+What drives the shop brings its own: an entry point of the group `cartwright.commands`.
+"""
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Annotated
 
 import typer
 from harness.process import surroundings
 
-# The order of `cartwright --help`. A new subcommand is a module of this package and a word here.
-COMMANDS = (
-    "up", "stock", "simulate", "trace", "status", "logs", "run", "env", "import-products",
-    "redrive", "down", "doctor",
+# In the order of `cartwright --help`. A new subcommand is a module of this package and a word here.
+OURS = (
+    "up", "trace", "status", "logs", "run", "env", "redrive", "down", "doctor",
 )  # fmt: skip
+GROUP = "cartwright.commands"
 
 
-def build(commands: Sequence[str] = COMMANDS) -> typer.Typer:
+def build(commands: Sequence[str] = ()) -> typer.Typer:
+    """With these subcommands alone, which costs less to import; with all of them, if none."""
     app = typer.Typer(
         help="Start the shop, send shoppers through it, look at it, and stop it.",
         no_args_is_help=True,
@@ -24,10 +28,20 @@ def build(commands: Sequence[str] = COMMANDS) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_only_subcommands)
-    for command in commands:
-        name = command.replace("-", "_")
-        app.command(command)(getattr(importlib.import_module(f"cartwright.{name}"), name))
+    brought = sorted(metadata.entry_points(group=GROUP).names)
+    for command in commands or (OURS[0], *brought, *OURS[1:]):
+        app.command(command)(_load(command))
     return app
+
+
+def _load(command: str) -> Callable[..., None]:
+    if command in OURS:
+        name = command.replace("-", "_")
+        found: Callable[..., None] = getattr(importlib.import_module(f"cartwright.{name}"), name)
+    else:
+        (brought,) = metadata.entry_points(group=GROUP, name=command)
+        found = brought.load()
+    return found
 
 
 def _say_version(asked: bool) -> None:  # noqa: FBT001  As typer calls it.
@@ -51,5 +65,5 @@ def _only_subcommands(
 def main() -> None:
     surroundings.clean()  # Before a subcommand imports what reads its environment (ADR-0024).
     # The simulator's imports take longer than most commands: load what was asked for.
-    asked = [command for command in COMMANDS if command in sys.argv[1:2]]
-    build(asked or COMMANDS)()
+    known = {*OURS, *metadata.entry_points(group=GROUP).names}
+    build([word for word in sys.argv[1:2] if word in known])()

@@ -1,15 +1,15 @@
 """`cartwright stock`: goods for a running shop, so that people can buy. Sends no shopper."""
 
 import typer
+from cartwright import location
 from harness import stack
 from rich.console import Console
 from rich.markup import escape
+
 from simulators.checkout.mix import visits
 from simulators.checkout.run import stock_the_shop
 from simulators.checkout.seeding import SeedingFailed
 from simulators.journey.load import load_sample
-
-from cartwright import location
 
 # What a hundred households bought: every department, and nearly nine hundred products.
 BASKETS = 100

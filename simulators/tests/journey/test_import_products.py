@@ -6,8 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from cartwright import cli, import_products
+from cartwright import cli
 from cartwright.location import EXIT_NOT_RUNNING
+from simulators.journey import import_products
 from simulators.journey.load import SourceTables
 from typer.testing import CliRunner
 

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from cartwright import cli, simulate
-from cartwright.simulate import EXIT_NOT_JUDGED, exit_code
+from cartwright import cli
 from harness.audit.books import BooksUnread
+from simulators.checkout import command
+from simulators.checkout.command import EXIT_NOT_JUDGED, exit_code
 from simulators.checkout.results import Result
 from typer.testing import CliRunner
 
@@ -99,9 +100,9 @@ def test_books_that_stay_closed_end_the_run_unjudged_and_say_whose(
         raise BooksUnread("the mailbox could not be read: ConnectError: refused")
 
     shop = SimpleNamespace(otlp_url="http://127.0.0.1:9")
-    monkeypatch.setattr(simulate, "_shop", lambda *_, **__: nullcontext(shop))
-    monkeypatch.setattr(simulate, "trace_to", lambda *_, **__: None)
-    monkeypatch.setattr(simulate, "run", closed)
+    monkeypatch.setattr(command, "_shop", lambda *_, **__: nullcontext(shop))
+    monkeypatch.setattr(command, "trace_to", lambda *_, **__: None)
+    monkeypatch.setattr(command, "run", closed)
 
     answer = simulated("--home", str(tmp_path / "home"), "--report-dir", str(tmp_path))
 

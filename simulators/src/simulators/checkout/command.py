@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Annotated
 
 import typer
+from cartwright import location
 from harness import stack
 from harness.audit.books import BooksUnread
 from harness.process.endpoints import Endpoints
@@ -21,6 +22,7 @@ from harness.topology import model
 from harness.traces.export import trace_to
 from rich.console import Console
 from rich.markup import escape
+
 from simulators.checkout import report
 from simulators.checkout.display import LiveDisplay, print_result
 from simulators.checkout.results import Plan, Result
@@ -28,8 +30,6 @@ from simulators.checkout.run import ShopNotAtRest, run
 from simulators.checkout.seeding import SeedingFailed
 from simulators.journey.domain import Journey
 from simulators.journey.load import JourneyNotInstalled, load_full, load_sample
-
-from cartwright import location
 
 # Whatever fails is 2 through `make`, so that the worst is 2 without it, too.
 EXIT_HOLDS, EXIT_BROKEN, EXIT_NOT_JUDGED = 0, 2, 3

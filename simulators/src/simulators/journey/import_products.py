@@ -14,16 +14,16 @@ from typing import Annotated, Any, Final
 
 import httpx
 import typer
+from cartwright import location
 from harness import stack
 from harness.identity.tokens import staff_token
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
 from simulators.journey.derive import derive
 from simulators.journey.load import JourneyNotInstalled, SourceTables, load_source
 from simulators.journey.naming import NOT_RECORDED, department_name, product_name, title
-
-from cartwright import location
 
 EXIT_REJECTED, EXIT_COULD_NOT_RUN = 1, 2
 MEDIA_TYPES: Final = {".csv": "text/csv", ".ndjson": "application/x-ndjson"}
