@@ -70,7 +70,7 @@ def test_what_does_not_settle_is_said_every_ten_seconds(run: Run) -> None:
     run.display.phase("settle")
     for _ in range(600):
         run.now_s += 0.05
-        run.display.settling(Unrest(orders=3, unpublished=0, operations=0, mails=0, messages=0))
+        run.display.settling(Unrest(3, 0, 0, 0, 0, 0))
 
     assert len(run.lines()) == 2 + 3
 

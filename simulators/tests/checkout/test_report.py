@@ -62,7 +62,7 @@ def result() -> Result:
         phases_s={"replay": 1.0},
         baskets=1,
         interrupted=False,
-        unrest=Unrest(0, 0, 0, 0, 0),
+        unrest=Unrest(0, 0, 0, 0, 0, 0),
         outcomes={"confirmed": 1},
         by_persona={},
         placing_ms=NOTHING,

@@ -1,8 +1,8 @@
-"""Waits until a shop at rest: every order settled, every outbox and queue empty."""
+"""Waits until a shop is at rest: every order settled, nothing due, every outbox and queue empty."""
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import psycopg2
 
@@ -24,6 +24,7 @@ UNPUBLISHED = " + ".join(
     for service in SERVICES
 )
 DUE_OPERATIONS = "SELECT count(*) FROM payment.operations WHERE state = 'due'"
+DUE_WEBHOOKS = "SELECT count(*) FROM payment.webhook_events WHERE state = 'due'"
 QUEUED_MAILS = "SELECT count(*) FROM notification.messages WHERE state = 'queued'"
 
 
@@ -34,19 +35,19 @@ class Unrest:
     orders: int
     unpublished: int
     operations: int
+    webhooks: int
     mails: int
     messages: int
 
     def __bool__(self) -> bool:
-        return bool(
-            self.orders or self.unpublished or self.operations or self.mails or self.messages
-        )
+        return any(astuple(self))
 
     def __str__(self) -> str:
         parts = {
             "orders or returns not settled": self.orders,
             "events not published": self.unpublished,
             "payment operations due": self.operations,
+            "webhooks due": self.webhooks,
             "mails queued": self.mails,
             "messages on queues": self.messages,
         }
@@ -59,15 +60,15 @@ def unrest(endpoints: Endpoints) -> Unrest:
         with connection, connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT ({UNSETTLED_ORDERS}), ({UNPUBLISHED}),"
-                f" ({DUE_OPERATIONS}), ({QUEUED_MAILS})"
+                f" ({DUE_OPERATIONS}), ({DUE_WEBHOOKS}), ({QUEUED_MAILS})"
             )
             counts = cursor.fetchone()
             assert counts is not None
     finally:
         connection.close()
-    orders, unpublished, operations, mails = counts
+    orders, unpublished, operations, webhooks, mails = counts
     pending = sum(depth.pending for depth in queue_depths(endpoints).values())
-    return Unrest(orders, unpublished, operations, mails, pending)
+    return Unrest(orders, unpublished, operations, webhooks, mails, pending)
 
 
 def wait_until_settled(

@@ -24,7 +24,7 @@ from order.domain import HistoryEntry, Order, OrderStatus, OrderView, Return
 LINES_MAX = 200
 # 200 lines of the longest SKUs, generously indented.
 BODY_BYTES_MAX = 64 * 1024
-# A hundred thousand dollars, twenty times over: the sum of the dearest basket.
+# Beyond it, programs that read JSON's numbers as doubles disagree (RFC 8259 §6).
 AMOUNT_MINOR_MAX = 2**53 - 1
 RETURN_REASONS = ("damaged", "wrong_item", "not_as_described", "unwanted", "other")
 
