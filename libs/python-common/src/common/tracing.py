@@ -5,6 +5,7 @@ propagate through SQS. Names follow the semantic conventions v1.44 (messaging: D
 """
 
 import os
+import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -61,7 +62,7 @@ def install(role: str) -> None:
     resource = Resource(
         {
             "service.name": service_name(),
-            "service.instance.id": f"{service_name()}-{role}-{os.getpid()}",
+            "service.instance.id": f"{service_name()}-{role}-{os.getpid()}-{platform.node()}",
             "service.role": role,
         }
     )

@@ -1,6 +1,7 @@
 """Exports the harness's own spans, so that a trace begins where the shopper does."""
 
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,7 +34,7 @@ class Destination(SpanProcessor):
         self.resource = Resource(
             {
                 "service.name": service_name,
-                "service.instance.id": f"{service_name}-{ROLE}-{os.getpid()}",
+                "service.instance.id": f"{service_name}-{ROLE}-{os.getpid()}-{platform.node()}",
             }
         )
         exporter = OTLPSpanExporter(endpoint=f"{otlp_url}/v1/traces")
