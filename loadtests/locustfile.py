@@ -25,7 +25,7 @@ from locust import HttpUser, between, events, task
 from locust.env import Environment
 from locust.exception import RescheduleTask
 from locust.runners import WorkerRunner
-from simulators.checkout.seeding import seed
+from simulators.checkout.seed import seed
 from simulators.journey.load import load_sample
 
 # So many of each that no run sells the last: then a refusal is a fault, and not the shop's life.

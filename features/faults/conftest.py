@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from harness.faults.planting import Faults
+from harness.faults.planter import Faults
 from harness.process.endpoints import Endpoints
 from harness.proof.flows import Proof
 from harness.shopper.scenario_shop import ScenarioShop

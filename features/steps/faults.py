@@ -10,7 +10,7 @@ from harness.audit import settlement
 from harness.audit.checkers import audit
 from harness.audit.reader import read_books
 from harness.eventually import eventually
-from harness.faults.planting import Faults
+from harness.faults.planter import Faults
 from harness.faults.rules import Fault, Operation
 from harness.process import control
 from harness.process.endpoints import Endpoints

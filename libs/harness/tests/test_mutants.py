@@ -9,7 +9,7 @@ from harness import stack
 from harness.suite.mutants import definition, overlay, page
 from harness.suite.mutants.definition import Catcher, MalformedMutant, Mutant, StaleMutant
 from harness.suite.mutants.results import Results, Verdict
-from harness.suite.mutants.trying import Trial
+from harness.suite.mutants.trials import Trial
 
 ROOT = stack.repository()
 MUTANTS = definition.read_all(ROOT)

@@ -2,7 +2,7 @@
 
 import pytest
 from harness import stack
-from harness.suite.mutants import definition, trying
+from harness.suite.mutants import definition, trials
 from harness.suite.mutants.definition import Mutant
 from harness.suite.mutants.results import FILE, Results, Verdict
 
@@ -13,7 +13,7 @@ WITHOUT_A_SHOP, IN_A_SHOP = "old-webhook-accepted", "cart-not-emptied"
 
 def verdict_on(mutant: Mutant) -> Verdict:
     results = Results.read(ROOT / FILE)
-    return results.take(mutant, trying.try_mutant(mutant, ROOT), "now").verdict
+    return results.take(mutant, trials.try_mutant(mutant, ROOT), "now").verdict
 
 
 @pytest.mark.parametrize("name", [WITHOUT_A_SHOP, IN_A_SHOP])

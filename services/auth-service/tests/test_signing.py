@@ -15,9 +15,9 @@ from auth import domain, worker
 from auth.app import create_app
 from auth.domain import Rotation, SigningKey
 from auth.settings import Settings
-from auth.use_cases import signing
+from auth.use_cases import signing_keys
 from auth.use_cases.derived_secrets import DerivedSecrets
-from auth.use_cases.signing import Signer
+from auth.use_cases.signing_keys import Signer
 from common import auth
 from common.auth import Caller, InvalidToken, Jwks, Role, jwks
 from common.db import Database
@@ -70,7 +70,7 @@ class TestWhen:
         assert domain.retired([self.OLD], ROTATION, NOW + 1000 * DAY) == []
 
     def test_the_times_fit_those_who_verify(self) -> None:
-        assert ROTATION.ahead.total_seconds() > jwks.FRESH_S + signing.LOOK_AGAIN_S + 60
+        assert ROTATION.ahead.total_seconds() > jwks.FRESH_S + signing_keys.LOOK_AGAIN_S + 60
         assert ROTATION.kept > auth.ACCESS_TOKEN_LIFETIME + timedelta(seconds=60)
 
 
@@ -87,7 +87,7 @@ def ensure(
     now: datetime | None = None,
 ) -> list[SigningKey]:
     with db.transaction() as tx:
-        return signing.ensure_key(tx, derived, algorithm, rotation, now or datetime.now(UTC))
+        return signing_keys.ensure_key(tx, derived, algorithm, rotation, now or datetime.now(UTC))
 
 
 def signer(load: Callable[[], list[SigningKey]], look_again_s: float = 0.0) -> Signer:

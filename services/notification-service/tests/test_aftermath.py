@@ -11,7 +11,7 @@ from common.db import Database
 from common.testing import published
 from notification.clients import Mailer
 from notification.domain.messages import State
-from notification.use_cases import figures, queueing, reading, sending
+from notification.use_cases import figures, mail_delivery, queue, views
 from notification.worker import send_due, sweep
 from structlog.testing import capture_logs
 
@@ -50,7 +50,7 @@ def test_a_resend_is_the_same_mail_and_is_told_once(
     send_due(db, mailer)
 
     with db.transaction() as tx:
-        reading.resend(tx, news.message().id, datetime.now(UTC))
+        views.resend(tx, news.message().id, datetime.now(UTC))
     send_due(db, mailer)
 
     first, second = mail_server.mails
@@ -71,7 +71,7 @@ def test_a_failed_mail_that_is_resent_has_all_its_attempts_again(
     _fail(db, mailer)
 
     with db.transaction() as tx:
-        reading.resend(tx, news.message().id, datetime.now(UTC))
+        views.resend(tx, news.message().id, datetime.now(UTC))
     tried = [send_due(db, mailer, _after(60 * n)) for n in range(6)]
 
     assert tried == [1, 1, 1, 1, 1, 0]
@@ -101,7 +101,7 @@ def test_no_address_is_logged_whatever_the_server_says(
     mailer: Mailer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module in (consumer, figures, queueing, sending):
+    for module in (consumer, figures, queue, mail_delivery):
         # A logger that was used before is bound to the processors of that time for good.
         monkeypatch.setattr(module, "log", structlog.get_logger())
     mail_server.refused_recipients.add(ADA)

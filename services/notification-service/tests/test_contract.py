@@ -15,7 +15,7 @@ from notification.domain.messages import Kind, Reason, State
 from notification.domain.preferences import Language
 from notification.routes import bodies
 from notification.store.messages import OF_ORDER_MAX
-from notification.use_cases import sending
+from notification.use_cases import mail_delivery
 from notification.worker import HANDLERS
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def test_the_bounds_promised_are_the_bounds_kept() -> None:
     read = CONTRACT["paths"]["/messages/{id}"]["get"]["responses"]["200"]["description"]
 
     assert shown["maxItems"] == OF_ORDER_MAX
-    assert f"{sending.BODIES_KEPT.days} days" in read
+    assert f"{mail_delivery.BODIES_KEPT.days} days" in read
 
 
 def test_the_preferences_promised_are_those_taken() -> None:

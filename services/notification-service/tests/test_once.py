@@ -12,7 +12,7 @@ from common.events import Event
 from common.ids import new_id
 from common.testing import deliver, published
 from notification.clients import Mailer
-from notification.use_cases import sending
+from notification.use_cases import mail_delivery
 from notification.worker import HANDLERS, send_due
 
 if TYPE_CHECKING:
@@ -144,11 +144,11 @@ def test_a_crash_after_sending_sends_the_same_mail_again(
 ) -> None:
     news.heard(news.confirmed())
     with db.transaction() as tx:
-        (claimed,) = sending.claim_due(tx, datetime.now(UTC))
+        (claimed,) = mail_delivery.claim_due(tx, datetime.now(UTC))
     mailer.send(claimed)  # And here the worker dies.
 
     assert send_due(db, mailer) == 0
-    assert send_due(db, mailer, _after(sending.LEASE.total_seconds())) == 1
+    assert send_due(db, mailer, _after(mail_delivery.LEASE.total_seconds())) == 1
 
     first, second = mail_server.mails
     assert first["Message-ID"] == second["Message-ID"]
@@ -161,12 +161,12 @@ def test_a_slow_worker_whose_mail_another_sent_meanwhile_tells_it_no_second_time
 ) -> None:
     news.heard(news.confirmed())
     with db.transaction() as tx:
-        (claimed,) = sending.claim_due(tx, datetime.now(UTC))
+        (claimed,) = mail_delivery.claim_due(tx, datetime.now(UTC))
     outcome = mailer.send(claimed)
 
-    send_due(db, mailer, _after(sending.LEASE.total_seconds()))
+    send_due(db, mailer, _after(mail_delivery.LEASE.total_seconds()))
     with db.transaction() as tx:
-        sending.record_outcomes(tx, [claimed], {claimed.id: outcome}, datetime.now(UTC))
+        mail_delivery.record_outcomes(tx, [claimed], {claimed.id: outcome}, datetime.now(UTC))
 
     assert len(published(db)) == 1
     assert news.message().attempts == 1

@@ -12,7 +12,7 @@ from notification.domain import news
 from notification.domain.messages import Kind
 from notification.domain.news import Addressee, BoughtLine, News, Sums
 from notification.domain.preferences import Language
-from notification.use_cases.rendering import Rendered, render
+from notification.use_cases.letters import Rendered, render
 
 TEMPLATES = Path(__file__).parents[1] / "src" / "notification" / "templates"
 ORDER_ID = "0192f0c1-0000-7000-8000-000000000001"

@@ -11,7 +11,7 @@ from common.testing import deliver, published
 from notification.clients import Mailer
 from notification.domain.messages import Reason, State
 from notification.store import suppressions
-from notification.use_cases import sending
+from notification.use_cases import mail_delivery
 from notification.worker import HANDLERS, MailServerUnavailable, send_due
 from sqlalchemy import text
 
@@ -101,9 +101,11 @@ def test_what_is_queued_when_its_address_is_suppressed_is_held_back(
     news.heard(news.confirmed(), news.confirmed())
 
     with db.transaction() as tx:
-        (first, _) = sending.claim_due(tx, datetime.now(UTC))
+        (first, _) = mail_delivery.claim_due(tx, datetime.now(UTC))
         doomed = replace(first, attempts=4, refusals=4)
-        sending.record_outcomes(tx, [doomed], {first.id: mailer.send(first)}, datetime.now(UTC))
+        mail_delivery.record_outcomes(
+            tx, [doomed], {first.id: mailer.send(first)}, datetime.now(UTC)
+        )
     send_due(db, mailer, _after(60))
 
     assert [message.reason for message in news.messages()] == [

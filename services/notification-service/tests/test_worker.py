@@ -10,7 +10,7 @@ from notification.clients import Mailer
 from notification.domain.messages import Kind, Message, Reason, State
 from notification.domain.preferences import Choice, Language
 from notification.store.messages import LOOP
-from notification.use_cases import choosing, reading
+from notification.use_cases import mail_choice, views
 from notification.worker import HANDLERS, send_due
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ ADA = "ada@customer.example"
 
 def _message(db: Database, order_id: str, kind: Kind | None = None) -> Message:
     with db.transaction() as tx:
-        found = reading.read_messages(tx, order_id)
+        found = views.read_messages(tx, order_id)
     (message,) = [message for message in found if kind in {None, message.kind}]
     return message
 
 
 def _choose(db: Database, choice: Choice, customer_id: str = "customer-1") -> None:
     with db.transaction() as tx:
-        choosing.choose(tx, customer_id, choice, None)
+        mail_choice.choose(tx, customer_id, choice, None)
 
 
 def test_only_a_mail_to_be_sent_wakes_the_loop_that_sends(db: Database, news: "News") -> None:

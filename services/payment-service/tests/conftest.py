@@ -18,7 +18,7 @@ from payment.clients import PaymentProvider
 from payment.domain import Operation, Payment
 from payment.settings import Settings
 from payment.store.tables import ledger_entries
-from payment.use_cases import operations, payments, reconciling, webhooks
+from payment.use_cases import operations, payments, reconciliation, webhooks
 from payment.use_cases.payments import PaymentView
 from payment.worker import HANDLERS, Operations
 from pydantic import SecretStr
@@ -278,7 +278,7 @@ class Checkout:
             tx.execute(
                 text("INSERT INTO reconciliation_plan (id) VALUES (1) ON CONFLICT (id) DO NOTHING")
             )
-        return reconciling.run_once(self.db, self.provider)
+        return reconciliation.run_once(self.db, self.provider)
 
     def wait(self, seconds: float) -> None:
         """Time passes for the operations: everything is due that much sooner."""
@@ -315,7 +315,7 @@ class Checkout:
     def differences(self) -> list[tuple[str, str | None]]:
         """(kind, order) of each that is open."""
         with self.db.transaction() as tx:
-            found, _ = reconciling.open_differences(tx, None, 100)
+            found, _ = reconciliation.open_differences(tx, None, 100)
         return [(one.kind, one.order_id) for one in found]
 
     @property

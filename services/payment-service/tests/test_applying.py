@@ -13,7 +13,7 @@ from common.db import Database
 from common.events import Event
 from common.testing import published
 from payment.domain import PaymentStatus
-from payment.use_cases import applying, webhooks
+from payment.use_cases import provider_facts, webhooks
 from sqlalchemy import text
 
 if TYPE_CHECKING:
@@ -360,4 +360,4 @@ def _last(db: Database) -> Event:
 
 def _apply(db: Database, checkout: "Checkout", fact: Any) -> None:
     with db.transaction() as tx:
-        applying.apply(tx, checkout.order_id, fact)
+        provider_facts.apply(tx, checkout.order_id, fact)

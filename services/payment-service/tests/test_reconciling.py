@@ -11,7 +11,7 @@ import pytest
 from common.db import Database
 from common.ids import new_id
 from payment.domain import PaymentStatus
-from payment.use_cases import reconciling, refunds
+from payment.use_cases import reconciliation, refunds
 from sqlalchemy import text
 from sqlalchemy.event import listen, remove
 
@@ -87,7 +87,7 @@ def test_books_that_agree_are_left_alone(
     assert checkout.told() == told
     assert len(provider.reads) == reads + 1
     with db.transaction() as tx:
-        run = reconciling.last_run(tx)
+        run = reconciliation.last_run(tx)
     assert run
     assert (run.compared, run.healed, run.differences, run.error) == (1, 0, 0, None)
 
@@ -124,7 +124,7 @@ def test_a_page_of_payments_that_agree_costs_as_many_statements_as_one(
 
     assert for_eight == for_one
     with db.transaction() as tx:
-        run = reconciling.last_run(tx)
+        run = reconciliation.last_run(tx)
     assert run
     assert run.compared == 8
 
@@ -223,7 +223,7 @@ def test_a_payment_that_is_not_told_spoils_no_other(
     checkout.compare_books()
 
     with db.transaction() as tx:
-        run = reconciling.last_run(tx)
+        run = reconciliation.last_run(tx)
     assert run
     assert (run.error, run.differences) == (None, 1)
     assert checkout.differences == [("status_differs", checkout.order_id)]
@@ -247,7 +247,7 @@ def test_however_long_it_takes_nobody_else_begins(
     checkout.compare_books()
 
     assert len(left) == 2  # A page, and a payment that was not on it.
-    assert min(left) > reconciling.LEASE_S / 2
+    assert min(left) > reconciliation.LEASE_S / 2
 
 
 def test_a_difference_that_is_mended_is_closed(
@@ -340,9 +340,11 @@ def test_runs_come_ever_more_rarely_while_nothing_differs(
 
 
 def test_two_workers_never_compare_at_once(db: Database, checkout: "Checkout") -> None:
-    assert reconciling.run_once(db, checkout.provider) == 0  # The first run is due after a while.
+    assert (
+        reconciliation.run_once(db, checkout.provider) == 0
+    )  # The first run is due after a while.
     with db.transaction() as tx:
-        assert reconciling.last_run(tx) is None
+        assert reconciliation.last_run(tx) is None
 
 
 def test_a_provider_that_does_not_answer_is_asked_again_soon(
@@ -353,7 +355,7 @@ def test_a_provider_that_does_not_answer_is_asked_again_soon(
     assert checkout.compare_books() == 0
 
     with db.transaction() as tx:
-        run = reconciling.last_run(tx)
+        run = reconciliation.last_run(tx)
     assert run
     assert run.error == "OutcomeUnknown: the provider answered 503"
     assert round(_next_run_s(db)) == 15
@@ -410,4 +412,4 @@ def test_a_change_that_the_provider_shows_a_little_late_is_still_read(
     checkout.compare_books()
 
     [asked] = parse_qs(urlsplit(provider.reads[known]).query)["updated_since"]
-    assert datetime.fromisoformat(until) - datetime.fromisoformat(asked) == reconciling.OVERLAP
+    assert datetime.fromisoformat(until) - datetime.fromisoformat(asked) == reconciliation.OVERLAP

@@ -1,7 +1,7 @@
 """The names that shoppers read."""
 
 import pytest
-from simulators.journey.naming import department_name, product_name
+from simulators.journey.names import department_name, product_name
 
 
 @pytest.mark.parametrize(

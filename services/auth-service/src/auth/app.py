@@ -18,10 +18,10 @@ from auth.domain import Rotation, SigningKey
 from auth.routes.bodies import Issue
 from auth.routes.oauth import Published
 from auth.settings import Settings
-from auth.use_cases import signing
+from auth.use_cases import signing_keys
 from auth.use_cases.derived_secrets import DerivedSecrets
 from auth.use_cases.passwords import Passwords
-from auth.use_cases.signing import Signer
+from auth.use_cases.signing_keys import Signer
 
 CONTRACT = Path(__file__).parents[2] / "contract"
 
@@ -85,6 +85,6 @@ def _nothing() -> dict[str, list[dict[str, str]]]:
 def _load_keys(settings: Settings, db: Database, derived: DerivedSecrets) -> Sequence[SigningKey]:
     rotation = Rotation(every=settings.signing_key_lifetime)
     with db.transaction() as tx:
-        return signing.ensure_key(
+        return signing_keys.ensure_key(
             tx, derived, settings.signing_algorithm, rotation, datetime.now(UTC)
         )

@@ -22,7 +22,7 @@ from common.worker import Loop
 from auth import domain
 from auth.domain import Rotation
 from auth.settings import Settings
-from auth.use_cases import accounts, sessions, signing
+from auth.use_cases import accounts, sessions, signing_keys
 from auth.use_cases.derived_secrets import DerivedSecrets, digest
 
 HANDLERS: Mapping[str, Handler] = {}
@@ -35,7 +35,7 @@ def turn_over_keys(settings: Settings, db: Database) -> int:
     """Make the next key when it is due and forget the retired. Nothing is left to do at once."""
     derived = DerivedSecrets(settings.derivation_secret)
     with db.transaction() as tx:
-        signing.ensure_key(
+        signing_keys.ensure_key(
             tx,
             derived,
             settings.signing_algorithm,
@@ -78,7 +78,7 @@ def change_role(settings: Settings, db: Database, email: str, role: str) -> str:
 def rotate_keys(settings: Settings, db: Database, *, compromised: bool) -> str:
     derived = DerivedSecrets(settings.derivation_secret)
     with db.transaction() as tx:
-        key = signing.rotate_now(
+        key = signing_keys.rotate_now(
             tx,
             derived,
             settings.signing_algorithm,

@@ -30,7 +30,7 @@ from notification.domain.delivery import Outcome, Unanswered, Waiting, in_public
 from notification.domain.news import Addressee, BoughtLine, Sums
 from notification.settings import Settings
 from notification.store.messages import LOOP
-from notification.use_cases import queueing, sending
+from notification.use_cases import mail_delivery, queue
 
 # Ninety days are not over at a second's notice.
 SWEEP_EVERY_S = 600.0
@@ -141,7 +141,7 @@ def on_customer_registered(tx: Connection, event: Event) -> None:
     told = CustomerRegistered.model_validate(event.data)
     customer_id = str(told.customer_id)
     addressee = Addressee(told.email, customer_id, told.language)
-    queueing.tell(tx, news.welcome(addressee, customer_id, told.name), _now())
+    queue.tell(tx, news.welcome(addressee, customer_id, told.name), _now())
 
 
 def on_order_confirmed(tx: Connection, event: Event) -> None:
@@ -151,19 +151,19 @@ def on_order_confirmed(tx: Connection, event: Event) -> None:
         for line in told.lines
     )
     order_id = str(told.order_id)
-    queueing.tell(tx, news.confirmation(told.addressee, order_id, lines, told.sums), _now())
+    queue.tell(tx, news.confirmation(told.addressee, order_id, lines, told.sums), _now())
 
 
 def on_order_cancelled(tx: Connection, event: Event) -> None:
     told = OrderCancelled.model_validate(event.data)
     order_id, total = str(told.order_id), told.money(told.total_minor)
-    queueing.tell(tx, news.cancellation(told.addressee, order_id, total, told.reason), _now())
+    queue.tell(tx, news.cancellation(told.addressee, order_id, total, told.reason), _now())
 
 
 def on_action_required(tx: Connection, event: Event) -> None:
     told = OrderActionRequired.model_validate(event.data)
     order_id, total = str(told.order_id), told.money(told.total_minor)
-    queueing.tell(tx, news.challenge(told.addressee, order_id, total, told.action_url), _now())
+    queue.tell(tx, news.challenge(told.addressee, order_id, total, told.action_url), _now())
 
 
 def on_order_refunded(tx: Connection, event: Event) -> None:
@@ -171,7 +171,7 @@ def on_order_refunded(tx: Connection, event: Event) -> None:
     order_id, amount = str(told.order_id), told.money(told.amount_minor)
     is_return = told.return_id is not None
     paid_back = news.refund(told.addressee, order_id, told.refund_id, amount, is_return=is_return)
-    queueing.tell(tx, paid_back, _now())
+    queue.tell(tx, paid_back, _now())
 
 
 HANDLERS: Mapping[str, Handler] = {
@@ -197,18 +197,18 @@ def send_due(db: Database, mailer: Mailer, clock: Callable[[], datetime] = _now)
     """
     claimed_at = clock()
     with db.transaction() as tx:
-        claimed = sending.claim_due(tx, claimed_at)
-        tried = sending.hold_back(tx, claimed) if claimed else []
+        claimed = mail_delivery.claim_due(tx, claimed_at)
+        tried = mail_delivery.hold_back(tx, claimed) if claimed else []
     outcome: Outcome | None = None
     outcomes: dict[str, Outcome] = {}
     for message in tried:
         outcome = outcomes[message.id] = mailer.send(message)
-        late = clock() - claimed_at > sending.SENDING_BUDGET
+        late = clock() - claimed_at > mail_delivery.SENDING_BUDGET
         if late or isinstance(outcome, Unanswered):
             break
     if tried:
         with db.transaction() as tx:
-            sending.record_outcomes(tx, tried, outcomes, clock())
+            mail_delivery.record_outcomes(tx, tried, outcomes, clock())
     if isinstance(outcome, Unanswered):
         raise MailServerUnavailable(in_public(outcome))
     return len(claimed)
@@ -217,7 +217,7 @@ def send_due(db: Database, mailer: Mailer, clock: Callable[[], datetime] = _now)
 def sweep(db: Database, clock: Callable[[], datetime] = _now) -> int:
     """Forget one batch of old bodies; return how many."""
     with db.transaction() as tx:
-        return sending.forget_bodies(tx, clock())
+        return mail_delivery.forget_bodies(tx, clock())
 
 
 def observe(db: Database, clock: Callable[[], datetime] = _now) -> None:
@@ -226,7 +226,7 @@ def observe(db: Database, clock: Callable[[], datetime] = _now) -> None:
     def ask() -> Waiting | None:
         try:
             with db.transaction() as tx:
-                return sending.waiting(tx)
+                return mail_delivery.waiting(tx)
         except SQLAlchemyError as error:  # No figure is the truth when the database is away.
             log.info("mails_not_observed", error=type(error).__name__)
             return None
@@ -257,7 +257,7 @@ def main() -> None:
             LOOP,
             lambda: send_due(db, mailer),
             every_s=POLL_S_MAX,
-            batch_size=sending.BATCH_SIZE,
+            batch_size=mail_delivery.BATCH_SIZE,
         ),
         Loop("bodies", lambda: sweep(db), every_s=SWEEP_EVERY_S),
     ]

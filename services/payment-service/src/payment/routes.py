@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from payment.domain import Payment, PaymentStatus, Refund
 from payment.settings import Settings
 from payment.use_cases import payments as paying
-from payment.use_cases import reconciling, refunds, webhooks
+from payment.use_cases import reconciliation, refunds, webhooks
 from payment.use_cases.payments import Listed, PaymentView
 
 # A refund is a number and a sentence.
@@ -93,8 +93,8 @@ def payments(db: Database) -> Blueprint:
         _only("limit", "cursor")
         limit, after = paging.read_limit(request.args.get("limit")), _after()
         with db.transaction() as tx:
-            run = reconciling.last_run(tx)
-            found, following = reconciling.open_differences(tx, after, limit)
+            run = reconciliation.last_run(tx)
+            found, following = reconciliation.open_differences(tx, after, limit)
         differences = {
             "items": [_difference(one) for one in found],
             "next_cursor": None if following is None else paging.encode(following),
@@ -222,7 +222,7 @@ def _refund(payment: Payment, refund: Refund, at: datetime) -> dict[str, Any]:
     }
 
 
-def _run(run: reconciling.Run | None) -> dict[str, Any] | None:
+def _run(run: reconciliation.Run | None) -> dict[str, Any] | None:
     if run is None:
         return None
     return {
@@ -235,7 +235,7 @@ def _run(run: reconciling.Run | None) -> dict[str, Any] | None:
     }
 
 
-def _difference(one: reconciling.Difference) -> dict[str, Any]:
+def _difference(one: reconciliation.Difference) -> dict[str, Any]:
     return {
         "kind": one.kind,
         "detail": one.detail,

@@ -23,7 +23,7 @@ from payment.clients import CONNECTIONS, OutcomeUnknown, PaymentProvider, Refuse
 from payment.domain import Fact, Operation
 from payment.settings import Settings
 from payment.store.operations import LOOP
-from payment.use_cases import operations, payments, reconciling, refunds, webhooks
+from payment.use_cases import operations, payments, reconciliation, refunds, webhooks
 
 # Calls to the provider at the same time: a slow card holds one of them for five seconds. No other
 # thread of ours ever waits for the provider, so this is also all that it can hold up.
@@ -228,7 +228,7 @@ def observe(db: Database) -> None:
     )
     meter.create_observable_gauge(
         "app.payment.differences.open",
-        [of(reconciling.count_open, "app.difference")],  # type: ignore[list-item]
+        [of(reconciliation.count_open, "app.difference")],  # type: ignore[list-item]
         unit="{difference}",
     )
 
@@ -256,9 +256,9 @@ def main() -> None:
         Loop("webhooks", lambda: webhooks.run_once(db, provider)),
         Loop(
             "reconciliation",
-            lambda: reconciling.run_once(db, provider, scale),
+            lambda: reconciliation.run_once(db, provider, scale),
             every_s=RECONCILE_POLL_S / scale,
-            stuck_after_s=reconciling.TAKES_S_MAX,
+            stuck_after_s=reconciliation.TAKES_S_MAX,
         ),
         Loop("webhook-retention", lambda: webhooks.sweep(db), every_s=SWEEP_EVERY_S),
     ]

@@ -27,7 +27,7 @@ from simulators.checkout import report
 from simulators.checkout.display import LiveDisplay, print_result
 from simulators.checkout.results import Plan, Result
 from simulators.checkout.run import ShopNotAtRest, run
-from simulators.checkout.seeding import SeedingFailed
+from simulators.checkout.seed import SeedingFailed
 from simulators.journey.domain import Journey
 from simulators.journey.load import JourneyNotInstalled, load_full, load_sample
 

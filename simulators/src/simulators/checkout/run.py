@@ -28,7 +28,7 @@ from simulators.checkout import results
 from simulators.checkout.mix import Visit, stock_levels, visits
 from simulators.checkout.replay import Progress, replay
 from simulators.checkout.results import Observed, Plan, Resource, Result, summarize
-from simulators.checkout.seeding import seed
+from simulators.checkout.seed import seed
 from simulators.checkout.shopper import people, visit_shop
 from simulators.journey.domain import Journey
 
@@ -88,7 +88,7 @@ def run(
     """Run *plan* against a running shop. *stop* ends the replay early; the audit still happens.
 
     directory: where the shoppers' history and every checkout's trace are kept; nowhere if None.
-    Raises ShopNotAtRest, before anything is changed, seeding.SeedingFailed, and BooksUnread.
+    Raises ShopNotAtRest, before anything is changed, seed.SeedingFailed, and BooksUnread.
     """
     _expect_rest(endpoints)
     clock, started_at, history = Clock(display), datetime.now(UTC), History()

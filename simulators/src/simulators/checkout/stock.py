@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from simulators.checkout.mix import visits
 from simulators.checkout.run import stock_the_shop
-from simulators.checkout.seeding import SeedingFailed
+from simulators.checkout.seed import SeedingFailed
 from simulators.journey.load import load_sample
 
 # What a hundred households bought: every department, and nearly nine hundred products.

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from simulators.journey.domain import Basket, Journey, JourneyLine, Product, Window
-from simulators.journey.naming import NOT_RECORDED, department_name, product_name, title
+from simulators.journey.names import NOT_RECORDED, department_name, product_name, title
 
 Frame: TypeAlias = Any
 Column: TypeAlias = Any

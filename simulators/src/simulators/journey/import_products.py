@@ -23,7 +23,7 @@ from rich.table import Table
 
 from simulators.journey.derive import derive
 from simulators.journey.load import JourneyNotInstalled, SourceTables, load_source
-from simulators.journey.naming import NOT_RECORDED, department_name, product_name, title
+from simulators.journey.names import NOT_RECORDED, department_name, product_name, title
 
 EXIT_REJECTED, EXIT_COULD_NOT_RUN = 1, 2
 MEDIA_TYPES: Final = {".csv": "text/csv", ".ndjson": "application/x-ndjson"}

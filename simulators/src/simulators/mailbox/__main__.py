@@ -10,8 +10,8 @@ from pathlib import Path
 from simulators import startup
 from simulators.mailbox.api import create_app
 from simulators.mailbox.book import Book
-from simulators.mailbox.reading import serve_http
-from simulators.mailbox.receiving import smtp_protocol
+from simulators.mailbox.pages import serve_http
+from simulators.mailbox.receiver import smtp_protocol
 
 EXIT_REFUSED = 2  # As argparse does for a wrong option.
 

@@ -6,7 +6,7 @@ auth service's or Cognito's. Nothing here stores anything.
 
 from common.auth.callers import Caller, InvalidToken, NotAllowed, Role
 from common.auth.guards import Guard, caller, install, policy_of, public, requires
-from common.auth.issuing import (
+from common.auth.issuer import (
     ACCESS_TOKEN_LIFETIME,
     ACCESS_TOKEN_TYPE,
     SERVICE_TOKEN_LIFETIME,
@@ -18,7 +18,7 @@ from common.auth.jwks import Jwks, SigningKeysUnavailable
 from common.auth.modes import trusts
 from common.auth.revocation import RevokedSessions
 from common.auth.service_token import ServiceToken, ServiceTokenUnavailable, service_token
-from common.auth.verifying import (
+from common.auth.verifier import (
     REQUIRED_CLAIMS,
     Trust,
     cognito,

@@ -10,7 +10,7 @@ from flask import Flask, current_app, g, request
 from common.auth.callers import Caller, InvalidToken, NotAllowed, Role
 from common.auth.modes import trusts
 from common.auth.revocation import RevokedSessions
-from common.auth.verifying import verify_by
+from common.auth.verifier import verify_by
 from common.settings import ServiceSettings
 
 _EXTENSION = "cartwright.auth"

@@ -1,7 +1,7 @@
 """From settings to what is believed: the shared secret, our published keys, or Cognito's."""
 
 from common.auth.jwks import Jwks
-from common.auth.verifying import Trust, cognito, published_keys, shared_secret
+from common.auth.verifier import Trust, cognito, published_keys, shared_secret
 from common.settings import ServiceSettings
 
 

@@ -14,7 +14,7 @@ import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from common.auth.issuing import ACCESS_TOKEN_LIFETIME
+from common.auth.issuer import ACCESS_TOKEN_LIFETIME
 
 KEY: Final = "auth:revoked-sessions"
 # Revoked here, refused everywhere within this and a moment.

@@ -10,7 +10,7 @@ import httpx
 
 from common import deadline, tracing
 from common.auth.callers import Caller, Role
-from common.auth.issuing import SERVICE_TOKEN_LIFETIME, issue
+from common.auth.issuer import SERVICE_TOKEN_LIFETIME, issue
 from common.errors import Unavailable
 from common.settings import ServiceSettings
 

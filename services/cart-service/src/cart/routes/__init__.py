@@ -23,7 +23,7 @@ from cart.routes.requests import (
     read_sku,
     read_version,
 )
-from cart.routes.writing import Writing, cart_json, headers, render
+from cart.routes.writes import Writing, cart_json, headers, render
 
 shoppers_only = auth.requires(Role.GUEST, Role.CUSTOMER)
 

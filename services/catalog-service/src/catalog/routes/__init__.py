@@ -3,6 +3,6 @@
 from catalog.routes.imports import imports
 from catalog.routes.listings import listings
 from catalog.routes.products import products
-from catalog.routes.searching import searching
+from catalog.routes.search import searching
 
 __all__ = ["imports", "listings", "products", "searching"]

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from notification.domain.messages import Kind, Message, State, Suppression, Wanted
 from notification.domain.preferences import Choice, Language, Preferences
-from notification.use_cases.reading import Page
+from notification.use_cases.views import Page
 
 # Two short members, however they are indented.
 BODY_BYTES_MAX = 4 * 1024

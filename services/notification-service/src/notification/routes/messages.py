@@ -12,7 +12,7 @@ from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
 from notification.routes import bodies
-from notification.use_cases import reading as use_cases
+from notification.use_cases import views as use_cases
 
 PEOPLE = (Role.GUEST, Role.CUSTOMER, Role.STAFF)
 

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 
 from notification.domain.preferences import Preferences
 from notification.routes import bodies
-from notification.use_cases import choosing
+from notification.use_cases import mail_choice
 
 
 def preferences(db: Database) -> Blueprint:
@@ -18,7 +18,7 @@ def preferences(db: Database) -> Blueprint:
     @auth.requires(Role.CUSTOMER)
     def read_preferences() -> Response:
         with db.transaction() as tx:
-            found = choosing.read_preferences(tx, auth.caller().id)
+            found = mail_choice.read_preferences(tx, auth.caller().id)
         return _render(found)
 
     @bp.put("/preferences")
@@ -28,7 +28,7 @@ def preferences(db: Database) -> Blueprint:
         expected = etags.required(request.headers.get("If-Match"))
         choice = read(bodies.PreferencesIn).to_choice()
         with db.transaction() as tx:
-            chosen = choosing.choose(tx, auth.caller().id, choice, expected)
+            chosen = mail_choice.choose(tx, auth.caller().id, choice, expected)
         return _render(chosen)
 
     return bp

@@ -9,7 +9,7 @@ from common.db import Database
 from flask import Blueprint, Response
 
 from notification.routes import bodies
-from notification.use_cases import reading as use_cases
+from notification.use_cases import views as use_cases
 
 
 def suppressions(db: Database) -> Blueprint:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from payment.clients import NotAsked, OutcomeUnknown, PaymentProvider, RefusedByProvider
 from payment.domain import UNANSWERED, Fact, Operation, OperationKind, PaymentStatus
 from payment.store import operations, payments
-from payment.use_cases import applying
+from payment.use_cases import provider_facts
 from payment.use_cases.payments import ATTENTION_ATTEMPTS, never_arrived
 
 # Longer than a call may take (6.5 s), so that nobody else makes it meanwhile.
@@ -59,7 +59,7 @@ def take(tx: Connection, operation: Operation, fact: Fact | None) -> None:
     """Apply the answer to *operation*. Raises OutcomeUnknown, IllegalTransition: it stays due."""
     order_id = operation.payment.order_id
     if fact is not None:
-        applying.apply(tx, order_id, fact)
+        provider_facts.apply(tx, order_id, fact)
     elif operation.kind is OperationKind.AUTHORIZE:
         never_arrived(tx, order_id)
     if operations.is_due(tx, operation.id):

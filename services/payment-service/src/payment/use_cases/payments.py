@@ -21,7 +21,7 @@ from payment.domain import (
 )
 from payment.store import ledger, operations, payments
 from payment.store.payments import Listed
-from payment.use_cases import applying
+from payment.use_cases import provider_facts
 
 __all__ = [
     "Listed",
@@ -79,7 +79,7 @@ def initiate(
     domain.check_same(known, payment)
     if customer_id and known.customer_id is None:
         payments.name_owner(tx, known, customer_id)
-    applying.tell(tx, known)
+    provider_facts.tell(tx, known)
 
 
 def capture(tx: Connection, order_id: str) -> None:
@@ -94,7 +94,7 @@ def capture(tx: Connection, order_id: str) -> None:
         # Taken before we asked; asking now and at once being answered is what the order sees.
         operations.add(tx, payment.id, OperationKind.CAPTURE)
         operations.finish(tx, payment.id, [OperationKind.CAPTURE])
-    applying.tell(tx, payment)
+    provider_facts.tell(tx, payment)
 
 
 def cancel(tx: Connection, order_id: str) -> None:
@@ -107,7 +107,7 @@ def cancel(tx: Connection, order_id: str) -> None:
     asked = operations.is_asked(tx, payment.id, OperationKind.CAPTURE)
     domain.check_cancellable(payment, capture_asked=asked)
     if payment.status in {PaymentStatus.DECLINED, PaymentStatus.VOIDED}:
-        applying.tell(tx, payment)
+        provider_facts.tell(tx, payment)
         return
     unwanted = replace(payment, void_requested=True)
     if operations.withdraw_unsent(tx, payment.id, OperationKind.AUTHORIZE):
@@ -116,8 +116,8 @@ def cancel(tx: Connection, order_id: str) -> None:
     if unwanted.status in {PaymentStatus.ACTION_REQUIRED, PaymentStatus.AUTHORIZED}:
         operations.add(tx, payment.id, OperationKind.VOID)
     elif unwanted.status in TAKEN:
-        applying.give_back(tx, unwanted)
-    applying.tell(tx, unwanted)
+        provider_facts.give_back(tx, unwanted)
+    provider_facts.tell(tx, unwanted)
 
 
 def never_arrived(tx: Connection, order_id: str) -> None:
@@ -131,7 +131,7 @@ def never_arrived(tx: Connection, order_id: str) -> None:
         closed = replace(payment, status=PaymentStatus.VOIDED)
         payments.save(tx, closed)
         operations.finish(tx, payment.id, [OperationKind.AUTHORIZE])
-        applying.tell(tx, closed)
+        provider_facts.tell(tx, closed)
 
 
 def payment_of(tx: Connection, order_id: str, customer_id: str | None = None) -> PaymentView:

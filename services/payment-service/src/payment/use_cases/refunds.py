@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from payment import domain
 from payment.domain import RETURNED, Payment, PaymentNotFound, Refund
 from payment.store import ledger, payments
-from payment.use_cases import applying
+from payment.use_cases import provider_facts
 
 log = structlog.get_logger()
 
@@ -47,7 +47,7 @@ def refund_return(
     elif known.amount_minor != due_minor:
         raise IllegalTransition(f"return {return_id} was worth {known.amount_minor} before")
     elif known.succeeded:
-        applying.tell_refund(tx, payment, known)
+        provider_facts.tell_refund(tx, payment, known)
 
 
 def refund_by_staff(
@@ -59,17 +59,19 @@ def refund_by_staff(
         raise PaymentNotFound(f"order {order_id} has no payment", order_id=order_id)
     _refundable(tx, payment, amount_minor)
     refund = Refund(new_id(), payment.id, amount_minor, reason)
-    applying.request(tx, payment, refund, by=staff_id)
+    provider_facts.request(tx, payment, refund, by=staff_id)
     return payment, refund, datetime.now(UTC)
 
 
 def _pay_back(tx: Connection, payment: Payment, return_id: str, due_minor: int) -> None:
     """Nothing is not asked of the provider, nor kept: it is told, by one id however often."""
     if due_minor:
-        applying.request(tx, payment, Refund(new_id(), payment.id, due_minor, RETURNED, return_id))
+        provider_facts.request(
+            tx, payment, Refund(new_id(), payment.id, due_minor, RETURNED, return_id)
+        )
     else:
         nothing = Refund(return_id, payment.id, 0, RETURNED, return_id)
-        applying.tell_refund(tx, payment, nothing)
+        provider_facts.tell_refund(tx, payment, nothing)
 
 
 def _refundable(tx: Connection, payment: Payment, amount_minor: int) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from payment.clients import PaymentProvider, Unreadable
 from payment.store import payments, webhooks
 from payment.store.webhooks import Webhook
-from payment.use_cases import applying, differing
+from payment.use_cases import book_differences, provider_facts
 
 # Stripe's: longer than any clock of ours is wrong, shorter than a stolen webhook is of use.
 TOLERANCE_S: Final = 300
@@ -114,7 +114,7 @@ def _take(tx: Connection, provider: PaymentProvider, webhook: Webhook) -> None:
     """Raises Unreadable."""
     fact = provider.webhook(webhook.body)
     try:
-        order_id = differing.order_id_of(fact)
+        order_id = book_differences.order_id_of(fact)
         payment = payments.find(tx, order_id)
         traceparent = payment.traceparent if payment else None
         about = {"app.webhook.id": webhook.id, "app.order.id": order_id}
@@ -122,10 +122,10 @@ def _take(tx: Connection, provider: PaymentProvider, webhook: Webhook) -> None:
             tracing.resumed_span(f"process webhook {webhook.type}", traceparent, **about) as span,
             tx.begin_nested(),
         ):
-            news = applying.apply(tx, order_id, fact)
+            news = provider_facts.apply(tx, order_id, fact)
             span.set_attribute("app.effect", "applied" if news else "stale")
     except IllegalTransition as error:
-        differing.note(tx, fact.provider_payment_id or "", fact.reference, error)
+        book_differences.note(tx, fact.provider_payment_id or "", fact.reference, error)
         webhooks.finish(tx, webhook.id, refused=f"{type(error).__name__}: {error}")
     else:
         webhooks.finish(tx, webhook.id)

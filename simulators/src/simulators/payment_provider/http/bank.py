@@ -6,7 +6,7 @@ Whoever has the address with its key may decide, once. Says the same to all othe
 from flask import Blueprint, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from simulators.payment_provider.http import browsing, requests
+from simulators.payment_provider.http import lists, requests
 from simulators.payment_provider.http.pages import HEADERS
 from simulators.payment_provider.rules import return_urls
 from simulators.payment_provider.rules.answers import STATUS_BY_REFUSAL
@@ -72,7 +72,7 @@ def show(payment_id: str) -> AnyResponse:
     html = render_template(
         "challenge.html",
         charge=charge,
-        amount=browsing.amount(charge.amount_minor, charge.currency),
+        amount=lists.amount(charge.amount_minor, charge.currency),
         card=card,
         merchant=requests.provider().settings.merchant_name,
     )

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, render_template, request, url_for
 
-from simulators.payment_provider.http import browsing, requests
+from simulators.payment_provider.http import lists, requests
 from simulators.payment_provider.rules.payments import CURRENCY_DECIMALS
 from simulators.payment_provider.storage import observation
 
@@ -32,14 +32,14 @@ HEADERS = {
 
 @pages.get("/")
 def page() -> Response:
-    older_than = {name: requests.number(name, browsing.NEWEST) for name in LISTS}
+    older_than = {name: requests.number(name, lists.NEWEST) for name in LISTS}
     reference = request.args.get("reference", "").strip() or None
     with requests.provider().book.reading() as tx:
         content = {
             "sums": observation.totals(tx),
-            "payments": browsing.payments(tx, older_than["payments"], reference),
-            "operations": browsing.operations(tx, older_than["operations"], reference),
-            "webhooks": browsing.webhooks(tx, older_than["webhooks"], reference),
+            "payments": lists.payments(tx, older_than["payments"], reference),
+            "operations": lists.operations(tx, older_than["operations"], reference),
+            "webhooks": lists.webhooks(tx, older_than["webhooks"], reference),
         }
     is_newest = not any(name in request.args for name in LISTS)
     is_paused = request.args.get("refresh") == "off"
@@ -72,4 +72,4 @@ def clock(moment: str) -> str:
 
 @pages.app_template_filter("amount")
 def amount(amount_minor: int, currency: str) -> str:
-    return browsing.amount(amount_minor, currency)
+    return lists.amount(amount_minor, currency)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from harness import stack
-from harness.suite.mutants import definition, page, trying
+from harness.suite.mutants import definition, page, trials
 from harness.suite.mutants.definition import Mutant
 from harness.suite.mutants.results import FILE, PASSED, Results, Verdict, check_id, commit_of
 
@@ -59,7 +59,7 @@ def _options() -> argparse.Namespace:
 def _control(
     results: Results, path: Path, mutants: list[Mutant], repo_root: Path, *, of_all: bool
 ) -> bool:
-    trial = trying.try_nothing(mutants, repo_root, CONTROL_LIMIT_S)
+    trial = trials.try_nothing(mutants, repo_root, CONTROL_LIMIT_S)
     red = results.take_control(trial, of_all=of_all)
     results.write(path)
     unloaded = [file for file, names in trial.loaded_by.items() if not names]
@@ -75,7 +75,7 @@ def _control(
 def _one(
     results: Results, path: Path, mutant: Mutant, repo_root: Path, *, everybody: bool, part: str
 ) -> bool:
-    trial = trying.try_mutant(mutant, repo_root, everybody=everybody)
+    trial = trials.try_mutant(mutant, repo_root, everybody=everybody)
     judged = results.take(mutant, trial, commit_of(repo_root), part=part)
     results.write(path)
     by = f" by {len(judged.caught_by)} of {len(trial.outcomes)}" if judged.caught_by else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from harness.suite.mutants.definition import FOLDER, Mutant
-from harness.suite.mutants.trying import Trial
+from harness.suite.mutants.trials import Trial
 
 FILE = f"{FOLDER}/results.json"
 PASSED, FAILED = "passed", "failed"

@@ -18,7 +18,7 @@ import pytest
 from harness.proof.flows import Proof
 from harness.shopper.scenario_shop import ScenarioShop
 from harness.suite.report import page, recording
-from harness.suite.report.gathering import FLOWS_MAX, Gatherer
+from harness.suite.report.gatherer import FLOWS_MAX, Gatherer
 from harness.suite.report.recording import Scenario, Step
 from harness.suite.report.redaction import redacted
 
@@ -102,11 +102,11 @@ class Report:
     def pytest_bdd_after_scenario(self, request: Any) -> None:
         """Its fixtures are still here, and so is its shop."""
         scenario = request.node.stash[SCENARIO]
-        stages = [value for value in self._args.values() if isinstance(value, ScenarioShop)]
-        if not stages:
+        shops = [value for value in self._args.values() if isinstance(value, ScenarioShop)]
+        if not shops:
             return
         try:
-            self._gather(request, scenario, stages[0])
+            self._gather(request, scenario, shops[0])
         except Exception as error:  # noqa: BLE001  Whatever it is: a report fails no scenario.
             scenario.note = f"what it did could not be read: {error!r}"
 

@@ -11,7 +11,7 @@ from notification.domain.messages import Kind, Message, Reason, State
 from notification.domain.news import News
 from notification.domain.preferences import NEVER_CHOSEN, Choice, language_of
 from notification.store import messages, preferences
-from notification.use_cases import figures, rendering
+from notification.use_cases import figures, letters
 
 # After one of these, what the bank wanted to hear is decided.
 DECIDING = frozenset({Kind.ORDER_CONFIRMATION, Kind.ORDER_CANCELLATION})
@@ -27,7 +27,7 @@ def tell(tx: Connection, news: News, now: datetime) -> None:
     to = news.addressee
     chosen = preferences.find(tx, to.customer_id) if to.customer_id else NEVER_CHOSEN
     language = language_of(chosen, to.language)
-    rendered = rendering.render(news.kind, language, news.values, now.date())
+    rendered = letters.render(news.kind, language, news.values, now.date())
     recipient = addresses.canonical_or_none(to.email)
     reason = _reason_against(tx, news, chosen.choice) if recipient else Reason.NOT_AN_ADDRESS
     message = Message(

@@ -18,7 +18,7 @@ from jwt import PyJWK
 
 from common import bodies
 from common.auth.callers import Caller, InvalidToken, Role
-from common.auth.issuing import ACCESS_TOKEN_TYPE, SHARED_ALGORITHM
+from common.auth.issuer import ACCESS_TOKEN_TYPE, SHARED_ALGORITHM
 from common.auth.jwks import SigningKeysUnavailable
 from common.settings import AUDIENCE, ISSUER
 

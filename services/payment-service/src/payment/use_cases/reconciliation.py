@@ -27,7 +27,7 @@ from payment.domain import (
 )
 from payment.store import books, operations, payments
 from payment.store.books import Booked, Claim, Difference, Run
-from payment.use_cases import applying, differing
+from payment.use_cases import book_differences, provider_facts
 
 # After something differed or is unknown, then ever more rarely.
 RUN_AFTER_S: Final = (15.0, 60.0, 300.0, 900.0)
@@ -141,7 +141,9 @@ def _read_one(
         _compare(db, provider, [fact], tally)
         return
     tally.compared += 1
-    missing = differing.MissingAtProvider("the provider does not know a payment that we have")
+    missing = book_differences.MissingAtProvider(
+        "the provider does not know a payment that we have"
+    )
     _note(db, about, order_id, missing, tally)
 
 
@@ -153,7 +155,7 @@ def _compare(
     for fact in facts:
         with suppress(UnknownCharge):
             if isinstance(fact, Fact):
-                order_ids.add(differing.order_id_of(fact))
+                order_ids.add(book_differences.order_id_of(fact))
     with db.transaction() as tx:
         ours = books.booked(tx, order_ids)
     for fact in facts:
@@ -174,7 +176,7 @@ def _compare_one(
     about = fact.provider_payment_id or ""
     tally.seen.add(about)
     try:
-        order_id = differing.order_id_of(fact)
+        order_id = book_differences.order_id_of(fact)
         ours = booked.get(order_id)
         if ours and _agrees(ours, fact):
             is_mended = ours.differs
@@ -197,7 +199,7 @@ def _note(db: Database, about: str, order_id: str | None, error: Exception, tall
     compared."""
     tally.differences += 1
     with db.transaction() as tx:
-        differing.note(tx, about, order_id, error)
+        book_differences.note(tx, about, order_id, error)
 
 
 def _heal(db: Database, provider: PaymentProvider, order_id: str, fact: Fact) -> tuple[int, bool]:
@@ -206,7 +208,7 @@ def _heal(db: Database, provider: PaymentProvider, order_id: str, fact: Fact) ->
     Raises IllegalTransition if the books differ and stay so, RefusedByProvider.
     """
     with db.transaction() as tx:
-        news = applying.apply(tx, order_id, fact)
+        news = provider_facts.apply(tx, order_id, fact)
         if _agrees(_booked(tx, order_id), fact):
             return int(news), True
     # The page may be older than our own book by now: what is true is asked for once more.
@@ -217,8 +219,8 @@ def _heal(db: Database, provider: PaymentProvider, order_id: str, fact: Fact) ->
     made = provider.refunds(about) if now.status in TAKEN and now.refunded_minor else []
     with db.transaction() as tx:
         for refund in made:
-            news |= applying.apply(tx, order_id, replace(now, refund=refund))
-        news |= applying.apply(tx, order_id, now)
+            news |= provider_facts.apply(tx, order_id, replace(now, refund=refund))
+        news |= provider_facts.apply(tx, order_id, now)
         ours = _booked(tx, order_id)
         if _agrees(ours, now):
             return int(news), True

@@ -1,6 +1,6 @@
 """A plugin of pytest: runs the checks that are asked for, and writes down how each ended, and why.
 
-`-p harness.suite.mutants.watching --outcomes FILE --catcher PATH[#WORDS] …`. One JSON object a
+`-p harness.suite.mutants.watch --outcomes FILE --catcher PATH[#WORDS] …`. One JSON object a
 line, so that a run that is cut short has told what it knew.
 """
 

@@ -123,7 +123,7 @@ def _pytest(
 ) -> tuple[bool, str]:
     """Whether it came to its end, and the last lines of what it said."""
     command = [
-        *(sys.executable, "-m", "pytest", "-q", "-p", "harness.suite.mutants.watching"),
+        *(sys.executable, "-m", "pytest", "-q", "-p", "harness.suite.mutants.watch"),
         *("-p", "no:cacheprovider", "--outcomes", str(results)),
         *(word for c in group for word in ("--catcher", str(c))),
         *_files(group),
