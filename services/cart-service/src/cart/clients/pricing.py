@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 from common.metrics import meter
+from common.neighbours import CONNECTIONS
 
-from cart.clients.neighbours import CONNECTIONS, Catalog, Inventory, StockUnknown
+from cart.clients.neighbours import Catalog, Inventory, StockUnknown
 from cart.domain import Prices
 
 log = structlog.get_logger()
