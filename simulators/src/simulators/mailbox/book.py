@@ -6,19 +6,15 @@ loses nothing that was accepted. Triggers hold "append-only" against our own mis
 
 import json
 import sqlite3
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
 from simulators.mailbox.mail import KIND_HEADER, ORDER_ID_HEADER, Mail
+from simulators.sqlite_book import SqliteBook, append_only
 
 FILE_NAME = "mailbox.sqlite3"
-
-# One process holds the book (see `startup`), so a lock this old is a stuck one, not a busy one.
-BUSY_TIMEOUT_S = 5
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
@@ -51,10 +47,6 @@ CREATE INDEX IF NOT EXISTS deliveries_by_message ON deliveries (message_seq);
 """
 
 TABLES = ("messages", "recipients", "deliveries")
-TRIGGER = """
-CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table}
-  BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;
-"""
 
 DELIVERIES = "(SELECT count(*) FROM deliveries WHERE message_seq = messages.seq) AS deliveries"
 
@@ -80,28 +72,14 @@ class Envelope:
     received_at: str  # RFC 3339, UTC
 
 
-class Book:
+class Book(SqliteBook):
     """One connection, one user at a time."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._lock = threading.Lock()
-        self._connection = sqlite3.connect(
-            data_dir / FILE_NAME,
-            timeout=BUSY_TIMEOUT_S,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        self._connection.row_factory = sqlite3.Row
+        super().__init__(data_dir / FILE_NAME)
         # SQLite's own knows ASCII only, and the mails are in two languages.
         self._connection.create_function("casefold", 1, str.casefold, deterministic=True)
-        # NORMAL in WAL survives the death of the process; only a power cut could take a commit.
-        self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
-        triggers = [
-            TRIGGER.format(table=table, verb=verb)
-            for table in TABLES
-            for verb in ("UPDATE", "DELETE")
-        ]
-        self._connection.executescript(SCHEMA + "".join(triggers))
+        self._connection.executescript(SCHEMA + append_only(TABLES))
 
     def deliver(self, envelope: Envelope, mail: Mail) -> bool:
         """Keep the mail; whether it is new. One whose Message-ID is known is only counted.
@@ -109,7 +87,7 @@ class Book:
         That is duplicate suppression as Cyrus and Dovecot do it, but for the whole mail and not
         for each recipient. A mail without a Message-ID is always new.
         """
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             seq = _find(tx, mail.header("Message-ID"))
             is_new = seq is None
             if seq is None:
@@ -157,24 +135,9 @@ class Book:
         messages = int(counted["messages"])
         return {"messages": messages, "duplicates": int(counted["deliveries"]) - messages}
 
-    def close(self) -> None:
-        with self._lock:
-            self._connection.close()
-
     def _read(self, query: str, arguments: Mapping[str, object]) -> list[sqlite3.Row]:
-        with self._lock:
-            return self._connection.execute(query, arguments).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+        with self.reading() as connection:
+            return connection.execute(query, arguments).fetchall()
 
 
 def _conditions(narrowed_by: Mapping[str, str]) -> list[str]:
