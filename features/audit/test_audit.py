@@ -185,6 +185,11 @@ PLANTED: dict[str, Plant] = {
         "UPDATE payment.ledger_entries SET amount_minor = amount_minor - 1 WHERE account = 'sales'"
         " AND payment_id = (SELECT id FROM payment.payments WHERE order_id = '{}')",
     ),
+    "returns_settled": sql(
+        "UPDATE \"order\".returns SET restocked = false, next_nudge_at = 'infinity'"
+        " WHERE status = 'refunded'",
+        'UPDATE "order".returns SET restocked = true, next_nudge_at = NULL WHERE NOT restocked',
+    ),
     "messages_settled": dead_letter,
     "one_mail_an_order": second_mail,
     "traces_complete": lost_trace,

@@ -49,6 +49,12 @@ def lost(name: str, key: str) -> Plant:
     return lambda books: replace(books, **{name: without(getattr(books, name), key)})
 
 
+REFUND = {"refund_id": "re_1", "order_id": CONFIRMED, "return_id": None, "amount_minor": 100}
+RETURN = {
+    "id": "r-1", "order_id": CONFIRMED, "status": "refunded", "amount_minor": 100,
+    "restocked": True, "received": True,
+}  # fmt: skip
+
 PAYMENT = {
     "status": "captured", "amount_minor": 1139, "captured_minor": 1139, "refunded_minor": 0,
     "currency": "USD",
@@ -58,6 +64,8 @@ EVENT = {"event_id": "e-9", "event_type": "order.confirmed", "subject": CONFIRME
 REFUNDED = replace(
     GOOD_BOOKS,
     orders=change(GOOD_BOOKS.orders, CONFIRMED, refunded_minor=100),
+    refunds={CONFIRMED: [REFUND]},
+    mails={**GOOD_BOOKS.mails, CONFIRMED: [MAIL, {**MAIL, "kind": "refund"}]},
     provider_payments={
         **GOOD_BOOKS.provider_payments, CONFIRMED: [{**PAYMENT, "refunded_minor": 100}],
     },
@@ -73,7 +81,8 @@ RETURNED = replace(
     REFUNDED,
     stock={"MUG-1": {"on_hand": 9, "reserved": 0}},
     movements={"MUG-1": {"on_hand": 9, "reserved": 0}},
-    mails={**GOOD_BOOKS.mails, CONFIRMED: [MAIL, {**MAIL, "kind": "refund"}]},
+    returns={CONFIRMED: [RETURN]},
+    refunds={CONFIRMED: [{**REFUND, "return_id": RETURN["id"]}]},
 )
 
 PLANTED: list[tuple[str, str, Plant]] = [
@@ -165,6 +174,18 @@ PLANTED: list[tuple[str, str, Plant]] = [
      lambda _: replace(REFUNDED, ledger=GOOD_BOOKS.ledger)),
     ("money_matches", "a refund in the ledger only",
      lambda b: replace(b, ledger=REFUNDED.ledger)),
+    ("returns_settled", "goods came back and the money did not",
+     lambda _: replace(RETURNED, returns={CONFIRMED: [{**RETURN, "status": "received"}]})),
+    ("returns_settled", "goods came back and are not on the shelf",
+     lambda _: replace(RETURNED, returns={CONFIRMED: [{**RETURN, "restocked": False}]})),
+    ("returns_settled", "a refund that the order does not know",
+     lambda _: replace(RETURNED, orders=GOOD_BOOKS.orders)),
+    ("returns_settled", "more was paid back than was promised",
+     lambda _: replace(RETURNED, returns={CONFIRMED: [{**RETURN, "amount_minor": 99}]})),
+    ("returns_settled", "a refund was told twice",
+     lambda _: field("mails", CONFIRMED, [MAIL, *2 * [{**MAIL, "kind": "refund"}]])(RETURNED)),
+    ("returns_settled", "a refund was told to nobody",
+     lambda _: replace(RETURNED, mails=GOOD_BOOKS.mails)),
     ("one_mail_an_order", "two mails", field("mails", CONFIRMED, [MAIL, MAIL])),
     ("one_mail_an_order", "no mail", lost("mails", CONFIRMED)),
     ("one_mail_an_order", "the wrong mail", field("mails", BAD_CARD, [MAIL])),

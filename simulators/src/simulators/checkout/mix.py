@@ -19,16 +19,18 @@ class Persona(StrEnum):
     DECLINED = "declined"  # the card is refused
     CANCELLER = "canceller"  # changes their mind right after ordering
     DOUBLE_CLICKER = "double_clicker"  # sends the same order twice at once
+    RETURNER = "returner"  # brings one piece back, and wants its money
 
 
 # Shares of all baskets. Declines: about what card-not-present shops see; the others are
 # large enough that each is met in a run of a hundred baskets.
 MIX: Mapping[Persona, float] = {
-    Persona.GUEST: 0.76,
+    Persona.GUEST: 0.72,
     Persona.RETURNING: 0.10,
     Persona.DECLINED: 0.05,
     Persona.CANCELLER: 0.05,
     Persona.DOUBLE_CLICKER: 0.04,
+    Persona.RETURNER: 0.04,
 }
 DECLINING_CARDS = ("pm_declined", "pm_insufficient_funds", "pm_expired_card")
 GOOD_CARD = "pm_ok"

@@ -21,6 +21,7 @@ from harness.process.control import Usage
 from harness.process.endpoints import Endpoints
 from harness.shopper.client import Shopper, Urls, new_http_client
 from harness.shopper.history import History
+from harness.shopper.staff import Staff
 from harness.topology.model import Topology
 from harness.traces import trace_archive
 
@@ -206,10 +207,11 @@ def _replay(
             display.replaying(progress)
 
     with new_http_client(plan.concurrency * 2) as http:
+        staff = Staff(endpoints.services, http, lambda: staff_token(endpoints.jwt_secret))
 
         def bring(visit: Visit) -> Checkout:
             shopper = Shopper(f"household {visit.basket.household_id}", urls, http, history)
-            return visit_shop(shopper, persons[visit.basket.household_id], visit)
+            return visit_shop(shopper, persons[visit.basket.household_id], visit, staff)
 
         watcher = threading.Thread(target=show, name="display", daemon=True)
         watcher.start()

@@ -7,9 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 from faker import Faker
 from harness.audit.books import Checkout
 from harness.shopper.client import Line, ShopDidNotAnswer, Shopper, ShopRefused
+from harness.shopper.retries import Answer, until_answered
+from harness.shopper.staff import Staff
 
 from simulators.checkout.mix import Persona, Visit
 
@@ -40,13 +43,18 @@ def people(household_ids: Iterable[str], seed: int) -> dict[str, Person]:
     return found
 
 
-def visit_shop(shopper: Shopper, person: Person, visit: Visit) -> Checkout:
-    """Enter, fill the cart, order, watch. Never raises what the shop may answer."""
+def visit_shop(shopper: Shopper, person: Person, visit: Visit, staff: Staff) -> Checkout:
+    """Enter, fill the cart, order, watch. Never raises what the shop may answer.
+
+    staff: who takes in what is brought back.
+    """
     lines = [Line(sku, quantity) for sku, quantity in visit.lines.items()]
     key = str(uuid.uuid4())
     started_at = time.time()
     with shopper.checkout(persona=visit.persona, basket_id=visit.basket.id) as trace_id:
         outcome, order_id, reason = _shop(shopper, person, visit, lines, key)
+    if visit.persona is Persona.RETURNER and order_id and outcome == "confirmed":
+        _bring_back(shopper, staff, order_id, lines[0].sku)
     return Checkout(
         basket_id=visit.basket.id,
         shopper=shopper.name,
@@ -114,6 +122,23 @@ def _change_mind(shopper: Shopper, order_id: str) -> None:
     except ShopRefused as refused:
         if refused.type != "not-cancellable":  # Too late: it is confirmed, and that is final.
             raise
+
+
+def _bring_back(shopper: Shopper, staff: Staff, order_id: str, sku: str) -> None:
+    """One piece, and another day: no part of the checkout's trace."""
+
+    def receipt() -> Answer:
+        try:
+            told = staff.take_in(order_id, promised["id"])
+        except httpx.TransportError:
+            return Answer(None, {})
+        return Answer(told.status, dict(told.body))
+
+    try:
+        promised = shopper.take_back(order_id, [Line(sku, 1)], reason="unwanted")
+    except (ShopRefused, ShopDidNotAnswer):
+        return  # The books say what became of it.
+    until_answered(receipt, time.sleep)
 
 
 def _watch(shopper: Shopper, order_id: str) -> tuple[str, str, str | None]:

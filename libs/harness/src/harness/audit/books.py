@@ -47,6 +47,14 @@ SELECT order_id::text, version, status, event,
        extract(epoch FROM at)::float8 AS at FROM "order".order_history
  ORDER BY order_id, version
 """
+RETURNS = """
+SELECT id::text, order_id::text, status, amount_minor, restocked,
+       received_at IS NOT NULL AS received
+  FROM "order".returns
+"""
+REFUNDS = """
+SELECT refund_id, order_id::text, return_id::text, amount_minor FROM "order".refunds
+"""
 PRICES = """
 SELECT sku, price_minor, extract(epoch FROM valid_from)::float8 AS since
   FROM catalog.product_prices ORDER BY sku, position
@@ -124,6 +132,8 @@ class Books:
     orders: Mapping[str, Row] = field(default_factory=dict)
     order_lines: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     order_history: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    returns: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by order id
+    refunds: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by order id
     prices: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by SKU, oldest first
     stock: Mapping[str, Row] = field(default_factory=dict)
     movements: Mapping[str, Row] = field(default_factory=dict)
@@ -154,6 +164,8 @@ class Tables:
     orders: Mapping[str, Row]
     order_lines: Mapping[str, Sequence[Row]]
     order_history: Mapping[str, Sequence[Row]]
+    returns: Mapping[str, Sequence[Row]]
+    refunds: Mapping[str, Sequence[Row]]
     prices: Mapping[str, Sequence[Row]]
     stock: Mapping[str, Row]
     movements: Mapping[str, Row]
@@ -199,6 +211,8 @@ def read_tables(auditor_dsn: str) -> Tables:
             orders={row["id"]: row for row in rows(ORDERS)},
             order_lines=_grouped(rows(ORDER_LINES), "order_id"),
             order_history=_grouped(rows(ORDER_HISTORY), "order_id"),
+            returns=_grouped(rows(RETURNS), "order_id"),
+            refunds=_grouped(rows(REFUNDS), "order_id"),
             prices=_grouped(rows(PRICES), "sku"),
             stock={row["sku"]: row for row in rows(STOCK)},
             movements={row["sku"]: row for row in rows(MOVEMENTS)},

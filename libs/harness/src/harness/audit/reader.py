@@ -77,6 +77,8 @@ def read_books(
         orders=tables.orders,
         order_lines=tables.order_lines,
         order_history=tables.order_history,
+        returns=tables.returns,
+        refunds=tables.refunds,
         prices=tables.prices,
         stock=tables.stock,
         movements=tables.movements,

@@ -16,6 +16,7 @@ from harness.audit.checkers import (
     one_mail_an_order,
     price_integrity,
     reservation_follows_order,
+    returns_settled,
     stock_adds_up,
     traces_complete,
 )
@@ -42,6 +43,7 @@ CHECKERS = tuple(
         stock_adds_up,
         reservation_follows_order,
         money_matches,
+        returns_settled,
         one_mail_an_order,
         messages_settled,
         traces_complete,
