@@ -84,6 +84,7 @@ def test_a_small_run_holds(result: Result) -> None:
     assert found == []
     assert result.holds
     assert result.baskets == PLAN.baskets
+    assert result.by_persona["returner"] == {"returned": 2}
 
 
 def test_the_trace_of_every_checkout_is_kept_whole(
@@ -188,7 +189,8 @@ PLANTED: dict[str, Plant] = {
     "returns_settled": sql(
         "UPDATE \"order\".returns SET restocked = false, next_nudge_at = 'infinity'"
         " WHERE status = 'refunded'",
-        'UPDATE "order".returns SET restocked = true, next_nudge_at = NULL WHERE NOT restocked',
+        'UPDATE "order".returns SET restocked = true, next_nudge_at = NULL'
+        " WHERE next_nudge_at = 'infinity'",
     ),
     "messages_settled": dead_letter,
     "one_mail_an_order": second_mail,

@@ -1,6 +1,9 @@
+from datetime import UTC, datetime
+
 import pytest
 from harness.audit.books import Books, Checkout
 from harness.audit.checkers import CHECKERS, Finding, Violation
+from simulators.checkout.mix import Persona, Visit
 from simulators.checkout.results import (
     apart,
     confirming_times,
@@ -8,8 +11,10 @@ from simulators.checkout.results import (
     others,
     outcome_of,
     outcomes,
+    outcomes_by_persona,
     percentiles,
 )
+from simulators.journey.domain import Basket
 
 
 def checkout(outcome: str, reason: str | None = None, order_id: str | None = "o-1") -> Checkout:
@@ -36,6 +41,16 @@ def test_outcomes_are_counted_most_frequent_first() -> None:
     counts = outcomes([checkout("unknown"), checkout("confirmed"), checkout("confirmed")])
 
     assert list(counts.items()) == [("confirmed", 2), ("unknown", 1)]
+
+
+def test_what_came_back_shows_with_the_persona_and_so_does_that_nothing_did() -> None:
+    household = Basket("b", "h", datetime(2017, 1, 1, tzinfo=UTC), ())
+    visits = [Visit(household, Persona.RETURNER, "pm_ok", 0.0)]
+
+    told = outcomes_by_persona([checkout("confirmed")], visits, {"o-1"})
+    nothing = outcomes_by_persona([checkout("confirmed")], visits, ())
+
+    assert (told, nothing) == ({"returner": {"returned": 1}}, {"returner": {"confirmed": 1}})
 
 
 def test_confirming_counts_from_the_first_pending_to_confirmed() -> None:

@@ -1,7 +1,7 @@
 """What a run comes to, as plain values: the table, the report and the JSON are made of it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -196,12 +196,14 @@ def outcomes(checkouts: Sequence[Checkout]) -> dict[str, int]:
 
 
 def outcomes_by_persona(
-    checkouts: Sequence[Checkout], visits: Sequence[Visit]
+    checkouts: Sequence[Checkout], visits: Sequence[Visit], refunded: Collection[str]
 ) -> dict[str, dict[str, int]]:
+    """refunded: ids of orders; theirs is told as ``returned``, so that it shows if none was."""
     persona = {visit.basket.id: str(visit.persona) for visit in visits}
     counts: dict[str, Counter[str]] = {}
     for checkout in checkouts:
-        counts.setdefault(persona[checkout.basket_id], Counter())[outcome_of(checkout)] += 1
+        outcome = "returned" if checkout.order_id in refunded else outcome_of(checkout)
+        counts.setdefault(persona[checkout.basket_id], Counter())[outcome] += 1
     return {name: dict(counter.most_common()) for name, counter in sorted(counts.items())}
 
 
@@ -266,7 +268,7 @@ def summarize(observed: Observed) -> Result:
         interrupted=observed.interrupted,
         unrest=observed.unrest,
         outcomes=outcomes(checkouts),
-        by_persona=outcomes_by_persona(checkouts, observed.planned),
+        by_persona=outcomes_by_persona(checkouts, observed.planned, books.refunds.keys()),
         placing_ms=percentiles(placing_times(books.operations)),
         confirming_ms=percentiles(list(confirming.values())),
         lateness_ms=percentiles([seconds * 1000 for seconds in observed.lateness_s]),

@@ -18,6 +18,8 @@ from simulators.checkout.mix import Persona, Visit
 
 # How often a shopper looks whether the order went through; ever less often.
 LOOK_AFTER_S = (0.15, 0.25, 0.4, 0.6, 1.0, 2.0)
+# Who brings something back comes another day: money has moved by then, else they come once more.
+COMES_AGAIN_S, COMES_BACK_WITHIN_S = 0.5, 60.0
 # A shopper goes home after this long; the audit finds out how it ended.
 PATIENCE_S = 20.0
 PASSWORD = "correct horse battery staple"  # noqa: S105  Of invented people.  pragma: allowlist secret
@@ -125,7 +127,7 @@ def _change_mind(shopper: Shopper, order_id: str) -> None:
 
 
 def _bring_back(shopper: Shopper, staff: Staff, order_id: str, sku: str) -> None:
-    """One piece, and another day: no part of the checkout's trace."""
+    """One piece, when the order has settled: no part of the checkout's trace."""
 
     def receipt() -> Answer:
         try:
@@ -134,7 +136,12 @@ def _bring_back(shopper: Shopper, staff: Staff, order_id: str, sku: str) -> None
             return Answer(None, {})
         return Answer(told.status, dict(told.body))
 
+    give_up_at = time.monotonic() + COMES_BACK_WITHIN_S
     try:
+        while not shopper.order(order_id)["settled"]:
+            if time.monotonic() > give_up_at:
+                return  # That it never settles is for the audit to say.
+            time.sleep(COMES_AGAIN_S)
         promised = shopper.take_back(order_id, [Line(sku, 1)], reason="unwanted")
     except (ShopRefused, ShopDidNotAnswer):
         return  # The books say what became of it.
