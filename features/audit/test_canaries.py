@@ -8,7 +8,7 @@ import smtplib
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -46,6 +46,8 @@ class Aftermath:
     endpoints: Endpoints
     shop: ScenarioShop
     logs: Path
+    # Traces that a test planted: whoever counts all spans, in whatever order, has to know them.
+    planted: set[str] = field(default_factory=set)
 
     def passages(self) -> Iterator[Passage]:
         """Everything that is there now; events and answers as they were heard."""
@@ -61,7 +63,7 @@ class Aftermath:
 
     def spans(self) -> Iterator[Passage]:
         ids = output.trace_ids(output.logs(self.logs))
-        ids |= {o.trace_id for o in self.shop.history.operations() if o.trace_id}
+        ids |= {o.trace_id for o in self.shop.history.operations() if o.trace_id} | self.planted
         yield from output.span_texts(output.spans(self.shop.traces, ids))
 
 
@@ -128,7 +130,7 @@ def in_log(aftermath: Aftermath, secret: str) -> Iterable[Passage]:
 def in_span(aftermath: Aftermath, secret: str) -> Iterable[Passage]:
     """As a service sends them: by OTLP, to the store."""
     with aftermath.shop.shopper("planter").checkout(note=secret) as trace_id:
-        pass
+        aftermath.planted.add(trace_id)
     trace.get_tracer_provider().force_flush()  # type: ignore[attr-defined]
     reader = aftermath.shop.traces
     eventually(lambda: reader.fetch(trace_id), EXPORTED_WITHIN_S, "the span")
