@@ -14,7 +14,6 @@ from harness import stack
 from harness.eventually import eventually
 from harness.providers import postgres, roles
 from harness.providers.role_names import MIGRATOR, every_role, service_role
-from harness.topology import model
 from psycopg2.extensions import make_dsn, parse_dsn
 
 # A statement that waits is seen in pg_stat_activity within a few milliseconds.
@@ -103,7 +102,7 @@ def meanwhile(shop: Shop, waiting: Session, statement: str, *arguments: Any) -> 
 
 
 def services() -> list[str]:
-    return list(model.load(stack.repository() / "infra" / "topology.yaml").services)
+    return list(stack.topology().services)
 
 
 def service_folders(names: Sequence[str]) -> list[Path]:

@@ -27,6 +27,7 @@ READY_WITHIN_S = 90.0
 PROBE_TIMEOUT_S = 2.0
 STOP_WITHIN_S = 20.0
 
+PINNED = images.load(stack.repository())
 LOCALSTACK_PORT, POSTGRES_PORT, REDIS_PORT = 4566, 5432, 6379
 OTLP_PORT, QUERY_PORT = 4318, 16686
 
@@ -57,7 +58,7 @@ def emulator(folder: Path) -> Iterator[str]:
 def localstack(_folder: Path) -> Iterator[str]:
     """Its endpoint URL; set up as in docker-compose.yml."""
     environment = {"SERVICES": "sns,sqs", "SQS_ENDPOINT_STRATEGY": "path"}
-    image = images.load(stack.repository()).localstack
+    image = PINNED.localstack
     with containers.running(image, [LOCALSTACK_PORT], environment=environment) as container:
         url = f"http://{container.address(LOCALSTACK_PORT)}"
         _ready(container, lambda: _answers(f"{url}/_localstack/health"))
@@ -76,7 +77,7 @@ def postgres_wheel(_folder: Path) -> Iterator[str]:
 @contextmanager
 def postgres_image(_folder: Path) -> Iterator[str]:
     secret = "throwaway"  # noqa: S105  Listens on loopback for as long as a test runs.
-    image = images.load(stack.repository()).postgres
+    image = PINNED.postgres
     with containers.running(
         image, [POSTGRES_PORT], environment={"POSTGRES_PASSWORD": secret}
     ) as container:
@@ -101,9 +102,7 @@ def redis_image(_folder: Path) -> Iterator[str]:
     """With the wheel's limits. Open to all who reach it, as the official image is by itself."""
     command = ["redis-server", "--save", "", "--maxmemory", valkey_server.MEMORY_MAX]
     command += ["--maxmemory-policy", "allkeys-lru", "--protected-mode", "no"]
-    with containers.running(
-        images.load(stack.repository()).redis, [REDIS_PORT], command=command
-    ) as container:
+    with containers.running(PINNED.redis, [REDIS_PORT], command=command) as container:
         host = container.address(REDIS_PORT)
         _ready(container, lambda: _pongs(int(host.rpartition(":")[2])))
         yield f"redis://{host}/0"
@@ -125,9 +124,7 @@ def trace_store(folder: Path) -> Iterator[TraceApi]:
 @contextmanager
 def jaeger(_folder: Path) -> Iterator[TraceApi]:
     """As the image starts by itself: everything in memory."""
-    with containers.running(
-        images.load(stack.repository()).jaeger, [OTLP_PORT, QUERY_PORT]
-    ) as container:
+    with containers.running(PINNED.jaeger, [OTLP_PORT, QUERY_PORT]) as container:
         otlp, query = (f"http://{container.address(port)}" for port in (OTLP_PORT, QUERY_PORT))
         _ready(container, lambda: _answers(f"{query}/api/v3/services"))
         _ready(container, lambda: _listens(otlp))

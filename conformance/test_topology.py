@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import pytest
 from harness import stack
 from harness.eventually import eventually
-from harness.topology import messaging, model
+from harness.topology import messaging
 from harness.topology.messaging import Messaging
 
 from conformance.aws import ARRIVES_WITHIN_S, Aws, event_type
 
-TOPOLOGY = model.load(stack.repository() / "infra" / "topology.yaml")
+TOPOLOGY = stack.topology()
 
 
 @pytest.fixture

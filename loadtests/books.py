@@ -9,7 +9,6 @@ from harness.audit.checkers import audit, traces_complete
 from harness.audit.reader import read_books
 from harness.audit.settlement import wait_until_settled
 from harness.process.endpoints import Endpoints
-from harness.topology import model
 from simulators.checkout.results import apart, grouped
 from simulators.checkout.run import SETTLE_WITHIN_S
 
@@ -22,7 +21,7 @@ def violations(shop: Endpoints, checkouts: Sequence[Checkout], since: float) -> 
 
     Books that cannot be read are one of these: nobody knows what they would have shown.
     """
-    described = model.load(stack.repository() / "infra" / "topology.yaml")
+    described = stack.topology()
     try:
         left = wait_until_settled(shop, SETTLE_WITHIN_S)
         books = read_books(shop, described, (), (), since=since)

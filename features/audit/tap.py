@@ -10,7 +10,7 @@ import boto3
 from harness import stack
 from harness.audit.canaries import Passage
 from harness.process.endpoints import Endpoints
-from harness.topology import messaging, model
+from harness.topology import messaging
 
 # ReceiveMessage gives ten at the most.
 BATCH_SIZE = 10
@@ -72,5 +72,5 @@ def tapped(endpoints: Endpoints) -> Iterator[Tap]:
 
 
 def _publishers() -> dict[str, str]:
-    shop = model.load(stack.repository() / "infra" / "topology.yaml")
+    shop = stack.topology()
     return {event_type: topic for topic, types in shop.topics.items() for event_type in types}

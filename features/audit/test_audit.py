@@ -20,7 +20,6 @@ from harness.audit.checkers import CHECKERS, audit
 from harness.audit.reader import read_books
 from harness.process.endpoints import Endpoints
 from harness.shopper.scenario_shop import ScenarioShop
-from harness.topology import model
 from harness.traces import trace_archive
 from harness.traces.reader import TraceReader
 from simulators.checkout.results import Plan, Result
@@ -30,7 +29,7 @@ from simulators.journey.load import load_sample
 # In one process, as all of this folder: one shop, and nobody else in it.
 pytestmark = pytest.mark.xdist_group("audit")
 
-TOPOLOGY = model.load(stack.repository() / "infra" / "topology.yaml")
+TOPOLOGY = stack.topology()
 PLAN = Plan(journey="sample", baskets=25, speed=1e6, concurrency=8, seed=5, command="test")
 
 Plant = Callable[[Endpoints, Books, str], AbstractContextManager[Books | None]]

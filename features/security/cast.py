@@ -54,7 +54,7 @@ class Cast:
     password."""
 
     def __init__(self, shop: ScenarioShop) -> None:
-        self._stage = shop
+        self._shop = shop
         self._people = {
             Caller.OWNER: self._enrol("owner"),
             Caller.OTHER: self._enrol("other"),
@@ -95,8 +95,8 @@ class Cast:
         if time.monotonic() < self._renew_at:
             return
         self._renew_at = time.monotonic() + RENEW_AFTER_S
-        self._guest = self._stage.shopper("guest").access_token
-        self._service = service_token(self._stage.endpoints)
+        self._guest = self._shop.shopper("guest").access_token
+        self._service = service_token(self._shop.endpoints)
         for caller, (shopper, person) in self._people.items():
             shopper.log_in(person.email, PASSWORD)
             self._people[caller] = shopper, _person(shopper, person.email)
@@ -109,7 +109,7 @@ class Cast:
 
     def log_in_again(self) -> Person:
         """The owner, on another device."""
-        shopper = self._stage.shopper("owner")
+        shopper = self._shop.shopper("owner")
         shopper.log_in(self.owner.email, PASSWORD)
         return _person(shopper, self.owner.email)
 
@@ -118,11 +118,11 @@ class Cast:
         return self._enrol("fresh")[1].refresh_token
 
     def _enrol(self, name: str, role: str = "customer") -> tuple[Shopper, Person]:
-        shopper = self._stage.shopper(name)
+        shopper = self._shop.shopper(name)
         email = f"{name}-{uuid.uuid4().hex}@shoppers.example"
         shopper.register(email, PASSWORD)
         if role != "customer":
-            _promote(self._stage.endpoints, email, role)
+            _promote(self._shop.endpoints, email, role)
         shopper.log_in(email, PASSWORD)
         return shopper, _person(shopper, email)
 

@@ -8,6 +8,7 @@ from harness import stack
 from harness.contracts.lock import contracts
 
 METHODS = ("get", "put", "post", "delete", "patch")
+PARAMETER = re.compile(r"{([^}]+)}")
 # A shopper's, staff's or service's access token; other schemes bring credentials of their own.
 BEARER = "bearer"
 
@@ -25,11 +26,15 @@ class Operation:
     @property
     def name(self) -> str:
         """The same however a parameter is called: ``order GET /orders/{}``."""
-        return f"{self.service} {self.method} {re.sub(r'{[^}]+}', '{}', self.path)}"
+        return f"{self.service} {self.method} {self.filled('{}')}"
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        return tuple(re.findall(r"{([^}]+)}", self.path))
+        return tuple(PARAMETER.findall(self.path))
+
+    def filled(self, value: str) -> str:
+        """The path with *value* for each of its parameters."""
+        return PARAMETER.sub(lambda _: value, self.path)
 
 
 def all_operations() -> list[Operation]:

@@ -18,7 +18,7 @@ class Controls:
     """Makes each kind of checkout once, when the first word asks for it."""
 
     def __init__(self, shop: ScenarioShop, proof: Proof) -> None:
-        self._stage, self._proof = shop, proof
+        self._shop, self._proof = shop, proof
         self._kinds: Iterator[Callable[[], str]] = iter(
             (self._paid, self._declined, self._sold_out, self._asked_by_bank)
         )
@@ -38,7 +38,7 @@ class Controls:
 
     def _order(self, card: str, *, on_hand: int = 1) -> Checkout:
         checkout = Checkout(
-            self._stage.shopper("Control"), [Line(self._stage.sell("control", 100, on_hand), 1)]
+            self._shop.shopper("Control"), [Line(self._shop.sell("control", 100, on_hand), 1)]
         )
         checkout.card = card
         with checkout.shopper.checkout() as checkout.trace_id:

@@ -19,13 +19,12 @@ from harness.proof.quiescence import TraceIncomplete
 from harness.providers.choice import ProviderName
 from harness.shopper.client import ShopDidNotAnswer
 from harness.shopper.scenario_shop import ScenarioShop
-from harness.topology import model
 from pytest_bdd import given, parsers, then, when
 
 from steps.challenge import bank_asks
 from steps.order import Checkout, orders
 
-TOPOLOGY = model.load(stack.repository() / "infra" / "topology.yaml")
+TOPOLOGY = stack.topology()
 # Three restarts, three reminders and a visibility timeout, on a busy machine.
 AT_REST_WITHIN_S = 90.0
 BACK_WITHIN_S = 30.0

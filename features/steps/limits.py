@@ -36,7 +36,7 @@ class Trying:
 
 
 @pytest.fixture(scope="session")
-def strict_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScenarioShop]:
+def limited_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScenarioShop]:
     home = tmp_path_factory.mktemp("strict-shop")
     with (
         stack.running(home, services=SERVICES, environment=LIMITS) as endpoints,
@@ -46,11 +46,11 @@ def strict_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScenarioS
 
 
 @given("a shop that counts how often people try", target_fixture="trying")
-def strict_shop(strict_stage: ScenarioShop) -> Trying:
-    ida, email = strict_stage.shopper("Ida"), f"ida-{uuid.uuid4().hex}@shoppers.example"
+def strict_shop(limited_shop: ScenarioShop) -> Trying:
+    ida, email = limited_shop.shopper("Ida"), f"ida-{uuid.uuid4().hex}@shoppers.example"
     ida.register(email, PASSWORD)
     ida.log_in(email, PASSWORD)
-    return Trying(strict_stage, ida, email, strict_stage.sell("pin", 100, 0))
+    return Trying(limited_shop, ida, email, limited_shop.sell("pin", 100, 0))
 
 
 @when(parsers.re(r"Ida orders (?P<times>\d+) times in a row"), converters={"times": int})

@@ -9,12 +9,11 @@ import pytest
 import yaml
 from harness import stack
 from harness.providers import images
-from harness.topology import model
 
 ROOT = stack.repository()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-INFRASTRUCTURE = model.load(ROOT / "infra" / "topology.yaml").infrastructure
+INFRASTRUCTURE = stack.topology().infrastructure
 # Compose's service -> the ports it must publish, by their names in the topology.
 EXPECTED_PORTS = {
     "postgres": {"postgres"},

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from harness import stack
-from harness.topology import model
 
 ROOT = stack.repository()
 # One process holds a group, and says so.
@@ -25,7 +24,7 @@ import pytest
 def test_one_of_them(number, pytestconfig):
     (pytestconfig.rootpath / os.environ["PYTEST_XDIST_WORKER"]).touch()
 """
-TOPOLOGY = model.load(ROOT / "infra" / "topology.yaml")
+TOPOLOGY = stack.topology()
 SERVICES = sorted(path.name.removesuffix("-service") for path in ROOT.glob("services/*-service"))
 # Longer modules need a reason; none has one. Tests may be as long as what they test.
 MODULE_LINES_MAX = 300

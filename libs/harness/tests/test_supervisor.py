@@ -124,7 +124,7 @@ def test_a_killed_process_takes_the_ones_it_forked_with_it(home: Home) -> None:
     eventually(lambda: not alive(children), GONE_WITHIN_S, "the child to end")
 
 
-def test_when_the_zygote_dies_everything_forked_from_it_comes_back(home: Home) -> None:
+def test_when_the_fork_server_dies_everything_forked_from_it_comes_back(home: Home) -> None:
     before = {
         name: process_state(home, name)["pid"] for name in ("fork-server", "forked", "program")
     }

@@ -12,6 +12,7 @@ from test_repository import files
 
 ROOT = stack.repository()
 DOCUMENTS = sorted(path for path in files("*.md") if "problem_texts" not in path.parts)
+KNOWN = {f"/{path.relative_to(ROOT)}" for path in files("*")}
 # Written by a program, which breaks no lines.
 MADE = re.compile(r"<!-- Made by|^Written by", re.M)
 # A table's row, a heading, a picture or a bare address cannot be broken.
@@ -40,7 +41,6 @@ def prose(document: Path) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_each_file_that_a_document_names_exists(document: Path) -> None:
-    known = {f"/{path.relative_to(ROOT)}" for path in files("*")}
     if document.name == "CHANGELOG.md":  # It tells of files that were.
         return
     gone = []
@@ -48,7 +48,7 @@ def test_each_file_that_a_document_names_exists(document: Path) -> None:
         linked = [name for name in LINK.findall(line) if "://" not in name and ":" not in name]
         gone += [f"{number}: {n}" for n in linked if not (document.parent / n).exists()]
         named = [name for name in FILE.findall(line) if name not in NOT_OURS]
-        gone += [f"{number}: {n}" for n in named if not any(k.endswith(f"/{n}") for k in known)]
+        gone += [f"{number}: {n}" for n in named if not any(k.endswith(f"/{n}") for k in KNOWN)]
 
     assert gone == []
 

@@ -5,7 +5,8 @@ What drives the shop brings its own: an entry point of the group `cartwright.com
 
 import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib import metadata
 from typing import Annotated
 
@@ -28,10 +29,16 @@ def build(commands: Sequence[str] = ()) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_only_subcommands)
-    brought = sorted(metadata.entry_points(group=GROUP).names)
-    for command in commands or (OURS[0], *brought, *OURS[1:]):
+    for command in commands or (OURS[0], *_brought(), *OURS[1:]):
         app.command(command)(_load(command))
     return app
+
+
+@cache
+def _brought() -> Mapping[str, metadata.EntryPoint]:
+    """By name. Only where it is needed: it reads what every installed package says of itself."""
+    found = metadata.entry_points(group=GROUP)
+    return {entry.name: entry for entry in sorted(found, key=lambda entry: entry.name)}
 
 
 def _load(command: str) -> Callable[..., None]:
@@ -39,8 +46,7 @@ def _load(command: str) -> Callable[..., None]:
         name = command.replace("-", "_")
         found: Callable[..., None] = getattr(importlib.import_module(f"cartwright.{name}"), name)
     else:
-        (brought,) = metadata.entry_points(group=GROUP, name=command)
-        found = brought.load()
+        found = _brought()[command].load()
     return found
 
 
@@ -65,5 +71,4 @@ def _only_subcommands(
 def main() -> None:
     surroundings.clean()  # Before a subcommand imports what reads its environment (ADR-0024).
     # The simulator's imports take longer than most commands: load what was asked for.
-    known = {*OURS, *metadata.entry_points(group=GROUP).names}
-    build([word for word in sys.argv[1:2] if word in known])()
+    build([word for word in sys.argv[1:2] if word in OURS or word in _brought()])()

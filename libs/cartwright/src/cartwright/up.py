@@ -12,7 +12,6 @@ from harness.process.failure import CannotStart
 from harness.process.home import Home
 from harness.providers.choice import ProviderName, local_provider, provider_of
 from harness.providers.local import LocalProvider
-from harness.topology import model
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -72,7 +71,7 @@ def up(
 
 
 def _check_names(only: list[str]) -> None:
-    known = model.load(stack.repository() / "infra" / "topology.yaml").services
+    known = stack.topology().services
     unknown = [name for name in only if name not in known]
     if unknown:
         raise typer.BadParameter(

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.process import control
 from harness.process.endpoints import Endpoints
@@ -11,7 +12,11 @@ from harness.process.home import Home
 from harness.providers import external
 from harness.providers.base import Provider
 from harness.providers.choice import ProviderName, local_provider
+from harness.topology.summary import TOPOLOGY
 from harness.traces.ledger_writer import DIRECTORY_VARIABLE
+
+if TYPE_CHECKING:
+    from harness.topology.model import Topology
 
 # Folders that go before every path of the stacks started here, as a spoilt service does.
 PYTHON_PATH_VARIABLE = "CARTWRIGHT_PYTHON_PATH"
@@ -24,9 +29,16 @@ def repository() -> Path:
     """
     for start in (Path.cwd() / "here", Path(__file__)):
         for folder in start.parents:
-            if (folder / "infra" / "topology.yaml").exists():
+            if (folder / TOPOLOGY).exists():
                 return folder
-    raise FileNotFoundError("infra/topology.yaml: run this inside the repository")
+    raise FileNotFoundError(f"{TOPOLOGY}: run this inside the repository")
+
+
+def topology() -> "Topology":
+    """What our shop is made of. Slow the first time: see `topology.summary`."""
+    from harness.topology import model
+
+    return model.load(repository() / TOPOLOGY)
 
 
 def endpoints(home: Path) -> Endpoints | None:

@@ -29,7 +29,7 @@ from opentelemetry.sdk.trace.sampling import (
 )
 from opentelemetry.trace import Link, Span, SpanKind, TraceState
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from opentelemetry.util.types import Attributes
+from opentelemetry.util.types import Attributes, AttributeValue
 from sqlalchemy import Engine
 
 from common import metrics, span_ledger
@@ -102,7 +102,7 @@ def hide_secrets(span: Span | None, _status: str = "", _headers: object = None) 
     """
     if not isinstance(span, ReadableSpan) or not span.attributes:
         return
-    texts = {name: text for name, text in span.attributes.items() if isinstance(text, str)}
+    texts = _texts(span.attributes)
     if query := texts.pop("url.query", ""):
         names = (part.partition("=")[0] for part in query.split("&"))
         told = sorted({name for name in names if _PARAMETER.fullmatch(name)})
@@ -116,9 +116,11 @@ def hide_secrets(span: Span | None, _status: str = "", _headers: object = None) 
 def hide_secrets_of_call(span: Span | None, _request: object = None) -> None:
     """Hide card numbers and tokens in what a neighbour is asked: its address (``url.full``)."""
     if isinstance(span, ReadableSpan) and span.attributes:
-        _hide_secret_texts(
-            span, {name: text for name, text in span.attributes.items() if isinstance(text, str)}
-        )
+        _hide_secret_texts(span, _texts(span.attributes))
+
+
+def _texts(attributes: Mapping[str, AttributeValue]) -> dict[str, str]:
+    return {name: text for name, text in attributes.items() if isinstance(text, str)}
 
 
 def _hide_secret_texts(span: Span, texts: Mapping[str, str]) -> None:

@@ -18,7 +18,6 @@ from harness.process.endpoints import Endpoints
 from harness.process.failure import CannotStart
 from harness.process.home import Home, RunUnderWay
 from harness.providers.choice import Choice, ProviderName
-from harness.topology import model
 from harness.traces.export import trace_to
 from rich.console import Console
 from rich.markup import escape
@@ -101,7 +100,7 @@ def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
                     plan,
                     chosen,
                     endpoints,
-                    model.load(root / "infra" / "topology.yaml"),
+                    stack.topology(),
                     stop=stop,
                     display=display,
                     directory=directory,

@@ -23,7 +23,7 @@ FORK_WITHIN_S = 30.0
 OnExit = Callable[[str, int, int], None]  # name, pid, exit code (negative: the signal)
 
 
-class _ZygoteDied(Exception):
+class _ForkServerDied(Exception):
     """It cannot fork any more, and the children it had died with it."""
 
 
@@ -61,15 +61,15 @@ class Spawner:
             return self._exec(spec)
         return await self._fork(spec)
 
-    def zygote_spec(self, layer: int) -> ProcessSpec:
-        """For whoever supervises it; it is started by `start_zygote`."""
+    def fork_server_spec(self, layer: int) -> ProcessSpec:
+        """For whoever supervises it; it is started by `start_fork_server`."""
 
         async def is_warm(_pid: int) -> bool:
             return self._warm.is_set()
 
         return ProcessSpec(name=FORK_SERVER, kind=Kind.EXEC, argv=[], probe=is_warm, layer=layer)
 
-    def start_zygote(self) -> int:
+    def start_fork_server(self) -> int:
         """Its imports take a second; what needs it waits in `start`. Call again when it died."""
         ours, its = socket.socketpair()
         ours.setblocking(False)  # noqa: FBT003  The standard library's signature.
@@ -127,13 +127,13 @@ class Spawner:
         while True:
             await self._warm.wait()
             try:
-                return await self._ask_zygote(birth, json.dumps(request).encode() + b"\n")
-            except _ZygoteDied:
+                return await self._ask_fork_server(birth, json.dumps(request).encode() + b"\n")
+            except _ForkServerDied:
                 continue
 
-    async def _ask_zygote(self, birth: int, line: bytes) -> int:
+    async def _ask_fork_server(self, birth: int, line: bytes) -> int:
         if self._channel is None:
-            raise _ZygoteDied
+            raise _ForkServerDied
         loop = asyncio.get_running_loop()
         born: asyncio.Future[int] = loop.create_future()
         self._births[birth] = born
@@ -142,7 +142,7 @@ class Spawner:
                 await loop.sock_sendall(self._channel, line)
         except (BrokenPipeError, ConnectionResetError):
             self._warm.clear()
-            raise _ZygoteDied from None
+            raise _ForkServerDied from None
         async with asyncio.timeout(FORK_WITHIN_S):
             return await born
 
@@ -154,7 +154,7 @@ class Spawner:
                 *lines, buffer = (buffer + received).split(b"\n")
                 for line in lines:
                     self._hear(json.loads(line))
-        self._lose_zygote(channel)
+        self._lose_fork_server(channel)
 
     def _hear(self, message: dict[str, Any]) -> None:
         match message["event"]:
@@ -173,7 +173,7 @@ class Spawner:
                 told = (message["name"], message["pid"], message["code"])
                 asyncio.get_running_loop().call_soon(self._on_exit, *told)
 
-    def _lose_zygote(self, channel: socket.socket) -> None:
+    def _lose_fork_server(self, channel: socket.socket) -> None:
         """The kernel kills its children with it; nobody is left to tell us how they ended."""
         if self._channel is channel:
             self._channel = None
@@ -184,7 +184,7 @@ class Spawner:
         births, self._births = self._births, {}
         for born in births.values():
             if not born.done():
-                born.set_exception(_ZygoteDied())
+                born.set_exception(_ForkServerDied())
 
     def _reap(self) -> None:
         for pid in list(self._own):

@@ -30,7 +30,7 @@ from harness.process.state import Supervised, create_time, how_it_ended, now, si
 
 # Seven services, cold, on one busy core took 20 s; this long means that something hangs.
 START_WITHIN_S = 120.0
-ZYGOTE_LAYER = 1
+FORK_SERVER_LAYER = 1
 
 
 class Supervisor:
@@ -57,9 +57,9 @@ class Supervisor:
 
     # What a plan uses.
 
-    async def start_zygote(self) -> None:
+    async def start_fork_server(self) -> None:
         """Call first: its imports take longest. Everything forked is in a higher layer."""
-        await self.start(self._spawner.zygote_spec(ZYGOTE_LAYER))
+        await self.start(self._spawner.fork_server_spec(FORK_SERVER_LAYER))
         await asyncio.sleep(0)  # It runs before we go on.
 
     async def start(self, *specs: ProcessSpec) -> None:
@@ -177,7 +177,7 @@ class Supervisor:
         process.is_down.clear()
         process.pid = 0
         if spec.name == FORK_SERVER:
-            process.pid = self._spawner.start_zygote()
+            process.pid = self._spawner.start_fork_server()
         else:
             process.pid = await self._spawner.start(spec)
         process.create_time = create_time(process.pid)

@@ -55,7 +55,7 @@ async def supervise(home: Home, leftovers: list[str]) -> int:
         Path(address).chmod(0o600)
 
     async def bring_up() -> Endpoints:
-        await supervisor.start_zygote()
+        await supervisor.start_fork_server()
         # Imported only now, so that the fork server's imports and the plan's use a core each.
         return await _load(launch.plan)(supervisor, launch)
 

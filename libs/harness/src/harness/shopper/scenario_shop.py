@@ -18,7 +18,6 @@ from harness.shopper.client import Shopper, Urls, new_http_client
 from harness.shopper.history import History
 from harness.shopper.staff import Staff
 from harness.shopper.visitor import Visitor
-from harness.topology import model
 from harness.traces.reader import TraceReader
 
 # From placed to the last message of a checkout; far above what it takes, for a busy machine.
@@ -38,7 +37,7 @@ class ScenarioShop:
         services = self.endpoints.services
         self.staff = Staff(services, self._http, lambda: staff_token(self.endpoints.jwt_secret))
         self.traces = TraceReader(self.endpoints.trace_query_url)
-        self.consumers = model.load(stack.repository() / "infra" / "topology.yaml").consumers
+        self.consumers = stack.topology().consumers
 
     def __enter__(self) -> Self:
         return self

@@ -54,13 +54,19 @@ def events_of(service: str) -> dict[str, dict[str, Any]]:
     }
 
 
+def resolved(root: Mapping[str, Any], part: Mapping[str, Any]) -> Mapping[str, Any]:
+    """*part*, or what it refers to in *root* (``$ref``)."""
+    while "$ref" in part:
+        found: Any = root
+        for step in part["$ref"].removeprefix("#/").split("/"):
+            found = found[step]
+        part = found
+    return part
+
+
 def bounds(schema: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any]:
     """*schema* with its references into *root* resolved and only its bounds kept."""
-    if "$ref" in schema:
-        target: Any = root
-        for step in schema["$ref"].removeprefix("#/").split("/"):
-            target = target[step]
-        return bounds(target, root)
+    schema = resolved(root, schema)
     kept = {key: value for key, value in schema.items() if key in BOUNDS}
     if "required" in kept:
         kept["required"] = sorted(kept["required"])

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from common.auth import Role
 from common.card_numbers import KEPT_HEADERS
 from common.db import Database
-from common.testing.contracts import document_of
+from common.testing.contracts import document_of, resolved
 from common.testing.environment import bearer
 
 CARDS = ("4242424242424242", "4242 4242 4242 4242")
@@ -86,28 +86,19 @@ def _places_of(
 ) -> Iterator[Place]:
     operation = item[method]
     for parameter in [*item.get("parameters", []), *operation.get("parameters", [])]:
-        found = _resolved(document, parameter)
+        found = resolved(document, parameter)
         if found["in"] in {"path", "query"} or found["name"] in KEPT_HEADERS:
             yield Place(method, path, found["in"], found["name"], None)
-    content = _resolved(document, operation.get("requestBody", {})).get("content", {})
+    content = resolved(document, operation.get("requestBody", {})).get("content", {})
     if "application/json" in content:
         body = _sample(document, content["application/json"]["schema"])
         for pointer in _texts(body):
             yield Place(method, path, "body", pointer, body)
 
 
-def _resolved(document: Mapping[str, Any], part: Mapping[str, Any]) -> Mapping[str, Any]:
-    while "$ref" in part:
-        found: Any = document
-        for step in part["$ref"].removeprefix("#/").split("/"):
-            found = found[step]
-        part = found
-    return part
-
-
 def _sample(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:
     """Everything that *schema* knows, once; what is no object and no list is a text."""
-    schema = _resolved(document, schema)
+    schema = resolved(document, schema)
     for one in ("oneOf", "anyOf"):
         if one in schema:
             return _sample(document, schema[one][0])
