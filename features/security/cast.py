@@ -61,6 +61,7 @@ class Cast:
             Caller.STAFF: self._enrol_staff(),
         }
         self._guest, self._service, self._renew_at = "", "", 0.0
+        self.renew()
 
     @property
     def owner(self) -> Person:
@@ -80,18 +81,19 @@ class Cast:
 
     def token(self, caller: Caller) -> str | None:
         """The access token that *caller* shows; None for nobody."""
-        self._renew()
         if caller in self._people:
             return self._people[caller][1].access_token
         others = {Caller.GARBAGE: GARBAGE, Caller.GUEST: self._guest, Caller.SERVICE: self._service}
         return others.get(caller)
 
     def _person(self, caller: Caller) -> tuple[Shopper, Person]:
-        self._renew()
         return self._people[caller]
 
-    def _renew(self) -> None:
-        """Tokens hold for minutes, and the table may be asked for late."""
+    def renew(self) -> None:
+        """Tokens hold for minutes: call it before each test, and before each row of the table.
+
+        Never amid one: a log-in is seen among its owner's sessions, which many a test compares.
+        """
         if time.monotonic() < self._renew_at:
             return
         self._renew_at = time.monotonic() + RENEW_AFTER_S

@@ -13,12 +13,20 @@ from security.table import Row
 
 
 @pytest.fixture(scope="session")
-def scene(shop: ScenarioShop) -> Iterator[Scene]:
+def lasting_scene(shop: ScenarioShop) -> Iterator[Scene]:
     with new_http_client() as http:
         yield Scene(shop, Cast(shop), http)
 
 
+@pytest.fixture
+def scene(lasting_scene: Scene) -> Scene:
+    lasting_scene.cast.renew()
+    return lasting_scene
+
+
 @pytest.fixture(scope="session")
-def rows(scene: Scene) -> dict[str, Row]:
+def rows(lasting_scene: Scene) -> dict[str, Row]:
     """By the operation's name."""
-    return {operation.name: table.observe(scene, operation) for operation in all_operations()}
+    return {
+        operation.name: table.observe(lasting_scene, operation) for operation in all_operations()
+    }

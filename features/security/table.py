@@ -44,6 +44,7 @@ class Row:
 
 def observe(scene: Scene, operation: Operation) -> Row:
     """Ask *operation* as everybody. Raises recipes.NoRecipe."""
+    scene.cast.renew()
     recipe = recipes.of(operation)
     belongings = recipe.belongings(scene)
     before = scene.read(belongings)
