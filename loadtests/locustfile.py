@@ -16,7 +16,7 @@ from typing import Any
 import books
 import slo
 from harness import stack
-from harness.audit.books import Checkout
+from harness.audit.books import BooksUnread, Checkout
 from harness.identity.tokens import staff_token
 from harness.process import surroundings
 from harness.process.endpoints import Endpoints
@@ -25,6 +25,7 @@ from locust import HttpUser, between, events, task
 from locust.env import Environment
 from locust.exception import RescheduleTask
 from locust.runners import WorkerRunner
+from simulators.checkout.run import ShopNotAtRest, expect_rest
 from simulators.checkout.seed import seed
 from simulators.journey.load import load_sample
 
@@ -76,9 +77,10 @@ def stock_the_shelves(environment: Environment, **_: Any) -> None:
         return  # The master did.
     try:
         ALONE.enter_context(Home(Path(SHOP.home)).sole_run())
-    except RunUnderWay as error:
+        expect_rest(SHOP)
+    except (RunUnderWay, ShopNotAtRest, BooksUnread) as error:
         environment.process_exit_code = slo.EXIT_NOT_JUDGED
-        VERDICT.append(f"another run is under way: {error}")
+        VERDICT.append(f"not judged, nothing was changed: {error}")
         environment.runner.quit()
         return
     seed(

@@ -15,7 +15,7 @@ import boto3
 import psycopg2
 import pytest
 from harness import stack
-from harness.audit.books import Books
+from harness.audit.books import Books, read_stock
 from harness.audit.checkers import CHECKERS, audit
 from harness.audit.reader import read_books
 from harness.process.endpoints import Endpoints
@@ -23,7 +23,7 @@ from harness.shopper.scenario_shop import ScenarioShop
 from harness.traces import trace_archive
 from harness.traces.reader import TraceReader
 from simulators.checkout.results import Plan, Result
-from simulators.checkout.run import run
+from simulators.checkout.run import ShopNotAtRest, expect_rest, run
 from simulators.journey.load import load_sample
 
 # In one process, as all of this folder: one shop, and nobody else in it.
@@ -54,6 +54,18 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def result(endpoints: Endpoints, shop: ScenarioShop, directory: Path) -> Result:
     """A small run; *shop* has set up tracing for this process."""
     assert shop.endpoints == endpoints
+    return run_in(endpoints, directory)
+
+
+def read(endpoints: Endpoints, result: Result) -> Books:
+    return read_books(endpoints, TOPOLOGY, result.checkouts, (), since=0.0)
+
+
+def broken(books: Books) -> set[str]:
+    return {finding.checker.name for finding in audit(books) if finding.violations}
+
+
+def run_in(endpoints: Endpoints, directory: Path | None = None) -> Result:
     return run(
         PLAN,
         load_sample(),
@@ -63,14 +75,6 @@ def result(endpoints: Endpoints, shop: ScenarioShop, directory: Path) -> Result:
         display=Silent(),
         directory=directory,
     )
-
-
-def read(endpoints: Endpoints, result: Result) -> Books:
-    return read_books(endpoints, TOPOLOGY, result.checkouts, (), since=0.0)
-
-
-def broken(books: Books) -> set[str]:
-    return {finding.checker.name for finding in audit(books) if finding.violations}
 
 
 def test_a_small_run_holds(result: Result) -> None:
@@ -214,3 +218,24 @@ def test_a_fault_planted_in_the_running_shop_is_named(
 
     assert invariant not in broken(before)
     assert invariant in broken(after)
+
+
+def test_a_run_is_not_begun_where_stock_is_already_wrong_and_changes_nothing(
+    endpoints: Endpoints, result: Result
+) -> None:
+    confirmed = next(c for c in result.checkouts if c.outcome == "confirmed")
+    before = read_stock(endpoints.auditor_dsn)
+
+    with (
+        PLANTED["stock_adds_up"](endpoints, before, str(confirmed.order_id)),
+        pytest.raises(ShopNotAtRest, match=f"stock of 1 goods .*: SKU {min(confirmed.lines)}$"),
+    ):
+        run_in(endpoints)
+
+    assert read_stock(endpoints.auditor_dsn) == before
+
+
+def test_a_shop_that_was_used_and_holds_is_taken(endpoints: Endpoints, result: Result) -> None:
+    expect_rest(endpoints)
+
+    assert result.holds

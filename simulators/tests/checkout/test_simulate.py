@@ -13,6 +13,7 @@ from harness.audit.books import BooksUnread
 from simulators.checkout import command
 from simulators.checkout.command import EXIT_NOT_JUDGED, exit_code
 from simulators.checkout.results import Result
+from simulators.checkout.run import ShopNotAtRest
 from typer.testing import CliRunner
 
 HOLD_THE_RUN = """
@@ -93,22 +94,30 @@ def test_a_shop_that_cannot_start_is_told_with_the_fix_and_nothing_is_judged(
     assert "Install it: https://docs.astral.sh/uv/" in answer.output
 
 
-def test_books_that_stay_closed_end_the_run_unjudged_and_say_whose(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "reason",
+    [
+        BooksUnread("the mailbox could not be read: ConnectError: refused"),
+        ShopNotAtRest("the stock of 1 goods does not add up already: SKU MUG-1"),
+    ],
+    ids=["books closed", "wrong before"],
+)
+def test_what_cannot_be_judged_ends_the_run_with_the_reason(
+    reason: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def closed(*_: object, **__: object) -> None:
-        raise BooksUnread("the mailbox could not be read: ConnectError: refused")
+    def refuse(*_: object, **__: object) -> None:
+        raise reason
 
     shop = SimpleNamespace(otlp_url="http://127.0.0.1:9")
     monkeypatch.setattr(command, "_shop", lambda *_, **__: nullcontext(shop))
     monkeypatch.setattr(command, "trace_to", lambda *_, **__: None)
-    monkeypatch.setattr(command, "run", closed)
+    monkeypatch.setattr(command, "run", refuse)
 
     answer = simulated("--home", str(tmp_path / "home"), "--report-dir", str(tmp_path))
 
     assert answer.exit_code == EXIT_NOT_JUDGED
-    assert "the mailbox could not be read: ConnectError: refused" in answer.output
-    assert str(tmp_path) in answer.output
+    assert str(reason) in answer.output
+    assert (str(tmp_path) if isinstance(reason, BooksUnread) else "--wipe") in answer.output
 
 
 def simulated(*options: str) -> Any:

@@ -119,7 +119,8 @@ def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
             console.print(
                 f"[red]The shop is not at rest:[/] {escape(str(error))}. What this run found could"
                 " be the fault of what was before. `cartwright redrive --all` sends dead letters"
-                " back; `cartwright down --wipe` starts afresh; `--home DIR` uses another shop."
+                " back; `cartwright down --wipe` starts afresh; `--home DIR` uses another shop.",
+                soft_wrap=True,
             )
             raise typer.Exit(EXIT_NOT_JUDGED) from error
     path = report.write(result, directory)

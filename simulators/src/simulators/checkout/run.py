@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import psutil
 from harness import stack
-from harness.audit.books import Checkout
-from harness.audit.checkers import audit
+from harness.audit.books import Checkout, patiently, read_stock
+from harness.audit.checkers import audit, stock_adds_up
 from harness.audit.reader import Keep, keep_nothing, read_books
 from harness.audit.settlement import Unrest, queue_depths, wait_until_settled
 from harness.identity.tokens import staff_token
@@ -41,10 +41,12 @@ HISTORY = "history.jsonl"  # In the folder of a run.
 
 # A shop that was just used comes to rest within this, or it never will.
 REST_WITHIN_S = 30.0
+# Whose stock disagrees is told by this many names: a fault in one rule can concern all goods.
+NAMED_MAX = 5
 
 
 class ShopNotAtRest(Exception):
-    """Something of before still moves, or lies dead: what is found later could be its fault."""
+    """Something of before still moves, lies dead or is wrong: it could be blamed on this run."""
 
 
 class Display(Protocol):
@@ -91,7 +93,7 @@ def run(
     directory: where the shoppers' history and every checkout's trace are kept; nowhere if None.
     Raises ShopNotAtRest, before anything is changed, seed.SeedingFailed, and BooksUnread.
     """
-    _expect_rest(endpoints)
+    expect_rest(endpoints)
     clock, started_at, history = Clock(display), datetime.now(UTC), History()
     planned = visits(journey.baskets[: plan.baskets], plan.seed)
     clock.enter("seed")
@@ -151,12 +153,21 @@ def run(
     )
 
 
-def _expect_rest(endpoints: Endpoints) -> None:
+def expect_rest(endpoints: Endpoints) -> None:
+    """Raises ShopNotAtRest, and BooksUnread. Changes nothing.
+
+    Of all books only the stock's are judged: what is wrong there is of no order, so that nobody
+    could tell afterwards whether it was so before.
+    """
     left = wait_until_settled(endpoints, REST_WITHIN_S)
     dead = {name: depth.dead for name, depth in queue_depths(endpoints).items() if depth.dead}
     letters = [f"{count} dead letters of {name}" for name, count in dead.items()]
     if left or letters:
         raise ShopNotAtRest(", ".join([*([str(left)] if left else []), *letters]))
+    books = patiently("PostgreSQL", lambda: read_stock(endpoints.auditor_dsn))
+    if wrong := sorted({violation.about for violation in stock_adds_up.check(books)}):
+        named = ", ".join([*wrong[:NAMED_MAX], *(["…"] if len(wrong) > NAMED_MAX else [])])
+        raise ShopNotAtRest(f"the stock of {len(wrong)} goods does not add up already: {named}")
 
 
 def _keeper(archive: trace_archive.TraceWriter) -> Keep:
