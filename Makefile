@@ -62,7 +62,7 @@ unit: $(READY) ## Unit, store and component tests of every package; ONLY=order: 
 # A small package is done before a second process has imported what it needs; 25 files pay for it.
 MANY = $(word 25,$(shell find $(CHOSEN) -name 'test_*.py'))
 quick: $(READY) ## Those of them that need no database and no other process; ONLY=order: in seconds
-	@$(BIN)/pytest -q --quick -r fE -p no:schemathesis $(if $(CHOSEN),$(if $(MANY),-n 2 --dist loadfile) $(CHOSEN),$(UNIT)) $(ARGS)
+	@$(BIN)/pytest -q --quick -r fE -p no:schemathesis -p no:pytest-bdd $(if $(CHOSEN),$(if $(MANY),-n 2 --dist loadfile) $(CHOSEN),$(UNIT)) $(ARGS)
 
 acceptance: $(READY) ## The Gherkin scenarios, proven by trace; ARGS=--provider=… says on what
 	@$(BIN)/pytest -q -n 2 features $(ARGS)

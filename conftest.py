@@ -4,6 +4,7 @@
 `--quick` leaves all three out, and whoever else reaches for another process. Sets nothing up.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,13 @@ import pytest
 SERVERS = frozenset({"database_url", "valkey_url", "serve"})
 # Audit events (PEP 578) of whoever makes another process. Where none is, none can be talked to.
 BIRTHS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"})
-# Importing one builds every case of a contract: a second or two, for tests that are left out.
-CASES_AT_IMPORT = "test_conformance.py"
+# Importing one builds every case of a contract, or parses all source, in each process: a second
+# or two, for tests that are left out.
+CASES_AT_IMPORT = frozenset({"test_conformance.py", "test_security_rules.py"})
+# Memory, where a system has such a folder: there SQLite does not wait for the disk, which took more
+# than the tests themselves. pytest's own variable; who has set it knows better. pytest keeps the
+# folders of the last three runs, ten megabytes each.
+MEMORY = "/dev/shm"  # noqa: S108  pytest makes a folder of its own there, for this user only.
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,6 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--quick"):
         config.option.markexpr = config.option.markexpr or "not (slow or exhaustive or conformance)"
         config.pluginmanager.register(Quick())
+        if os.access(MEMORY, os.W_OK):
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
 
 @pytest.hookimpl(tryfirst=True)  # Before pytest chooses by marks.
@@ -48,7 +56,7 @@ class Quick:
         sys.addaudithook(self._look)  # For good: the interpreter has no way to take it back.
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
-        return True if collection_path.name == CASES_AT_IMPORT else None
+        return True if collection_path.name in CASES_AT_IMPORT else None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self) -> Iterator[None]:

@@ -48,7 +48,7 @@ class OsvServer(ThreadingHTTPServer):
 @pytest.fixture
 def osv() -> Iterator[OsvServer]:
     with OsvServer(("127.0.0.1", 0), Osv) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
         server.shutdown()

@@ -22,7 +22,7 @@ def open_folder(tmp_path: Path) -> Path:
     """pytest's folders belong to their user alone; this chain of folders is for everybody."""
     folder = tmp_path / "open"
     folder.mkdir()
-    top = Path(tempfile.gettempdir())
+    top = Path(os.environ.get("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir()))
     for each in (folder, *(parent for parent in folder.parents if top in parent.parents)):
         each.chmod(0o755)
     return folder

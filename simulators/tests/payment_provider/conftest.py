@@ -16,6 +16,7 @@ import pytest
 from flask import Flask
 from pydantic import SecretStr
 from simulators.payment_provider.clock import now_ms
+from simulators.payment_provider.http import requests
 from simulators.payment_provider.http.app import create_app
 from simulators.payment_provider.sender import Sender
 from simulators.payment_provider.settings import Settings
@@ -75,9 +76,18 @@ def book(tmp_path: Path) -> Iterator[Book]:
     opened.close()
 
 
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """Built once: its routes and pages take longer than most tests, and keep nothing of a test."""
+    unused = Book(tmp_path_factory.mktemp("unused"))
+    yield create_app(SETTINGS, unused, threading.Event())
+    unused.close()
+
+
 @pytest.fixture
-def shop(book: Book) -> Shop:
-    return Shop(create_app(SETTINGS, book, threading.Event()))
+def shop(app: Flask, book: Book) -> Shop:
+    requests.install(app, requests.Provider(SETTINGS, book, threading.Event(), lambda: None))
+    return Shop(app)
 
 
 @dataclass

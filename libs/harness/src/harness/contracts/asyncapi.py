@@ -118,7 +118,7 @@ def _message(schemas: Mapping[str, Json], event_type: str) -> Json:
     }
 
 
-class _PlainDumper(yaml.SafeDumper):
+class _PlainDumper(yaml.CSafeDumper):
     """Without anchors: a reader should not have to look elsewhere in the file."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  The base class gives the name.

@@ -64,7 +64,7 @@ def read_all(repo_root: Path) -> list[Mutant]:
     mutants = [
         _read(entry, file.stem)
         for file in sorted((repo_root / FOLDER).glob("*.yaml"))
-        for entry in yaml.safe_load(file.read_text())
+        for entry in yaml.load(file.read_text(), Loader=yaml.CSafeLoader)
     ]
     twice = [name for name, count in Counter(m.name for m in mutants).items() if count > 1]
     if twice:
