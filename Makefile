@@ -93,6 +93,7 @@ check: $(READY) contracts audit ## Format, lint, types, import and service contr
 	else echo "NOT SEARCHED FOR SECRETS: a download without .git commits none"; fi
 
 contracts: $(READY) ## Whether the services' contracts keep what was promised before
+	@$(BIN)/python -m harness.contracts.asyncapi --check
 	@$(BIN)/python -m harness.contracts.lock && echo "contracts kept"
 
 flakes: $(READY) ## Both suites N times on ever worse machines: which test fails, ever? 7 minutes a round

@@ -15,6 +15,7 @@ from harness.shopper.scenario_shop import ScenarioShop
 from harness.suite.report import plugin as report
 from harness.traces.export import trace_to
 from one_shop import OneShop, choice
+from pytest_bdd.scenario import scenario_wrapper_template_registry
 from steps.accounts import *
 from steps.cart import *
 from steps.challenge import *
@@ -70,6 +71,15 @@ def pytest_bdd_apply_tag(tag: str, function: Callable[..., object]) -> bool:
     """A feature's tag names the shop its scenarios share: in one process, it starts once."""
     pytest.mark.xdist_group(tag)(function)
     return True
+
+
+@pytest.hookimpl(tryfirst=True)  # Before `-k` chooses.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`-k` knows a scenario by its file too, not only by its title."""
+    for item in items:
+        function = getattr(item, "obj", None)
+        if function and (scenario := scenario_wrapper_template_registry.get(function)):
+            item.extra_keyword_matches.add(scenario.feature.rel_filename)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

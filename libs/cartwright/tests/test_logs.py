@@ -51,6 +51,16 @@ def events(lines: list[str]) -> list[str]:
     return [json.loads(line[line.index("{") :])["event"] for line in lines if "{" in line]
 
 
+def test_an_id_that_nothing_is_about_is_told(home: Path) -> None:
+    answer = CliRunner().invoke(
+        cli.build(["logs", "doctor"]), ["logs", "--home", str(home), "--about", "nobody"]
+    )
+
+    assert answer.exit_code == 1
+    assert answer.stdout == ""
+    assert "about nobody" in answer.stderr
+
+
 def test_several_logs_are_one_in_the_order_of_their_lines(home: Path) -> None:
     lines = shown(home)
 

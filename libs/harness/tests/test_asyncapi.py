@@ -1,6 +1,7 @@
 """Every service's AsyncAPI document is the one its topology and schemas make, and is valid."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,25 @@ def test_the_committed_document_is_up_to_date(service: str) -> None:
     path, text = DOCUMENTS[service]
 
     assert path.read_text(encoding="utf-8") == text, "run: python -m harness.contracts.asyncapi"
+
+
+def test_a_stale_document_is_told_and_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("infra/topology.yaml", *(f"services/{name}/contract" for name in DOCUMENTS)):
+        (tmp_path / folder).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    fresh = asyncapi.main(["--check", "--root", str(tmp_path)])
+    contract = tmp_path / "services/order-service/contract"
+    contract.unlink()
+    shutil.copytree(ROOT / "services/order-service/contract", contract)
+    (contract / "asyncapi.yaml").write_text("stale")
+
+    stale = asyncapi.main(["--check", "--root", str(tmp_path)])
+
+    assert (fresh, stale) == (0, 1)
+    assert (contract / "asyncapi.yaml").read_text() == "stale"
+    assert "order-service" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("service", DOCUMENTS)

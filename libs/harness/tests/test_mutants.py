@@ -1,14 +1,16 @@
 """Mutants as data: none is stale, the double of the repository is one, verdicts are just."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import stack
-from harness.suite.mutants import definition, overlay, page
+from harness.suite.mutants import __main__ as command
+from harness.suite.mutants import definition, overlay, page, trials
 from harness.suite.mutants.definition import Catcher, MalformedMutant, Mutant, StaleMutant
-from harness.suite.mutants.results import Results, Verdict
+from harness.suite.mutants.results import FILE, Results, Verdict
 from harness.suite.mutants.trials import Trial
 
 ROOT = stack.repository()
@@ -169,6 +171,22 @@ def test_a_control_of_some_is_not_told_as_one_of_all() -> None:
     results.take_control(trial(seen("passed")), of_all=False)
 
     assert results.control_date == "2026-01-01"
+
+
+@pytest.mark.parametrize("option", [[], ["--write"]], ids=["tried", "kept"])
+def test_only_who_says_so_changes_what_is_kept(
+    option: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("mutants", "docs"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.setattr(stack, "repository", lambda: tmp_path)
+    monkeypatch.setattr(definition, "read_all", lambda _: [MUTANT])
+    monkeypatch.setattr(trials, "try_mutant", lambda *_, **__: trial(seen("failed")))
+    monkeypatch.setattr(sys, "argv", ["mutants", "--skip-control", "nap", *option])
+
+    command.main()
+
+    assert (tmp_path / FILE).exists() is bool(option)
 
 
 def test_results_are_kept_from_run_to_run(tmp_path: Path) -> None:

@@ -41,22 +41,23 @@ def run() -> Run:
     return run
 
 
-def test_after_ten_seconds_it_is_said_how_far_it_is(run: Run) -> None:
-    run.finish(9, within_s=9.0)
+def test_soon_and_then_every_ten_seconds_it_is_said_how_far_it_is(run: Run) -> None:
+    run.finish(2, within_s=2.0)
     quiet = run.lines()
-    run.finish(11, within_s=11.0)
+    run.finish(22, within_s=22.0)
 
     assert quiet == ["replay …"]
-    tenth, fifth = run.lines()[1:]
-    assert tenth.startswith("  10 of 100 baskets, ")
-    assert tenth.endswith("confirmed 10")
-    assert fifth.startswith("  20 of 100 baskets, ")
+    first, tenth, fifth = run.lines()[1:]
+    assert first.startswith("  3 of 100 baskets, ")
+    assert first.endswith("confirmed 3")
+    assert tenth.startswith("  13 of 100 baskets, ")
+    assert fifth.startswith("  23 of 100 baskets, ")
 
 
-def test_a_long_run_says_a_line_for_each_tenth(run: Run) -> None:
+def test_a_long_run_says_a_line_at_once_and_for_each_tenth(run: Run) -> None:
     run.finish(100, within_s=36_000.0)
 
-    assert len(run.lines()) == 1 + 10
+    assert len(run.lines()) == 1 + 1 + 10
 
 
 def test_a_short_run_says_its_end_once(run: Run) -> None:

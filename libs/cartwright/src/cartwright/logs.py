@@ -96,6 +96,10 @@ def logs(
     enough = None if about or since or level != LEVELS[0] else lines
     written = {process: list(_lines(place, process, enough)) for process in chosen}
     ids = {about, *_traces(written.values(), about)} if about else set()
+    if not any(about in line.text for lines in written.values() for line in lines) and about:
+        typer.echo(f"No line of these logs is about {about}.", err=True)
+        if not follow:  # Else it may still come.
+            raise typer.Exit(1)
     wanted = Wanted(level, _moment(since) if since else BEFORE_ALL, ids)
     try:
         for line in last(written.values(), wanted, lines):

@@ -26,7 +26,9 @@ GROUPS_SHOWN = 5
 OTHERS_SHOWN = 3
 # On a plain pipe: often enough that nobody thinks it hangs, and of a long run a line each tenth.
 SAY_EVERY_S = 10.0
+SAY_FIRST_AFTER_S = 3.0
 TENTHS = 10
+NOTHING_SAID = -1
 
 
 class LiveDisplay:
@@ -34,7 +36,7 @@ class LiveDisplay:
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console, self._clock = console, clock
-        self._said_at_s, self._said_tenth = 0.0, 0
+        self._said_at_s, self._said_tenth = 0.0, NOTHING_SAID
         self._bars = Bars(
             TextColumn("{task.description:<8}"),
             BarColumn(bar_width=32),
@@ -64,7 +66,8 @@ class LiveDisplay:
     def phase(self, name: str) -> None:
         if self._live is None:
             self._console.print(f"{name} …")
-            self._said_at_s, self._said_tenth = self._clock(), 0
+            self._said_at_s = self._clock() - SAY_EVERY_S + SAY_FIRST_AFTER_S
+            self._said_tenth = NOTHING_SAID
         self._bars.reset(self._task, description=name, total=None, note="", visible=True)
 
     def replaying(self, progress: Progress) -> None:
@@ -89,7 +92,7 @@ class LiveDisplay:
         self._say(f"{done} of {total} traces read", tenth=_tenth(done, total))
 
     def _say(self, line: str, *, tenth: int | None = None) -> None:
-        """A line on a plain pipe: every 10 s, where *tenth* is known once for each; and the end."""
+        """A line on a plain pipe: after 3 s, every 10 s but once for each *tenth*; and the end."""
         now_s = self._clock()
         is_due = now_s - self._said_at_s >= SAY_EVERY_S or tenth == TENTHS
         if self._live is None and is_due and tenth != self._said_tenth:

@@ -184,20 +184,21 @@ def _keeper(archive: trace_archive.TraceWriter) -> Keep:
 
 def stock_the_shop(
     journey: Journey, planned: Sequence[Visit], endpoints: Endpoints, seed_number: int
-) -> int:
+) -> tuple[int, int]:
     """Put what the *planned* shoppers want on sale, and enough of it on the shelf.
 
-    Returns how many products. Raises SeedingFailed.
+    Returns of how many products some arrived, and how many were there already.
+    Raises SeedingFailed.
     """
     levels = stock_levels(planned, seed_number)
-    seed(
+    arrived = seed(
         endpoints.services["catalog"],
         endpoints.services["inventory"],
         staff_token(endpoints.jwt_secret),
         [journey.products[sku] for sku in levels],
         levels,
     )
-    return len(levels)
+    return arrived, len(levels) - arrived
 
 
 def _replay(

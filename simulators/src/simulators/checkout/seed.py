@@ -29,7 +29,7 @@ def seed(
     products: Sequence[Product],
     levels: Mapping[str, int],
 ) -> int:
-    """Make the catalog know *products* and the shelf hold exactly *levels*; return the receipts.
+    """Make the catalog know *products*, the shelf hold exactly *levels*; return how many arrived.
 
     What an earlier run left is topped up or written off with a note, never overwritten.
     """

@@ -27,8 +27,10 @@ def stock(home: location.HomeOption = None) -> None:
         raise typer.Exit(location.EXIT_NOT_RUNNING)
     journey = load_sample()
     try:
-        count = stock_the_shop(journey, visits(journey.baskets[:BASKETS], SEED), endpoints, SEED)
+        arrived, there = stock_the_shop(
+            journey, visits(journey.baskets[:BASKETS], SEED), endpoints, SEED
+        )
     except SeedingFailed as error:
         console.print(f"[red]The shop could not be stocked:[/] {escape(str(error))}")
         raise typer.Exit(1) from error
-    console.print(f"{count:,} products are on the shelves")
+    console.print(f"{arrived:,} products arrived, {there:,} were on the shelves already")

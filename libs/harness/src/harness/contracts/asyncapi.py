@@ -143,10 +143,20 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m harness.contracts.asyncapi", description=__doc__
     )
     parser.add_argument("--root", type=Path, default=Path())
-    for path, text in documents(parser.parse_args(arguments).root):
-        path.write_text(text, encoding="utf-8")
-        sys.stdout.write(f"{path}\n")
-    return 0
+    parser.add_argument("--check", action="store_true", help="write nothing; 1 if one is stale")
+    options = parser.parse_args(arguments)
+    stale = [
+        (path, text)
+        for path, text in documents(options.root)
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    for path, text in stale:
+        if options.check:
+            sys.stderr.write(f"{path} is stale. Run: python -m harness.contracts.asyncapi\n")
+        else:
+            path.write_text(text, encoding="utf-8")
+            sys.stdout.write(f"{path}\n")
+    return int(options.check and bool(stale))
 
 
 if __name__ == "__main__":

@@ -27,13 +27,14 @@ def main() -> int:
         return 0
     path = Path(options.results or repo_root / FILE)
     results = Results.read(path)
+    kept = path if options.write or options.results else None
     sound = True
     if not options.skip_control:
-        sound = _control(results, path, chosen, repo_root, of_all=chosen == mutants)
+        sound = _control(results, kept, chosen, repo_root, of_all=chosen == mutants)
     if not options.only_control:
         for mutant in chosen:
             whom = {"everybody": options.all_catchers, "part": options.catchers}
-            sound &= _one(results, path, mutant, repo_root, **whom)
+            sound &= _one(results, kept, mutant, repo_root, **whom)
     if options.write:
         (repo_root / DOCUMENT).write_text(page.render(mutants, results))
     return 0 if sound else 1
@@ -51,17 +52,18 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--skip-control", action="store_true", help="believe the last control")
     parser.add_argument("--only-control", action="store_true", help="nothing is planted")
-    parser.add_argument("--write", action="store_true", help=f"write {DOCUMENT}")
-    parser.add_argument("--results", metavar="FILE", help=f"instead of {FILE}")
+    parser.add_argument("--write", action="store_true", help=f"keep results, and write {DOCUMENT}")
+    parser.add_argument("--results", metavar="FILE", help=f"kept there instead of {FILE}")
     return parser.parse_args()
 
 
 def _control(
-    results: Results, path: Path, mutants: list[Mutant], repo_root: Path, *, of_all: bool
+    results: Results, kept: Path | None, mutants: list[Mutant], repo_root: Path, *, of_all: bool
 ) -> bool:
     trial = trials.try_nothing(mutants, repo_root, CONTROL_LIMIT_S)
     red = results.take_control(trial, of_all=of_all)
-    results.write(path)
+    if kept:
+        results.write(kept)
     unloaded = [file for file, names in trial.loaded_by.items() if not names]
     _tell(f"control: {len(trial.outcomes)} checks, {len(red)} not green, {trial.seconds:.0f} s")
     for outcome in trial.outcomes:
@@ -73,11 +75,18 @@ def _control(
 
 
 def _one(
-    results: Results, path: Path, mutant: Mutant, repo_root: Path, *, everybody: bool, part: str
+    results: Results,
+    kept: Path | None,
+    mutant: Mutant,
+    repo_root: Path,
+    *,
+    everybody: bool,
+    part: str,
 ) -> bool:
     trial = trials.try_mutant(mutant, repo_root, everybody=everybody)
     judged = results.take(mutant, trial, commit_of(repo_root), part=part)
-    results.write(path)
+    if kept:
+        results.write(kept)
     by = f" by {len(judged.caught_by)} of {len(trial.outcomes)}" if judged.caught_by else ""
     _tell(f"{mutant.name}: {judged.verdict}{by}, {trial.seconds:.0f} s {judged.reason}".rstrip())
     for outcome in trial.outcomes:
