@@ -2,6 +2,8 @@
 
 import os
 import queue
+import re
+import select
 import signal
 import subprocess
 import sys
@@ -33,6 +35,7 @@ print("ended", flush=True)
 
 LOSING = """
 import os
+import select
 import sys
 import threading
 from common import worker
@@ -47,6 +50,16 @@ def hangs() -> int:
 lost = {"dead": Loop("lost", ends), "stuck": Loop("lost", hangs, stuck_after_s=0.1)}
 worker.STOP_WITHIN_S = 0.1
 worker.run([lost[sys.argv[1]], Loop("idle", lambda: 0)])
+"""
+
+LONGER_THAN_A_WATCH_S = 0.1
+WATCHFUL = """
+from common import worker
+from common.worker import Loop
+
+worker.install()
+worker.WATCH_EVERY_S = 0.05
+worker.run([Loop("idle", lambda: 0, every_s=60)])
 """
 
 FULL = """
@@ -237,3 +250,27 @@ def test_a_consumer_that_failed_asks_the_database_before_it_receives(
     consumer.recover()
 
     assert asked == ["database"]
+
+
+def test_a_process_that_stood_still_goes_on_and_still_ends_well() -> None:
+    """As under a debugger, or when its machine was paused."""
+    environment = os.environ | {"SERVICE_NAME": "probe"}
+    with subprocess.Popen(
+        [sys.executable, "-c", WATCHFUL], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        try:
+            while "worker_started" not in process.stdout.readline():
+                continue
+            for _ in range(5):
+                process.send_signal(signal.SIGSTOP)
+                said = select.select([process.stdout], [], [], LONGER_THAN_A_WATCH_S)
+                process.send_signal(signal.SIGCONT)
+                assert said == ([], [], []), "it stood still"
+            process.send_signal(signal.SIGTERM)
+            output, _ = process.communicate(timeout=20)
+        finally:
+            process.kill()
+
+    assert process.returncode == 0
+    assert re.findall(r'"signal":"(\w+)"', output) == ["SIGTERM"], "and no signal nobody sent"

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from queue import Empty, SimpleQueue
 
 import structlog
 
@@ -174,17 +175,29 @@ def run(loops: Sequence[Loop]) -> None:
 
 def _watch(loops: Sequence[Loop], threads: Sequence[threading.Thread]) -> list[str]:
     """Wait for a signal; return at once, with their names, if loops are dead or stuck."""
-    while (received := signal.sigtimedwait(STOP_SIGNALS, WATCH_EVERY_S)) is None:
-        lost = [
-            loop.name
-            for loop, thread in zip(loops, threads, strict=True)
-            if loop.is_stuck or not thread.is_alive()
-        ]
-        if lost:
-            log.error("loops_lost", loops=lost)
-            return lost
-    log.info("worker_stopping", signal=signal.Signals(received.si_signo).name)
-    return []
+    received: SimpleQueue[signal.Signals] = SimpleQueue()
+    # A thread of its own: `signal.sigtimedwait`, interrupted by SIGCONT when its time is over,
+    # returns a signal that nobody sent (seen in CPython 3.11: a siginfo that was never filled).
+    waits = threading.Thread(
+        target=lambda: received.put(signal.Signals(signal.sigwait(STOP_SIGNALS))),
+        name="signals",
+        daemon=True,
+    )
+    waits.start()
+    while True:
+        try:
+            log.info("worker_stopping", signal=received.get(timeout=WATCH_EVERY_S).name)
+        except Empty:
+            lost = [
+                loop.name
+                for loop, thread in zip(loops, threads, strict=True)
+                if loop.is_stuck or not thread.is_alive()
+            ]
+            if lost:
+                log.error("loops_lost", loops=lost)
+                return lost
+        else:
+            return []
 
 
 def install() -> None:
