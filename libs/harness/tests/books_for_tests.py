@@ -119,7 +119,7 @@ GOOD_BOOKS = Books(
     },
     outboxes={"order": [
         {"event_id": "e-1", "event_type": "order.confirmed", "subject": CONFIRMED,
-         "published": True},
+         "published": True, "at": 2.0},
     ]},
     inboxes={"cart": {"e-1": "order.confirmed"}},
     consumers={"order.confirmed": frozenset({"cart"})},

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.proof.quiescence import Barrier
-from harness.proof.span_ledger import Ledger
 from harness.traces.causality import Trace
+from harness.traces.span_ledger import Ledger
 from harness.traces.spans import Kind, Span
 
 TRACE_ID = "a" * 32

@@ -8,6 +8,10 @@ from botocore.exceptions import EndpointConnectionError
 from harness.audit import books, reader
 from harness.audit.books import BooksUnread, Checkout, Restart, patiently
 from harness.audit.reader import TracesUnread, read_restarts, read_traces
+from harness.traces.causality import Trace
+from harness.traces.reader import TraceReader
+from harness.traces.span_ledger import Ledger
+from ledgers_for_tests import LedgerFile, span_of
 
 KILLED = '{"time": "2026-01-01T00:00:10+00:00", "process": "order-worker", "signal": "SIGKILL"}\n'
 ENDED = '{"time": "2026-01-01T00:00:20+00:00", "process": "cart-web", "signal": null}\n'
@@ -50,6 +54,54 @@ def test_a_trace_store_that_refuses_connections_is_asked_again_and_then_told(
 
     with pytest.raises(TracesUnread, match="ConnectError"):
         read_traces("http://127.0.0.1:1", [checkout], lambda _: None)
+
+
+def test_what_went_with_a_killed_process_is_in_the_trace_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a storm's kills excuse nothing that did not happen."""
+    placed = span_of(1, "order", "POST /orders")
+    lost = span_of(2, "payment", "process stock.reserved", parent=1)
+    ended, killed = (LedgerFile(tmp_path, name, "web") for name in ("order", "payment"))
+    ended.whole(placed)
+    killed.begin(lost)
+    for process in (ended, killed):
+        process.die()
+    stored = {
+        "resourceSpans": [
+            {
+                "resource": {
+                    "attributes": [{"key": "service.name", "value": {"stringValue": "order"}}]
+                },
+                "scopeSpans": [
+                    {
+                        "spans": [
+                            {
+                                "traceId": placed.trace_id,
+                                "spanId": placed.span_id,
+                                "name": placed.name,
+                                "startTimeUnixNano": "1",
+                                "endTimeUnixNano": "2",
+                            }
+                        ]
+                    }
+                ],
+            }
+        ]
+    }
+    monkeypatch.setattr(TraceReader, "fetch_otlp", lambda *_: stored)
+    checkout = Checkout("b", "h", "k", {}, placed.trace_id, 0.0, "refused")
+
+    whole = read_traces("http://store", [checkout], lambda _: None, ledger=Ledger(tmp_path))
+    without = read_traces("http://store", [checkout], lambda _: None)
+
+    assert names(whole[placed.trace_id]) == ["POST /orders", "process stock.reserved"]
+    assert names(without[placed.trace_id]) == ["POST /orders"]
+
+
+def names(trace: Trace | None) -> list[str]:
+    assert trace
+    return [span.name for span in trace.spans]
 
 
 AWAY = [

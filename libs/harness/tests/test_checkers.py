@@ -6,9 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from books_for_tests import BAD_CARD, CANCELLED, CONFIRMED, GOOD_BOOKS, change, trace, without
+from books_for_tests import (
+    BAD_CARD,
+    CANCELLED,
+    CONFIRMED,
+    GOOD_BOOKS,
+    change,
+    trace,
+    without,
+)
 from harness.audit.books import Books, Checkout, QueueDepth, Restart
 from harness.audit.checkers import CHECKERS, audit
+from harness.traces.causality import Trace
 
 Plant = Callable[[Books], Books]
 
@@ -60,7 +69,7 @@ PAYMENT = {
     "currency": "USD",
 }  # fmt: skip
 MAIL = {"kind": "order_confirmation", "to": ["ana@shoppers.example"]}
-EVENT = {"event_id": "e-9", "event_type": "order.confirmed", "subject": CONFIRMED}
+EVENT = {"event_id": "e-9", "event_type": "order.confirmed", "subject": CONFIRMED, "at": 2.0}
 REFUNDED = replace(
     GOOD_BOOKS,
     orders=change(GOOD_BOOKS.orders, CONFIRMED, refunded_minor=100),
@@ -292,6 +301,53 @@ def test_a_kill_excuses_only_the_traces_of_that_moment() -> None:
     assert broken_by(replace(lossy, restarts=[killed])) == set()
     assert broken_by(replace(lossy, restarts=[replace(killed, at=60.0)])) == {"traces_complete"}
     assert broken_by(replace(lossy, restarts=[replace(killed, signal=None)])) == {"traces_complete"}
+
+
+def test_a_kill_excuses_nothing_where_it_is_known_what_it_took() -> None:
+    lossy = field("traces", "t_confirmed", None)(GOOD_BOOKS)
+    killed = Restart("order-worker", at=1.5, signal="SIGKILL")
+
+    assert broken_by(replace(lossy, restarts=[killed], traces_have_lost=True)) == {
+        "traces_complete"
+    }
+
+
+def test_a_step_that_nobody_was_told_of_is_not_missed_if_that_was_on_purpose() -> None:
+    whole = GOOD_BOOKS.traces["t_cancelled"]
+    assert whole
+    deaf = Trace(tuple(span for span in whole.spans if span.name != "process order.placed"))
+    event = {
+        **EVENT,
+        "published": True,
+        "event_id": "e-7",
+        "event_type": "order.placed",
+        "subject": CANCELLED,
+    }
+    books = replace(
+        field("traces", "t_cancelled", deaf)(GOOD_BOOKS),
+        outboxes={**GOOD_BOOKS.outboxes, "order": [*GOOD_BOOKS.outboxes["order"], event]},
+    )
+    again = {**event, "event_id": "e-8"}
+
+    assert "traces_complete" in broken_by(books)
+    assert broken_by(replace(books, planted_loss=frozenset({"e-7"}))) == set()
+    told_again = replace(
+        books,
+        outboxes={**books.outboxes, "order": [*books.outboxes["order"], again]},
+        planted_loss=frozenset({"e-7"}),
+    )
+    assert "traces_complete" in broken_by(told_again)
+
+
+def test_what_was_lost_on_purpose_is_no_loss_and_everything_else_is() -> None:
+    unheard = replace(GOOD_BOOKS, inboxes={"cart": {}})
+    (event_id,) = GOOD_BOOKS.inboxes["cart"]
+
+    assert broken_by(unheard) == {"messages_settled"}
+    assert broken_by(replace(unheard, planted_loss=frozenset({event_id}))) == set()
+    assert broken_by(replace(unheard, planted_loss=frozenset({"e-another"}))) == {
+        "messages_settled"
+    }
 
 
 def test_traces_that_could_not_be_read_are_not_judged_and_the_books_are() -> None:

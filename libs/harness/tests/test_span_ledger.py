@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from harness.eventually import eventually
-from harness.proof.span_ledger import Ledger, of
 from harness.traces import ledger_writer
+from harness.traces.span_ledger import Ledger, of
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Link, format_trace_id
 

@@ -69,10 +69,12 @@ def left_running(
     provider: str = ProviderName.EMBEDDED,
     repo_root: Path | None = None,
     python_path: Sequence[Path] = (),
+    environment: Mapping[str, str] | None = None,
+    faults: bool = False,
 ) -> Endpoints:
     """The stack of *home*, started if need be, and left up as `cartwright up` leaves it.
 
-    Raises what `running` raises.
+    environment, faults: see `running`. Raises what `running` raises.
     """
     if provider == ProviderName.EXTERNAL:
         return external.endpoints()
@@ -83,6 +85,8 @@ def left_running(
         Home(home.resolve()),
         repo_root or repository(),
         python_path=[*_put_first(), *python_path],
+        environment=environment or {},
+        faults=faults,
     )
     try:
         return ours.start()

@@ -73,7 +73,8 @@ SELECT p.order_id::text, l.account, l.amount_minor, l.currency
   FROM payment.ledger_entries l JOIN payment.payments p ON p.id = l.payment_id
 """
 OUTBOX = """
-SELECT event_id::text, event_type, subject, published_at IS NOT NULL AS published
+SELECT event_id::text, event_type, subject, published_at IS NOT NULL AS published,
+       extract(epoch FROM created_at)::float8 AS at
   FROM {schema}.outbox
 """
 INBOX = "SELECT event_id::text, event_type FROM {schema}.inbox"
@@ -123,6 +124,9 @@ class Restart:
     at: float
     signal: str | None
 
+    def __str__(self) -> str:
+        return f"{self.process} ({self.signal or 'ended itself'})"
+
 
 @dataclass(frozen=True)
 class Books:
@@ -151,6 +155,9 @@ class Books:
     traces: Mapping[str, Trace | None] = field(default_factory=dict)  # by trace id
     traces_unread: str = ""  # Why the trace store could not be read; then no trace is judged.
     restarts: Sequence[Restart] = ()
+    planted_loss: frozenset[str] = frozenset()  # Ids of events that were lost on purpose.
+    # Whether the traces hold, by name, what killed processes took with them: see `span_ledger`.
+    traces_have_lost: bool = False
 
     def trace_id_of(self, order_id: str) -> str | None:
         """The trace in which the order was placed (W3C traceparent, second field)."""

@@ -1,7 +1,7 @@
 """Reads the three books of a running stack and lets every checker look at them."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,10 @@ from harness.process.endpoints import Endpoints
 from harness.process.home import whole_lines
 from harness.shopper.history import Operation
 from harness.topology.model import Topology
+from harness.traces import span_ledger
 from harness.traces.causality import Trace
 from harness.traces.reader import TraceReader
+from harness.traces.span_ledger import Ledger
 
 # Spans are exported every 0.2 s; a trace still incomplete after this long stays so.
 TRACES_WITHIN_S = 10.0
@@ -54,19 +56,22 @@ def read_books(
     since: float,
     advance: Callable[[int], None] = lambda _: None,
     keep: Keep = keep_nothing,
+    planted_loss: Collection[str] = (),
 ) -> Books:
     """Everything the checkers need, read once. Call it when the shop is at rest.
 
     since: seconds since the epoch; restarts before it belong to an earlier run.
     advance: told how many traces have been read, for a progress bar.
     keep: given the trace of every checkout, as far as it is stored.
+    planted_loss: ids of events that a fault lost on purpose.
     A trace store that does not answer makes them books without traces: `traces_unread` says why.
     Any other book that stays closed raises BooksUnread.
     """
     traces: Mapping[str, Trace | None] = {}
     traces_unread = ""
+    ledger = span_ledger.of(endpoints.span_ledger_dir)
     try:
-        traces = read_traces(endpoints.trace_query_url, checkouts, advance, keep)
+        traces = read_traces(endpoints.trace_query_url, checkouts, advance, keep, ledger)
     except TracesUnread as error:
         traces_unread = str(error)
     tables = patiently("PostgreSQL", lambda: read_tables(endpoints.auditor_dsn))
@@ -99,6 +104,8 @@ def read_books(
         traces_unread=traces_unread,
         # Of a shop that is somewhere else nobody tells us.
         restarts=read_restarts(Path(endpoints.home) / RESTARTS, since) if endpoints.home else (),
+        planted_loss=frozenset(planted_loss),
+        traces_have_lost=ledger is not None,
     )
 
 
@@ -107,8 +114,11 @@ def read_traces(
     checkouts: Sequence[Checkout],
     advance: Callable[[int], None],
     keep: Keep = keep_nothing,
+    ledger: Ledger | None = None,
 ) -> dict[str, Trace | None]:
     """The trace of every checkout; asks again, for a while, for those that should be complete.
+
+    With the shop's *ledger*, spans that went with a killed process are there by their names.
 
     Raises TracesUnread if the store does not answer at the end of that while.
     """
@@ -119,6 +129,8 @@ def read_traces(
         while waiting:
             last = time.monotonic() > give_up_at
             incomplete = []
+            if ledger:
+                ledger.refresh()
             for number, checkout in enumerate(waiting):
                 try:
                     stored = reader.fetch_otlp(checkout.trace_id)
@@ -127,7 +139,7 @@ def read_traces(
                         raise TracesUnread(f"{type(error).__name__}: {error}") from error
                     incomplete += waiting[number:]
                     break
-                trace = traces[checkout.trace_id] = Trace.from_otlp(stored) if stored else None
+                trace = traces[checkout.trace_id] = _whole(checkout.trace_id, stored, ledger)
                 if not last and _incomplete(trace, checkout):
                     incomplete.append(checkout)
                     continue
@@ -138,6 +150,14 @@ def read_traces(
             if waiting:
                 time.sleep(POLL_S)
     return traces
+
+
+def _whole(trace_id: str, stored: Mapping[str, Any] | None, ledger: Ledger | None) -> Trace | None:
+    trace = Trace.from_otlp(stored) if stored else None
+    if ledger is None or trace is None:
+        return trace
+    lost = ledger.account({trace_id}, trace.by_key).lost
+    return Trace((*trace.spans, *(entry.as_lost_span() for entry in lost)))
 
 
 def _incomplete(trace: Trace | None, checkout: Checkout) -> bool:

@@ -9,13 +9,16 @@ from typing import Any
 
 from harness.faults.rules import Message
 
+# What became of messages that were held back.
+RELEASED, LOST = "released", "lost"
 # A run plants some hundreds; what is older is of no scenario any more.
 ENTRIES_MAX = 10_000
 
 
 @dataclass(frozen=True)
 class Entry:
-    """number: counts up from 1. what: the fault's name, or ``released`` for what was held back."""
+    """number: counts up from 1. what: the fault's name, or ``released`` for what was held back,
+    or ``lost`` if it could not be. label: of the rule, or the toxic's name."""
 
     number: int
     at: str
@@ -23,6 +26,7 @@ class Entry:
     operation: str
     place: str
     messages: Sequence[Message] = ()
+    label: str = ""
 
 
 @dataclass
@@ -31,11 +35,16 @@ class Journal:
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def write(
-        self, what: str, operation: str, place: str, messages: Iterable[Message] = ()
+        self,
+        what: str,
+        operation: str,
+        place: str,
+        messages: Iterable[Message] = (),
+        label: str = "",
     ) -> None:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         number = next(self._numbers)
-        self._entries.append(Entry(number, at, what, operation, place, tuple(messages)))
+        self._entries.append(Entry(number, at, what, operation, place, tuple(messages), label))
 
     def to_json(self, after: int) -> list[dict[str, Any]]:
         """The entries after the one numbered *after*, oldest first."""

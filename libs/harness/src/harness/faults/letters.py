@@ -1,6 +1,6 @@
 """Messages that no consumer can handle: put on a queue, looked at, set right, and sent back."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import psycopg2
 
@@ -61,6 +61,34 @@ def set_right(endpoints: Endpoints, queue: str) -> int:
         sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=attributes)
         sqs.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
     return len(letters)
+
+
+def clear_up_all(endpoints: Endpoints, garbled: Collection[str]) -> int:
+    """`clear_up` of every queue."""
+    return sum(clear_up(endpoints, queue, garbled) for queue in endpoints.dead_letter_queue_urls)
+
+
+def clear_up(endpoints: Endpoints, queue: str, garbled: Collection[str]) -> int:
+    """Of the dead-letter queue of *queue*: throw our own nonsense away, and send those of the
+    events *garbled* back with their sender's words. What else lies there stays, for the audit.
+
+    Returns how many were sent back.
+    """
+    sqs = messaging.sqs(endpoints.aws_endpoint_url)
+    dead, live = endpoints.dead_letter_queue_urls[queue], endpoints.queue_urls[queue]
+    bodies, sent = _bodies(endpoints), 0
+    for letter in redrive.receive(sqs, dead):
+        attributes = redrive.kept(letter)
+        event_id = attributes["event_id"]["StringValue"] if "event_id" in attributes else ""
+        if event_id in garbled:
+            sqs.send_message(
+                QueueUrl=live, MessageBody=bodies[event_id], MessageAttributes=attributes
+            )
+            sent += 1
+        elif letter["Body"] != NONSENSE:
+            continue
+        sqs.delete_message(QueueUrl=dead, ReceiptHandle=letter["ReceiptHandle"])
+    return sent
 
 
 def send_back(endpoints: Endpoints, queue: str) -> int:

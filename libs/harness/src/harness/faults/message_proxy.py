@@ -11,7 +11,7 @@ from typing import Any
 
 import h11
 
-from harness.faults import aws_calls
+from harness.faults import aws_calls, journal
 from harness.faults.aws_calls import Call
 from harness.faults.http_wire import PeerGone, Whole, Wire, answer, with_length
 from harness.faults.journal import Journal
@@ -129,11 +129,11 @@ class MessageProxy:
                 return said
             self._let_go_on(call)
             await self._afterwards(rule, request)
-            self._note(fault, call, spoilt)
+            self._note(rule, call, spoilt)
             return _or_cut(said, fault)
         if fault is Fault.KILL_BEFORE:
             _kill(rule.pid)
-        self._note(fault, call, spoilt)
+        self._note(rule, call, spoilt)
         if fault is Fault.KILL_BEFORE:
             raise Cut
         if fault is Fault.REFUSE:
@@ -169,7 +169,7 @@ class MessageProxy:
             _kill(rule.pid)
         whole = rule.fault not in {Fault.DROP, Fault.DUPLICATE}
         handed = [message for message, _ in aws_calls.handed_over(call.place, said.body)]
-        self._note(rule.fault, call, handed if whole else hit)
+        self._note(rule, call, handed if whole else hit)
         if rule.fault is Fault.REFUSE:
             return answer(503, "application/x-amz-json-1.0", REFUSAL)
         if rule.fault in {Fault.LOSE_ANSWER, *KILLS}:
@@ -193,7 +193,7 @@ class MessageProxy:
             is_done = _is_done(await self._ask_alone(held.request))
         except ConnectionError:
             is_done = False
-        what = "released" if is_done else "lost"
+        what = journal.RELEASED if is_done else journal.LOST
         self.journal.write(what, Operation.PUBLISH, held.call.place, held.call.messages)
 
     def _let_go_on(self, call: Call) -> None:
@@ -209,8 +209,8 @@ class MessageProxy:
         finally:
             upstream.abort()
 
-    def _note(self, fault: Fault, call: Call, hit: list[Message]) -> None:
-        self.journal.write(fault, str(call.operation), call.place, hit)
+    def _note(self, rule: Rule, call: Call, hit: list[Message]) -> None:
+        self.journal.write(rule.fault, str(call.operation), call.place, hit, rule.label)
 
 
 async def _ask(upstream: Wire, request: Whole) -> Whole:

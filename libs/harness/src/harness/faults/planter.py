@@ -3,7 +3,9 @@
 A fault that was ordered and never met anything proves nothing: ask `assert_happened`.
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,8 +14,10 @@ from typing import Any, Self
 
 import httpx
 import psycopg2
+import redis
 
 from harness.eventually import eventually
+from harness.faults.journal import LOST
 from harness.faults.rules import Fault, Operation
 from harness.process import control
 from harness.process.endpoints import Endpoints
@@ -26,6 +30,17 @@ CUT_CONNECTIONS = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
  WHERE usename LIKE '%%\\_service' AND datname = current_database()
 """
+
+
+def lost_in(entries: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The ids of the events that the post lost, or garbled, on our order."""
+    return {
+        message["event_id"]
+        for entry in entries
+        if entry["operation"] == Operation.PUBLISH
+        and entry["what"] in {Fault.DROP, Fault.GARBLE, LOST}
+        for message in entry["messages"]
+    }
 
 
 class FaultDidNotHappen(AssertionError):
@@ -59,12 +74,17 @@ class Faults:
         trace: TracebackType | None,
     ) -> None:
         try:
-            self.mend()
-            for name in list(self._paused):
-                self.go_on(name)
-            self._until_all_answer()
+            self.calm()
         finally:
             self._http.close()
+
+    def calm(self) -> None:
+        """End every fault, and wait until every service answers."""
+        self.mend()
+        for name in list(self._paused):
+            with contextlib.suppress(control.ProcessGone):  # It was killed as it stood there.
+                self.go_on(name)
+        self._until_all_answer()
 
     # Messages.
 
@@ -73,7 +93,13 @@ class Faults:
         self._post("/rules", {"fault": fault, "event_type": event_type, **more})
 
     def kill_at(
-        self, name: str, operation: Operation, event_type: str, *, afterwards: bool = False
+        self,
+        name: str,
+        operation: Operation,
+        event_type: str,
+        *,
+        afterwards: bool = False,
+        label: str = "",
     ) -> None:
         """The process *name* dies by SIGKILL at its next *operation* on such a message."""
         fault = Fault.KILL_AFTER if afterwards else Fault.KILL_BEFORE
@@ -84,18 +110,31 @@ class Faults:
             operation=operation,
             pid=self._process(name),
             place="" if operation is Operation.PUBLISH else place,
+            label=label,
         )
 
     # Lines.
 
-    def poison_line(self, place: str, kind: str, stream: str = "downstream", **how: int) -> None:
-        """place: see `places.PLACES`. kind, stream, how: Toxiproxy's type, stream, attributes."""
-        toxic = {"name": kind, "type": kind, "stream": stream, "attributes": how}
+    def poison_line(
+        self, place: str, kind: str, stream: str = "downstream", *, name: str = "", **how: int
+    ) -> None:
+        """place: see `places.PLACES`. kind, stream, how: Toxiproxy's type, stream, attributes.
+
+        name: to take it away again by, and in the journal; the kind's, if empty.
+        """
+        toxic = {"name": name or kind, "type": kind, "stream": stream, "attributes": how}
         self._post(f"/proxies/{place}/toxics", toxic)
+
+    def heal_line(self, place: str, name: str) -> None:
+        """Take the toxic called *name* away."""
+        self._http.delete(f"/proxies/{place}/toxics/{name}").raise_for_status()
 
     def cut_line(self, place: str) -> None:
         """From now on *place* refuses connections, and those there were are closed."""
         self._post(f"/proxies/{place}", {"enabled": False})
+
+    def join_line(self, place: str) -> None:
+        self._post(f"/proxies/{place}", {"enabled": True})
 
     def mend(self) -> None:
         """No fault waits any more, and every line is sound."""
@@ -112,8 +151,9 @@ class Faults:
         self._paused.append(name)
 
     def go_on(self, name: str) -> None:
-        control.thaw(self.home, name)
+        """Raises `ProcessGone` if it was killed meanwhile."""
         self._paused.remove(name)
+        control.thaw(self.home, name)
 
     def pass_deadline(self, order_id: str) -> None:
         """The deadline of a pending order is now; nobody waits a quarter of an hour for it."""
@@ -126,19 +166,30 @@ class Faults:
         """End every connection of the services to the database; how many there were."""
         return self._execute(CUT_CONNECTIONS)
 
+    def empty_cache(self) -> int:
+        """Let the cache forget all it knows; how many keys that were."""
+        with closing(redis.Redis.from_url(self.endpoints.redis_url)) as cache:
+            known = int(cache.dbsize())
+            cache.flushall()
+        return known
+
     # What really happened.
+
+    def journal(self, after: int = 0) -> Sequence[Mapping[str, Any]]:
+        """All entries since this was entered and after the one numbered *after*, oldest first."""
+        entries: list[Mapping[str, Any]] = self._journal(max(after, self._mark))["entries"]
+        return entries
 
     def happened(self, what: str, place: str = "") -> Sequence[Mapping[str, Any]]:
         """The journal's entries of *what* since this was entered, oldest first."""
-        entries = self._journal(self._mark)["entries"]
-        return [e for e in entries if e["what"] == what and place in {"", e["place"]}]
+        return [e for e in self.journal() if e["what"] == what and place in {"", e["place"]}]
 
     def assert_happened(self, what: str, times: int = 1, place: str = "") -> None:
         """Wait for it; faults wait for their messages. Raises FaultDidNotHappen."""
         try:
             eventually(lambda: len(self.happened(what, place)) >= times, HAPPENS_WITHIN_S, what)
         except AssertionError:
-            entries = self._journal(self._mark)["entries"]
+            entries = self.journal()
             did = sorted({f"{e['what']} {e['operation']} {e['place']}" for e in entries})
             raise FaultDidNotHappen(
                 f"inconclusive: {what} {place} did not happen {times} times; what did: {did}"
@@ -160,14 +211,8 @@ class Faults:
             return False  # It is being started again.
 
     def lost_event_ids(self) -> set[str]:
-        """The ids of the events that the post lost, or garbled, on our order, whenever it was."""
-        return {
-            message["event_id"]
-            for entry in self._journal(0)["entries"]
-            if entry["operation"] == Operation.PUBLISH
-            and entry["what"] in {Fault.DROP, Fault.GARBLE}
-            for message in entry["messages"]
-        }
+        """Of all events that were lost since the shop was started."""
+        return lost_in(self._journal(0)["entries"])
 
     def _execute(self, statement: str, *values: str) -> int:
         """How many rows it was about."""

@@ -51,6 +51,7 @@ class Rule:
     """event_type: a regular expression for the whole of it. place: of a topic or queue, or all.
 
     subject: what the event is about, e.g. an order's id; all, if empty. times: how many requests.
+    label: stands with what came of it in the journal.
     """
 
     fault: Fault
@@ -62,6 +63,7 @@ class Rule:
     delay_s: float = 0.0
     until: str = ""
     pid: int = 0
+    label: str = ""
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:

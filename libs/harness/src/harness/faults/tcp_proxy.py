@@ -147,7 +147,7 @@ class TcpProxy:
         passed = 0
         while data := await reader.read(CHUNK_BYTES):
             for toxic in [t for t in self.toxics.values() if t.stream is stream]:
-                self.journal.write(toxic.type, stream, self.name)
+                self.journal.write(toxic.type, stream, self.name, label=toxic.name)
                 data = await self._spoil(toxic, data, passed)
             writer.write(data)
             await writer.drain()

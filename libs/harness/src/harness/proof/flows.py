@@ -4,13 +4,12 @@ import os
 from types import TracebackType
 from typing import Self
 
-from harness.proof import span_ledger
 from harness.proof.flow import Flow
 from harness.proof.motion import Stirring
 from harness.proof.quiescence import WHOLE_WITHIN_S, Barrier, Frozen
 from harness.proof.stopwatch import Cost
 from harness.shopper.scenario_shop import ScenarioShop
-from harness.traces import export
+from harness.traces import export, span_ledger
 from harness.traces.ledger_writer import DIRECTORY_VARIABLE
 from harness.traces.page import trace_page
 

@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.proof.span_ledger import Account, Entry, Ledger
 from harness.proof.stopwatch import Cost, Stopwatch
 from harness.traces import conventions
 from harness.traces.causality import Trace
 from harness.traces.conventions import process_span, publish_span
 from harness.traces.reader import TraceReader
+from harness.traces.span_ledger import Account, Entry, Ledger
 from harness.traces.spans import Kind
 
 # Exporters send every 0.1 to 0.5 s and a checkout takes one or two; the rest is patience.

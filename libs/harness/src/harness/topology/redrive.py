@@ -43,7 +43,7 @@ def look(endpoint_url: str | None, dead_letter_queue_url: str) -> list[DeadLette
     sqs = messaging.sqs(endpoint_url)
     found: dict[str, DeadLetter] = {}
     receipts: list[str] = []
-    for message in _receive(sqs, dead_letter_queue_url):
+    for message in receive(sqs, dead_letter_queue_url):
         if message["MessageId"] in found:
             break
         found[message["MessageId"]] = _read(message)
@@ -63,14 +63,14 @@ def redrive(
     """
     sqs, began = messaging.sqs(endpoint_url), time.time()
     late: list[str] = []
-    for message in _receive(sqs, dead_letter_queue_url):
+    for message in receive(sqs, dead_letter_queue_url):
         if _sent_at(message) > began:
             late.append(message["ReceiptHandle"])
             continue
         sqs.send_message(
             QueueUrl=queue_url,
             MessageBody=message["Body"],
-            MessageAttributes=_kept(message),
+            MessageAttributes=kept(message),
         )
         sqs.delete_message(QueueUrl=dead_letter_queue_url, ReceiptHandle=message["ReceiptHandle"])
         yield _read(message)
@@ -93,7 +93,8 @@ def _release(sqs: "SQSClient", url: str, receipts: Sequence[str]) -> None:
         )
 
 
-def _receive(sqs: "SQSClient", url: str) -> "Iterator[MessageTypeDef]":
+def receive(sqs: "SQSClient", url: str) -> "Iterator[MessageTypeDef]":
+    """Every message once, in batches, hidden for HIDDEN_S; its reader deletes or leaves it."""
     received = 0
     while received < MESSAGES_MAX:
         answer = sqs.receive_message(
@@ -115,7 +116,8 @@ def _sent_at(message: "MessageTypeDef") -> float:
     return int(message["Attributes"]["SentTimestamp"]) / MS_PER_S
 
 
-def _kept(message: "MessageTypeDef") -> "dict[str, MessageAttributeValueTypeDef]":
+def kept(message: "MessageTypeDef") -> "dict[str, MessageAttributeValueTypeDef]":
+    """The attributes that its sender gave it."""
     return {
         name: {"DataType": value["DataType"], "StringValue": value["StringValue"]}
         for name, value in message.get("MessageAttributes", {}).items()

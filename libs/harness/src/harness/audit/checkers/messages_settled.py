@@ -1,4 +1,4 @@
-"""No message is left, dead-lettered, lost or made up."""
+"""No message is left, dead-lettered, lost or made up, but what was lost on purpose."""
 
 from collections.abc import Iterator
 
@@ -36,12 +36,15 @@ def _published_and_received(books: Books) -> Iterator[Violation]:
             order_id = event["subject"] if event["subject"] in books.orders else None
             trace_id = books.trace_id_of(order_id) if order_id else None
             if not event["published"]:
-                yield Violation(f"{name} was never published", order_id, trace_id, about=about)
+                yield Violation(
+                    f"{name} was never published", order_id, trace_id, about=about, at=event["at"]
+                )
                 continue
             for consumer in books.consumers.get(event["event_type"], frozenset()):
-                if event["event_id"] not in books.inboxes.get(consumer, {}):
+                reached = event["event_id"] in books.inboxes.get(consumer, {})
+                if not reached and event["event_id"] not in books.planted_loss:
                     what = f"{name} never reached {consumer}"
-                    yield Violation(what, order_id, trace_id, about=about)
+                    yield Violation(what, order_id, trace_id, about=about, at=event["at"])
     for consumer, received in books.inboxes.items():
         for event_id in received.keys() - sent:
             what = f"{consumer} handled {received[event_id]} that nobody sent"

@@ -1,11 +1,14 @@
 """Every checkout left one whole trace: all its steps, no span without its parent, no card data."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from itertools import chain
 
 from harness.audit.books import Books, Checkout
 from harness.audit.checkers.violation import Violation
 from harness.traces.card_data import no_card_data
 from harness.traces.causality import Trace
+from harness.traces.conventions import process_span
 
 # Which steps each outcome must have taken, to the last: (service, span).
 STEPS: dict[str, frozenset[tuple[str, str]]] = {
@@ -46,10 +49,11 @@ EXCUSED_S = 2.0
 def check(books: Books) -> Iterator[Violation]:
     if books.traces_unread:
         return  # Nothing is known of them, good or bad.
+    unheard = _never_heard(books)
     for checkout in books.checkouts:
         if checkout.outcome in STEPS and not _excused(books, checkout):
             trace = books.traces.get(checkout.trace_id)
-            for fault in faults(trace, checkout):
+            for fault in faults(trace, checkout, unheard.get(checkout.order_id or "", set())):
                 yield Violation(
                     f"the trace of a {checkout.outcome} checkout is not whole or not clean",
                     checkout.order_id,
@@ -59,8 +63,24 @@ def check(books: Books) -> Iterator[Violation]:
                 )
 
 
-def faults(trace: Trace | None, checkout: Checkout) -> Iterator[str]:
-    """What is wrong with the trace of a checkout that ended as it did."""
+def _never_heard(books: Books) -> dict[str, set[str]]:
+    """By order, the spans that would handle events of which each was lost on purpose.
+
+    A customer may cancel before the order was told a second time.
+    """
+    lost: dict[str, set[str]] = defaultdict(set)
+    told: dict[str, set[str]] = defaultdict(set)
+    for event in chain.from_iterable(books.outboxes.values()):
+        of_order = lost if event["event_id"] in books.planted_loss else told
+        of_order[event["subject"]].add(process_span(event["event_type"]))
+    return {order_id: names - told[order_id] for order_id, names in lost.items()}
+
+
+def faults(trace: Trace | None, checkout: Checkout, unheard: Collection[str] = ()) -> Iterator[str]:
+    """What is wrong with the trace of a checkout that ended as it did.
+
+    unheard: names of spans that need not be there.
+    """
     if trace is None:
         yield "no trace is stored"
         return
@@ -72,6 +92,8 @@ def faults(trace: Trace | None, checkout: Checkout) -> Iterator[str]:
         yield f"{len(orphans)} spans without their parent: {', '.join(names)}"
     seen = {(span.service, span.name) for span in trace.spans}
     for service, name in sorted(STEPS[checkout.outcome] - seen):
+        if name in unheard:
+            continue
         yield f"{service} left no span `{name}`"
     asked = MONEY_ASKED in seen or PROVIDER in trace.services()
     if checkout.reason == "out_of_stock" and asked:
@@ -86,6 +108,8 @@ def excused(books: Books) -> int:
 
 
 def _excused(books: Books, checkout: Checkout) -> bool:
+    if books.traces_have_lost:
+        return False  # What was lost is known, so nothing has to be guessed.
     entries = books.order_history.get(checkout.order_id or "", ())
     finished_at = max((entry["at"] for entry in entries), default=checkout.started_at)
     return any(

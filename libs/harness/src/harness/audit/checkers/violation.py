@@ -9,6 +9,7 @@ class Violation:
 
     expected, found: the two values that disagree; money in units, as `pricing.shown` says it.
     about: what else it concerns, with its id: a payment, a SKU, an event, a queue.
+    at: when that came about, in seconds since the epoch, where no order says it.
     """
 
     what: str
@@ -17,6 +18,7 @@ class Violation:
     expected: str = ""
     found: str = ""
     about: str = ""
+    at: float | None = None
 
     @property
     def values(self) -> str:
