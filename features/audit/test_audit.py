@@ -4,7 +4,6 @@ The pure checkers are tested beside their source; here the books are read from r
 """
 
 import smtplib
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -14,7 +13,6 @@ from pathlib import Path
 import boto3
 import psycopg2
 import pytest
-from harness import stack
 from harness.audit.books import Books, read_stock
 from harness.audit.checkers import CHECKERS, audit
 from harness.audit.reader import read_books
@@ -22,26 +20,16 @@ from harness.process.endpoints import Endpoints
 from harness.shopper.scenario_shop import ScenarioShop
 from harness.traces import trace_archive
 from harness.traces.reader import TraceReader
+from simulating import TOPOLOGY, simulate, violations
 from simulators.checkout.results import Plan, Result
-from simulators.checkout.run import ShopNotAtRest, expect_rest, run
-from simulators.journey.load import load_sample
+from simulators.checkout.run import ShopNotAtRest, expect_rest
 
 # In one process, as all of this folder: one shop, and nobody else in it.
 pytestmark = pytest.mark.xdist_group("audit")
 
-TOPOLOGY = stack.topology()
 PLAN = Plan(journey="sample", baskets=25, speed=1e6, concurrency=8, seed=5, command="test")
 
 Plant = Callable[[Endpoints, Books, str], AbstractContextManager[Books | None]]
-
-
-class Silent:
-    """A display for nobody."""
-
-    def phase(self, name: str) -> None: ...
-    def replaying(self, progress: object) -> None: ...
-    def settling(self, unrest: object) -> None: ...
-    def auditing(self, done: int, total: int) -> None: ...
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +42,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def result(endpoints: Endpoints, shop: ScenarioShop, directory: Path) -> Result:
     """A small run; *shop* has set up tracing for this process."""
     assert shop.endpoints == endpoints
-    return run_in(endpoints, directory)
+    return simulate(PLAN, shop, directory)
 
 
 def read(endpoints: Endpoints, result: Result) -> Books:
@@ -65,26 +53,8 @@ def broken(books: Books) -> set[str]:
     return {finding.checker.name for finding in audit(books) if finding.violations}
 
 
-def run_in(endpoints: Endpoints, directory: Path | None = None) -> Result:
-    return run(
-        PLAN,
-        load_sample(),
-        endpoints,
-        TOPOLOGY,
-        stop=threading.Event(),
-        display=Silent(),
-        directory=directory,
-    )
-
-
 def test_a_small_run_holds(result: Result) -> None:
-    found = [
-        f"{finding.checker.name}: {violation.message}"
-        for finding in result.findings
-        for violation in finding.violations
-    ]
-
-    assert found == []
+    assert violations(result) == []
     assert result.holds
     assert result.baskets == PLAN.baskets
     assert result.by_persona["returner"] == {"returned": 2}
@@ -221,7 +191,7 @@ def test_a_fault_planted_in_the_running_shop_is_named(
 
 
 def test_a_run_is_not_begun_where_stock_is_already_wrong_and_changes_nothing(
-    endpoints: Endpoints, result: Result
+    endpoints: Endpoints, result: Result, shop: ScenarioShop, tmp_path: Path
 ) -> None:
     confirmed = next(c for c in result.checkouts if c.outcome == "confirmed")
     before = read_stock(endpoints.auditor_dsn)
@@ -230,7 +200,7 @@ def test_a_run_is_not_begun_where_stock_is_already_wrong_and_changes_nothing(
         PLANTED["stock_adds_up"](endpoints, before, str(confirmed.order_id)),
         pytest.raises(ShopNotAtRest, match=f"stock of 1 goods .*: SKU {min(confirmed.lines)}$"),
     ):
-        run_in(endpoints)
+        simulate(PLAN, shop, tmp_path)
 
     assert read_stock(endpoints.auditor_dsn) == before
 

@@ -19,7 +19,9 @@ from rich.console import Console
 from simulators.checkout import report
 from simulators.checkout.display import print_result
 from simulators.checkout.exhibits import Exhibit
-from simulators.checkout.results import Percentiles, Plan, Result
+from simulators.checkout.results import Plan, Result
+from simulators.checkout.times import Percentiles
+from simulators.checkout.weather.toll import Struck, Toll
 
 ORDER, TRACE, UNSHOWN = "o-1", "a1" * 16, "b2" * 16
 NOTHING = Percentiles(0, None, None, None, None)
@@ -181,3 +183,57 @@ def test_what_could_not_be_judged_is_said_on_page_and_terminal(
         assert "ConnectError: refused" in said
         assert "not judged" in said
         assert "holds" not in said.replace("every invariant holds", "")
+
+
+MET = Struck("freeze", "order-web", 0.2, 0.2, 0.7, 1, [ORDER], 1.5, "")
+MISSED = Struck("publish-drop", "order.placed", 0.4, None, None, 0, [], None, "")
+STORMY = Toll("stormy", [MET, MISSED], calmed_s=0.5)
+
+
+def told_of(result: Result, directory: Path) -> str:
+    with (console := Console(file=io.StringIO(), width=200)).capture() as printed:
+        print_result(console, result, str(directory / "report.html"), shop_stays=False)
+    return printed.get()
+
+
+def test_a_storm_is_told_by_kind_on_the_timeline_and_at_each_order(
+    result: Result, tmp_path: Path
+) -> None:
+    stormy = replace(result, toll=STORMY)
+
+    page = report.write(stormy, tmp_path).read_text()
+
+    assert "Weather stormy: 1 of 2 faults met something (processes 1)." in page
+    assert '<rect class="mark processes"' in page
+    assert "<title>0.2 s: freeze order-web</title>" in page
+    assert "met <code>freeze</code> order-web at 0.2 s" in page
+    kinds = orjson.loads((tmp_path / "result.json").read_bytes())["faults_by_kind"]
+    assert [(kind["kind"], kind["met"]) for kind in kinds] == [("publish-drop", 0), ("freeze", 1)]
+
+
+def test_a_calm_run_says_nothing_of_weather(result: Result, tmp_path: Path) -> None:
+    page = report.write(result, tmp_path).read_text()
+
+    assert "eather" not in page
+    assert 'class="mark' not in page
+    assert "eather" not in told_of(result, tmp_path)
+
+
+def test_faults_that_met_nothing_are_said(result: Result, tmp_path: Path) -> None:
+    said = told_of(replace(result, toll=STORMY), tmp_path)
+
+    assert "1 of 2 faults met something (processes 1); slowest recovery 1.5 s" in said
+    assert "1 found no target: publish-drop order.placed" in said
+    assert "Too little happened" not in said
+
+
+def test_a_storm_in_which_too_little_happened_proves_nothing(
+    result: Result, tmp_path: Path
+) -> None:
+    held = replace(result, findings=[])
+    weak = replace(held, toll=Toll("stormy", [MET, MISSED, MISSED]))
+
+    assert held.holds
+    assert (weak.holds, weak.is_judged) == (False, False)
+    assert "Too little happened" in told_of(weak, tmp_path)
+    assert "Too little happened" in report.write(weak, tmp_path).read_text()

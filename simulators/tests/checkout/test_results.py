@@ -6,14 +6,13 @@ from harness.audit.checkers import CHECKERS, Finding, Violation
 from simulators.checkout.mix import Persona, Visit
 from simulators.checkout.results import (
     apart,
-    confirming_times,
     grouped,
     others,
     outcome_of,
     outcomes,
     outcomes_by_persona,
-    percentiles,
 )
+from simulators.checkout.times import confirming_times, percentiles
 from simulators.journey.domain import Basket
 
 
@@ -87,11 +86,13 @@ def test_orders_of_others_are_counted_and_an_order_nobody_asked_for_is_no_other(
 
 def test_what_was_wrong_before_the_run_is_set_apart() -> None:
     old, ours, of_no_order = Violation("a", "o-old"), Violation("b", "o-1"), Violation("c")
+    told_before, told_now = Violation("d", at=4.9), Violation("d", at=5.1)
+    all_of_them = (old, ours, of_no_order, told_before, told_now)
 
-    found, earlier = apart([Finding(CHECKERS[0], (old, ours, of_no_order))], MIXED, since=5.0)
+    found, earlier = apart([Finding(CHECKERS[0], all_of_them)], MIXED, since=5.0)
 
-    assert [finding.violations for finding in found] == [(ours, of_no_order)]
-    assert earlier == [old]
+    assert [finding.violations for finding in found] == [(ours, of_no_order, told_now)]
+    assert earlier == [old, told_before]
 
 
 def test_equal_violations_are_grouped_the_most_frequent_first() -> None:

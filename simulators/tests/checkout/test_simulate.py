@@ -14,6 +14,7 @@ from simulators.checkout import command
 from simulators.checkout.command import EXIT_NOT_JUDGED, exit_code
 from simulators.checkout.results import Result
 from simulators.checkout.run import ShopNotAtRest
+from simulators.checkout.weather.registry import KINDS
 from typer.testing import CliRunner
 
 HOLD_THE_RUN = """
@@ -108,7 +109,7 @@ def test_what_cannot_be_judged_ends_the_run_with_the_reason(
     def refuse(*_: object, **__: object) -> None:
         raise reason
 
-    shop = SimpleNamespace(otlp_url="http://127.0.0.1:9")
+    shop = SimpleNamespace(otlp_url="http://127.0.0.1:9", faults_url="")
     monkeypatch.setattr(command, "_shop", lambda *_, **__: nullcontext(shop))
     monkeypatch.setattr(command, "trace_to", lambda *_, **__: None)
     monkeypatch.setattr(command, "run", refuse)
@@ -122,3 +123,52 @@ def test_what_cannot_be_judged_ends_the_run_with_the_reason(
 
 def simulated(*options: str) -> Any:
     return CliRunner().invoke(cli.build(["simulate", "doctor"]), ["simulate", *options])
+
+
+def test_the_faults_are_listed_without_a_shop() -> None:
+    answer = simulated("--list-faults")
+
+    assert answer.exit_code == 0
+    for name in KINDS:
+        assert name in answer.output
+
+
+def test_a_file_that_is_no_weather_is_told_before_anything_starts(tmp_path: Path) -> None:
+    file = tmp_path / "squall.yaml"
+    file.write_text("name: squall\nfaults: [{kind: thunder, at: 0.1}]")
+
+    answer = simulated(
+        *("--weather", str(file), "--home", str(tmp_path / "home")),
+        *("--report-dir", str(tmp_path / "report")),
+    )
+
+    assert answer.exit_code == EXIT_NOT_JUDGED
+    assert "no fault is called 'thunder'" in answer.output
+    assert not (tmp_path / "home").exists()
+    assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        ((), 0, "Weather: calm, no faults: this shop runs without the proxies"),
+        (("--weather", "calm"), 0, "Weather: calm, no faults\n"),
+        (("--weather", "stormy"), EXIT_NOT_JUDGED, "No such weather: this shop runs without"),
+    ],
+    ids=["nothing asked for", "calm", "stormy"],
+)
+def test_a_running_shop_without_proxies_is_calm_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], code: int, said: str
+) -> None:
+    shop = SimpleNamespace(otlp_url="http://127.0.0.1:9", faults_url="")
+    monkeypatch.setattr(command, "_shop", lambda *_, **__: nullcontext(shop))
+    monkeypatch.setattr(command, "trace_to", lambda *_, **__: None)
+    monkeypatch.setattr(command, "run", lambda *_, **__: ended(holds=True))
+    monkeypatch.setattr(command.report, "write", lambda *_: tmp_path)
+    monkeypatch.setattr(command, "print_result", lambda *_, **__: None)
+
+    answer = simulated(
+        "--home", str(tmp_path / "home"), "--report-dir", str(tmp_path / "report"), *options
+    )
+
+    assert (answer.exit_code, said in answer.output) == (code, True), answer.output

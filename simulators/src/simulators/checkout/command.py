@@ -23,10 +23,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from simulators.checkout import report
-from simulators.checkout.display import LiveDisplay, print_result
+from simulators.checkout.display import LiveDisplay, print_faults, print_result
 from simulators.checkout.results import Plan, Result
 from simulators.checkout.run import ShopNotAtRest, run
 from simulators.checkout.seed import SeedingFailed
+from simulators.checkout.weather.choice import NO_PROXIES, choose, of_file
+from simulators.checkout.weather.plan import CALM, WeatherRefused
 from simulators.journey.domain import Journey
 from simulators.journey.load import JourneyNotInstalled, load_full, load_sample
 
@@ -38,6 +40,8 @@ EXIT_INTERRUPTED = 130
 DEFAULT_ARRIVALS_PER_S = 4.0
 DEFAULT_BASKETS = 200
 DEFAULT_CONCURRENCY = 32
+# Where messages get lost, who waits is reminded after 3 s instead of 30.
+HURRY = {"SAGA_TIME_SCALE": "10"}
 
 
 def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
@@ -63,6 +67,16 @@ def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
     ] = None,
     home: Annotated[Path | None, typer.Option(help="Where the shop keeps its data.")] = None,
     provider: location.ProviderOption = None,
+    weather: Annotated[
+        str | None,
+        typer.Option(
+            help="`stormy`: faults drawn from the seed. `calm`: none. Or a file of faults."
+            " Default: stormy, where faults can be planted."
+        ),
+    ] = None,
+    list_faults: Annotated[
+        bool, typer.Option("--list-faults", help="Say which faults there are, and run nothing.")
+    ] = False,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the shop up if it is started for this.")
     ] = False,
@@ -73,6 +87,9 @@ def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
     is said. 130: interrupted; what was done until then holds. Through make each but 0 becomes 2.
     """
     console = Console()
+    if list_faults:
+        print_faults(console)
+        return
     chosen = _load(journey, console)
     count = min(baskets, len(chosen.baskets))
     span_s = (chosen.baskets[count - 1].at - chosen.baskets[0].at).total_seconds()
@@ -87,10 +104,21 @@ def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
     root = stack.repository()
     directory = report_dir or root / "reports" / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     at = location.find(home, otherwise=EXIT_NOT_JUDGED).path
+    with _refusing(console):
+        filed = of_file(weather)
     _make(directory, console)
     choice = location.choose_provider(provider)
     stays = keep or choice.name is ProviderName.EXTERNAL or stack.endpoints(at) is not None
-    with _alone(console, at), _shop(console, at, choice, keep=keep) as endpoints:
+    with (
+        _alone(console, at),
+        _shop(console, at, choice, keep=keep, stormy=weather != CALM) as endpoints,
+    ):
+        with _refusing(console):
+            planned = choose(weather, filed, endpoints, seed, span_s / plan.speed)
+        how_many = f"{len(planned.faults)} faults" if planned.faults else "no faults"
+        why = f": {NO_PROXIES}" if weather is None and planned.is_calm else ""
+        console.print(f"Weather: {planned.name}, {how_many}{why}", highlight=False, soft_wrap=True)
+        (directory / "weather.yaml").write_text(planned.to_yaml(), encoding="utf-8")
         trace_to(endpoints.otlp_url, service_name="shopper")
         stop = _stop_on_interrupt(console)
         display = LiveDisplay(console)
@@ -104,6 +132,7 @@ def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
                     stop=stop,
                     display=display,
                     directory=directory,
+                    weather=planned,
                 )
         except SeedingFailed as error:
             console.print(f"[red]The shop could not be stocked:[/] {error}")
@@ -160,8 +189,14 @@ def _alone(console: Console, home: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _shop(console: Console, home: Path, choice: Choice, *, keep: bool) -> Iterator[Endpoints]:
-    """The shop to send shoppers through; started, and stopped again unless kept, if none runs."""
+def _shop(
+    console: Console, home: Path, choice: Choice, *, keep: bool, stormy: bool
+) -> Iterator[Endpoints]:
+    """The shop to send shoppers through; started, and stopped again unless kept, if none runs.
+
+    stormy: with proxies for faults, a saga that reminds sooner, and ledgers of its spans.
+    """
+    environment = HURRY | stack.provable(home) if stormy else {}
     is_external = choice.name is ProviderName.EXTERNAL
     if not is_external and stack.endpoints(home) is None:
         console.print(f"[dim]{choice}[/]")
@@ -170,10 +205,18 @@ def _shop(console: Console, home: Path, choice: Choice, *, keep: bool) -> Iterat
     with ExitStack() as held:
         try:
             if keep:
-                endpoints = stack.left_running(home, provider=choice.name)
+                endpoints = stack.left_running(
+                    home, provider=choice.name, environment=environment, faults=stormy
+                )
             else:
                 endpoints = held.enter_context(
-                    stack.running(home, provider=choice.name, ephemeral_ports=False)
+                    stack.running(
+                        home,
+                        provider=choice.name,
+                        ephemeral_ports=False,
+                        environment=environment,
+                        faults=stormy,
+                    )
                 )
         except CannotStart as error:
             console.print(
@@ -182,6 +225,15 @@ def _shop(console: Console, home: Path, choice: Choice, *, keep: bool) -> Iterat
             )
             raise typer.Exit(EXIT_NOT_JUDGED) from error
         yield endpoints
+
+
+@contextmanager
+def _refusing(console: Console) -> Iterator[None]:
+    try:
+        yield
+    except WeatherRefused as error:
+        console.print(f"[red]No such weather:[/] {escape(str(error))}", soft_wrap=True)
+        raise typer.Exit(EXIT_NOT_JUDGED) from error
 
 
 def _say_kept(console: Console, home: Path) -> None:

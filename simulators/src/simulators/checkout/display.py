@@ -18,12 +18,16 @@ from rich.table import Table
 from rich.text import Text
 
 from simulators.checkout.replay import Progress
-from simulators.checkout.results import Group, Percentiles, Result, grouped, outcome_of
+from simulators.checkout.results import Group, Result, grouped, outcome_of
+from simulators.checkout.times import Percentiles
+from simulators.checkout.weather.registry import KINDS
+from simulators.checkout.weather.toll import Toll
 
 # Kinds of violations of one invariant that are printed, and orders of one kind beside the first;
 # the report has more.
 GROUPS_SHOWN = 5
 OTHERS_SHOWN = 3
+MISSED_SHOWN = 4  # Faults that met nothing.
 # On a plain pipe: often enough that nobody thinks it hangs, and of a long run a line each tenth.
 SAY_EVERY_S = 10.0
 SAY_FIRST_AFTER_S = 3.0
@@ -79,7 +83,10 @@ class LiveDisplay:
         )
         with progress.lock:
             counts = Counter(outcome_of(checkout) for checkout in progress.finished)
-        self._counts.plain = "   ".join(f"{name} {n}" for name, n in counts.most_common())
+        told = [f"{name} {n}" for name, n in counts.most_common()]
+        if faults := progress.faults():
+            told.append(f"faults {faults}")
+        self._counts.plain = "   ".join(told)
         done = f"{counts.total()} of {progress.total} baskets"
         self._say(f"{done}, {note}   {self._counts}", tenth=_tenth(counts.total(), progress.total))
 
@@ -100,8 +107,46 @@ class LiveDisplay:
             self._said_at_s, self._said_tenth = now_s, tenth or 0
 
 
+def _print_toll(console: Console, toll: Toll) -> None:
+    if not toll.faults:
+        return
+    seams = ", ".join(f"{seam} {count}" for seam, count in toll.by_seam.items())
+    recovered = [one.recovered_s for one in toll.faults if one.recovered_s is not None]
+    slowest = f"; slowest recovery {max(recovered):.1f} s" if recovered else ""
+    console.print(
+        f"Weather {toll.weather}: {toll.met} of {len(toll.faults)} faults met something"
+        f" ({seams}){slowest}; calm {toll.calmed_s:.1f} s after the last shopper.",
+        highlight=False,
+    )
+    if toll.missed:
+        names = [f"{one.kind} {one.target}".strip() for one in toll.missed[:MISSED_SHOWN]]
+        more = len(toll.missed) - len(names)
+        console.print(
+            f"[yellow]{len(toll.missed)} found no target:[/] {', '.join(names)}"
+            + (f", and {more} more" if more else ""),
+            highlight=False,
+        )
+    if not toll.is_enough:
+        console.print("[yellow]Too little happened[/] to call it a proof.")
+
+
 def _tenth(done: int, total: int) -> int:
     return TENTHS * done // total if total else TENTHS
+
+
+def print_faults(console: Console) -> None:
+    """The registry: what may stand in a weather's file, with which fields, and what these take."""
+    table = Table(box=None)
+    for head in ("kind", "of", "what happens", "needs"):
+        table.add_column(head, overflow="fold")
+    for kind in KINDS.values():
+        needs = ["at", *sorted(kind.fields), *(["for_s"] if kind.lasts_s else [])]
+        table.add_row(kind.name, str(kind.seam), kind.says, ", ".join(needs))
+    console.print(table)
+    console.print("\nat: share of the replay's time, from 0 to 1. for_s: seconds.", highlight=False)
+    for field in ("event", "until", "process", "place", "queue"):
+        values = {getattr(target, field) for kind in KINDS.values() for target in kind.targets}
+        console.print(f"{field}: {', '.join(sorted(values - {''}))}", highlight=False)
 
 
 def print_result(console: Console, result: Result, report: str, *, shop_stays: bool) -> None:
@@ -132,6 +177,7 @@ def print_result(console: Console, result: Result, report: str, *, shop_stays: b
             f"[yellow]Traces could not be read:[/] {escape(result.traces_unread)}."
             " They are not judged; all else is, by the books."
         )
+    _print_toll(console, result.toll)
     if result.restarts:
         console.print(
             f"Restarted meanwhile: {', '.join(result.restarts)};"

@@ -26,6 +26,7 @@ class Progress:
     finished: list[Checkout] = field(default_factory=list)
     lateness_s: list[float] = field(default_factory=list)  # started after the intended moment
     failures: list[BaseException] = field(default_factory=list)  # bugs of the simulator
+    faults: Callable[[], int] = lambda: 0  # how many have met something
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property

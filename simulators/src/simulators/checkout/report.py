@@ -11,8 +11,13 @@ from markupsafe import Markup
 
 from simulators.checkout.exhibits import VIOLATING_MAX
 from simulators.checkout.results import Result, grouped
+from simulators.checkout.weather.kinds import Seam
+from simulators.checkout.weather.registry import KINDS
+from simulators.checkout.weather.toll import Struck, Toll
 
 CHART_WIDTH, CHART_HEIGHT = 720, 160
+# Four rows of marks, one a seam, above a chart's upper edge.
+MARK_ROW, MARK_WIDTH, MARKS_TOP = 9, 3, -40
 # Of equal violations; what they all are stands in result.json.
 SHOWN_OF_A_KIND = 5
 COLOURS = {"confirmed": "ok", "cancelled": "warn", "refused": "bad", "unknown": "bad"}
@@ -37,13 +42,25 @@ class Dot:
     label: str
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A fault, in a row of its seam above the bars."""
+
+    x: float
+    y: float
+    width: float
+    seam: str
+    label: str
+
+
 def write(result: Result, directory: Path) -> Path:
     """Write ``report.html`` and ``result.json`` into *directory*; return the former's path."""
     directory.mkdir(parents=True, exist_ok=True)
     environment = Environment(
         loader=PackageLoader("simulators.checkout"), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters |= {"ms": _ms, "waterfall": waterfall.draw}
+    environment.filters |= {"ms": _ms, "s": _s, "waterfall": waterfall.draw}
+    marks = fault_marks(result.toll, _seconds(result.timeline))
     template = environment.get_template("report.html")
     page = template.render(
         result=result,
@@ -51,6 +68,8 @@ def write(result: Result, directory: Path) -> Path:
         shown_of_a_kind=SHOWN_OF_A_KIND,
         bars=throughput_bars(result.timeline),
         most_a_second=max(checkouts_a_second(result.timeline)),
+        marks=marks,
+        marks_top=MARKS_TOP if marks else 0,
         dots=latency_dots(result.timeline),
         latency_max_ms=_latency_max(result.timeline),
         seconds=_seconds(result.timeline),
@@ -93,6 +112,26 @@ def throughput_bars(timeline: Sequence[tuple[float, str, float | None]]) -> list
     ]
 
 
+def fault_marks(toll: Toll, seconds: int) -> list[Mark]:
+    """What met something while shoppers came in."""
+    return [
+        Mark(
+            x=round(fault.met_s / seconds * CHART_WIDTH, 1),
+            y=MARKS_TOP + MARK_ROW * list(Seam).index(KINDS[fault.kind].seam),
+            width=_mark_width(fault, seconds),
+            seam=str(KINDS[fault.kind].seam),
+            label=f"{_s(fault.met_s)}: {fault.kind} {fault.target}",
+        )
+        for fault in toll.faults
+        if fault.met_s is not None and fault.met_s < seconds
+    ]
+
+
+def _mark_width(fault: Struck, seconds: int) -> float:
+    lasted_s = (fault.ended_s or 0.0) - (fault.met_s or 0.0)
+    return max(MARK_WIDTH, round(lasted_s / seconds * CHART_WIDTH, 1))
+
+
 def latency_dots(timeline: Sequence[tuple[float, str, float | None]]) -> list[Dot]:
     """Placed to confirmed, each confirmed checkout a dot at its start."""
     top, seconds = _latency_max(timeline), _seconds(timeline)
@@ -120,6 +159,10 @@ def _ms(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f} ms"
 
 
+def _s(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f} s"
+
+
 def _style() -> str:
     return (Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
 
@@ -129,6 +172,7 @@ def _summary(result: Result) -> dict[str, object]:
     left_out = {"findings", "timeline", "checkouts", "exhibits"}
     summary = {k: v for k, v in asdict(result).items() if k not in left_out}
     summary["holds"] = result.holds
+    summary["faults_by_kind"] = [asdict(kind) for kind in result.toll.kinds]
     summary["invariants"] = {
         finding.checker.name: [asdict(violation) for violation in finding.violations]
         for finding in result.findings

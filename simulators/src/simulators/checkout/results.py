@@ -9,11 +9,12 @@ from importlib.metadata import version
 from harness.audit.books import Books, Checkout
 from harness.audit.checkers import Finding, Violation, traces_complete
 from harness.audit.settlement import Unrest
-from harness.shopper.history import Operation
 
 from simulators.checkout import exhibits
 from simulators.checkout.exhibits import Exhibit
 from simulators.checkout.mix import Visit
+from simulators.checkout.times import Percentiles, confirming_times, percentiles, placing_times
+from simulators.checkout.weather.toll import NO_TOLL, Toll
 
 SHOPPERS = "shoppers"
 # Not counted as the shop's own CPU: what it stands on, and who drives it.
@@ -37,17 +38,6 @@ class Plan:
 
     def __post_init__(self) -> None:
         assert self.baskets > 0, "the command line checks this"
-
-
-@dataclass(frozen=True, slots=True)
-class Percentiles:
-    """Milliseconds; exact, not bucketed. None when there was nothing to measure."""
-
-    count: int
-    p50: float | None
-    p95: float | None
-    p99: float | None
-    max: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +77,7 @@ class Observed:
     started_at: datetime
     interrupted: bool
     traces_url: str
+    toll: Toll = NO_TOLL
 
     @property
     def started_s(self) -> float:
@@ -105,6 +96,7 @@ class Result:
     slowest: with milliseconds from placed to confirmed.
     exhibits: checkouts whose whole trace the report shows.
     timeline: of each checkout its start (s since the first), outcome, and those milliseconds.
+    toll: what the weather did.
     """
 
     plan: Plan
@@ -134,11 +126,13 @@ class Result:
     slowest: Sequence[tuple[Checkout, float]]
     exhibits: Sequence[Exhibit]
     timeline: Sequence[tuple[float, str, float | None]]
+    toll: Toll = NO_TOLL
 
     @property
     def holds(self) -> bool:
-        """Whether the run proves what it is for: everything settled, every invariant held."""
-        return self.books_hold and not self.traces_unread
+        """Whether the run proves what it is for: everything settled, every invariant held, and
+        what was to go wrong meanwhile did."""
+        return self.books_hold and not self.traces_unread and self.toll.is_enough
 
     @property
     def books_hold(self) -> bool:
@@ -174,18 +168,6 @@ def grouped(violations: Sequence[Violation]) -> list[Group]:
     return sorted(groups, key=lambda group: -len(group.violations))
 
 
-def percentiles(milliseconds: Sequence[float]) -> Percentiles:
-    """Nearest-rank percentiles."""
-    if not milliseconds:
-        return Percentiles(0, None, None, None, None)
-    ordered = sorted(milliseconds)
-
-    def at(share: float) -> float:
-        return ordered[max(0, -(-int(share * 100) * len(ordered) // 100) - 1)]
-
-    return Percentiles(len(ordered), at(0.50), at(0.95), at(0.99), ordered[-1])
-
-
 def outcome_of(checkout: Checkout) -> str:
     """``confirmed``, ``cancelled: out_of_stock``, ``refused: price-changed``, ``unknown``."""
     return f"{checkout.outcome}: {checkout.reason}" if checkout.reason else checkout.outcome
@@ -207,24 +189,6 @@ def outcomes_by_persona(
     return {name: dict(counter.most_common()) for name, counter in sorted(counts.items())}
 
 
-def placing_times(operations: Sequence[Operation]) -> list[float]:
-    """How long `POST /orders` took, as the shoppers felt it."""
-    return [op.duration_ms for op in operations if op.kind == "place_order" and op.order_id]
-
-
-def confirming_times(books: Books, checkouts: Sequence[Checkout]) -> dict[str, float]:
-    """Milliseconds from placed to confirmed, by order id: both by the order service's clock."""
-    times = {}
-    for checkout in checkouts:
-        entries = {
-            entry["status"]: entry["at"]
-            for entry in reversed(books.order_history.get(checkout.order_id or "", ()))
-        }
-        if checkout.order_id and "confirmed" in entries and "pending" in entries:
-            times[checkout.order_id] = (entries["confirmed"] - entries["pending"]) * 1000
-    return times
-
-
 def others(books: Books, checkouts: Sequence[Checkout], since: float) -> int:
     """How many orders were placed from *since* on with the key of no basket of this run."""
     ours = {checkout.key for checkout in checkouts}
@@ -237,12 +201,16 @@ def others(books: Books, checkouts: Sequence[Checkout], since: float) -> int:
 def apart(
     findings: Sequence[Finding], books: Books, since: float
 ) -> tuple[list[Finding], list[Violation]]:
-    """The findings of this run, and the violations of orders that were placed before it."""
+    """The findings of this run, and the violations of what was before it: orders, events."""
     placed_before = {key for key, order in books.orders.items() if order["placed_at"] < since}
-    earlier = [v for f in findings for v in f.violations if v.order_id in placed_before]
+
+    def is_earlier(violation: Violation) -> bool:
+        came_before = violation.at is not None and violation.at < since
+        return violation.order_id in placed_before or came_before
+
+    earlier = [v for f in findings for v in f.violations if is_earlier(v)]
     ours = [
-        Finding(f.checker, tuple(v for v in f.violations if v.order_id not in placed_before))
-        for f in findings
+        Finding(f.checker, tuple(v for v in f.violations if not is_earlier(v))) for f in findings
     ]
     return ours, earlier
 
@@ -276,7 +244,10 @@ def summarize(observed: Observed) -> Result:
         confirmed_per_s=confirmed / replay_s,
         cpu_ms_per_confirmed=own_cpu_s * 1000 / confirmed if confirmed else None,
         resources=observed.resources,
-        restarts=[f"{r.process} ({r.signal or 'ended itself'})" for r in books.restarts],
+        restarts=[
+            f"{who} ×{count}" if count > 1 else who
+            for who, count in Counter(map(str, books.restarts)).items()
+        ],
         excused=traces_complete.excused(books),
         traces_unread=books.traces_unread,
         others=others(books, checkouts, observed.started_s),
@@ -291,4 +262,5 @@ def summarize(observed: Observed) -> Result:
             (c.started_at - first_at, outcome_of(c), confirming.get(c.order_id or ""))
             for c in checkouts
         ],
+        toll=observed.toll,
     )

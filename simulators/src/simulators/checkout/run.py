@@ -31,6 +31,9 @@ from simulators.checkout.replay import Progress, replay
 from simulators.checkout.results import Observed, Plan, Resource, Result, summarize
 from simulators.checkout.seed import seed
 from simulators.checkout.shopper import people, visit_shop
+from simulators.checkout.weather.nemesis import at_work, remembered_loss
+from simulators.checkout.weather.plan import NO_WEATHER, Weather
+from simulators.checkout.weather.toll import reckon
 from simulators.journey.domain import Journey
 
 # After the last shopper: the longest wait is a message that a killed worker had received
@@ -87,9 +90,11 @@ def run(
     stop: threading.Event,
     display: Display,
     directory: Path | None = None,
+    weather: Weather = NO_WEATHER,
 ) -> Result:
     """Run *plan* against a running shop. *stop* ends the replay early; the audit still happens.
 
+    weather: what is to go wrong meanwhile; anything but none needs a shop started with `faults`.
     directory: where the shoppers' history and every checkout's trace are kept; nowhere if None.
     Raises ShopNotAtRest, before anything is changed, seed.SeedingFailed, and BooksUnread.
     """
@@ -102,12 +107,18 @@ def run(
     clock.enter("replay")
     before, own_before = _usage(endpoints), _own_usage()
     progress = Progress(len(planned))
-    _replay(plan, planned, endpoints, history, stop, progress, display)
-    if directory:  # At once: what shoppers saw is known, whatever becomes of the audit.
-        history.save(directory / HISTORY)
-
-    clock.enter("settle")
-    left = wait_until_settled(endpoints, SETTLE_WITHIN_S, display.settling)
+    replay_s = planned[-1].at_s / plan.speed
+    with contextlib.ExitStack() as held:
+        nemesis = held.enter_context(at_work(endpoints, weather, replay_s))
+        progress.faults = nemesis.met
+        _replay(plan, planned, endpoints, history, stop, progress, display)
+        if directory:  # At once: what shoppers saw is known, whatever becomes of the audit.
+            history.save(directory / HISTORY)
+        clock.enter("settle")
+        calmed_s = nemesis.calm()
+        left = wait_until_settled(endpoints, SETTLE_WITHIN_S, display.settling)
+        if nemesis.clear_up():
+            left = wait_until_settled(endpoints, SETTLE_WITHIN_S, display.settling)
     after, own_after = _usage(endpoints), _own_usage()
 
     clock.enter("audit")
@@ -132,8 +143,10 @@ def run(
             since=started_at.timestamp(),
             advance=advance,
             keep=keep,
+            planted_loss=remembered_loss(endpoints),
         )
     findings = audit(books)
+    began = min((c.started_at for c in checkouts), default=started_at.timestamp())
     clock.leave()
     return summarize(
         Observed(
@@ -149,6 +162,7 @@ def run(
             started_at=started_at,
             interrupted=stop.is_set(),
             traces_url=endpoints.trace_query_url,
+            toll=reckon(weather, nemesis.injected, books, began, calmed_s),
         )
     )
 

@@ -1,0 +1,56 @@
+"""A storm of the simulator on this shop: it holds, all of it happened, and a bug is no weather."""
+
+from pathlib import Path
+
+import pytest
+from harness.faults.planter import Faults
+from harness.faults.rules import Fault
+from harness.shopper.scenario_shop import ScenarioShop
+from simulating import simulate, violations
+from simulators.checkout.results import Plan
+from simulators.checkout.weather.plan import Planned, Weather
+
+pytestmark = pytest.mark.xdist_group("faults")
+
+# Three seconds of shoppers.
+PLAN = Plan(journey="sample", baskets=30, speed=4_000.0, concurrency=8, seed=5, command="test")
+PAID_FOR = "stock.reserved"
+SQUALL = Weather(
+    name="squall",
+    faults=[
+        Planned(kind="poison", at=0.0, queue="cart-inbox"),
+        Planned(kind="publish-drop", at=0.0, event="order.placed"),
+        Planned(kind="publish-garble", at=0.0, event="order.confirmed"),
+        Planned(kind="receive-duplicate", at=0.0, event=PAID_FOR),
+        Planned(kind="kill-before-delete", at=0.1, process="payment-worker", event=PAID_FOR),
+        Planned(kind="freeze", at=0.2, process="notification-worker", for_s=4),
+        Planned(kind="kill", at=0.3, process="order-web"),
+        Planned(kind="line-down", at=0.3, place="redis", for_s=1),
+        Planned(kind="database-cut", at=0.5),
+        Planned(kind="cache-empty", at=0.6),
+    ],
+)
+
+
+def test_checkouts_come_right_in_a_storm_of_which_all_happened(
+    shop: ScenarioShop, tmp_path: Path
+) -> None:
+    result = simulate(PLAN, shop, tmp_path, SQUALL)
+
+    assert violations(result) == []
+    assert result.holds
+    assert [f"{one.kind} {one.target}: {one.why_not}" for one in result.toll.missed] == []
+    assert result.outcomes.get("unknown", 0) == 0
+    assert result.excused == 0, "every trace was judged"
+
+
+def test_what_a_storm_did_not_lose_is_missed_in_the_next_run(
+    shop: ScenarioShop, faults: Faults, tmp_path: Path
+) -> None:
+    """The post loses what no weather planned: nobody has told the audit, so it is a bug."""
+    faults.spoil(Fault.DROP, "payment.captured")
+
+    result = simulate(PLAN, shop, tmp_path)
+
+    faults.assert_happened(Fault.DROP)
+    assert [line for line in violations(result) if "payment.captured never reached" in line]

@@ -1,0 +1,147 @@
+"""Who makes the faults: each at its time, noted as met only when it was, and none left behind."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from harness.faults.planter import Faults
+from harness.faults.rules import Fault, Operation
+from harness.process.control import ProcessGone
+from harness.process.endpoints import Endpoints
+from simulators.checkout.weather.nemesis import (
+    LOSS,
+    Nemesis,
+    at_work,
+    remember_loss,
+    remembered_loss,
+)
+from simulators.checkout.weather.plan import NO_WEATHER, Planned, Weather
+
+ORDER, EVENT = "o-1", "e-1"
+MET_AT = datetime(2026, 11, 30, 9, tzinfo=UTC)
+
+
+@dataclass
+class Desk:
+    """Does what it is told, and notes it, as the proxies and the supervisor would."""
+
+    home: Path
+    endpoints: Any = None
+    told: list[str] = field(default_factory=list)
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    gone: frozenset[str] = frozenset()
+    is_met: Callable[[str], bool] = lambda _: True
+
+    def spoil(self, fault: Fault, event: str, operation: Operation, label: str) -> None:
+        self.told.append(f"spoil {event}")
+        if self.is_met(label):
+            self.note(fault, operation, label)
+
+    def note(self, fault: Fault, operation: Operation, label: str) -> None:
+        self.entries.append(
+            {
+                "number": len(self.entries) + 1,
+                "at": MET_AT.isoformat(),
+                "what": fault,
+                "operation": operation,
+                "place": "order-events",
+                "messages": [{"subject": ORDER, "event_id": EVENT}],
+                "label": label,
+            }
+        )
+
+    def kill(self, process: str) -> None:
+        if process in self.gone:
+            raise ProcessGone(f"{process} is gone")
+        self.told.append(f"kill {process}")
+
+    def pause(self, process: str) -> None:
+        self.told.append(f"pause {process}")
+
+    def go_on(self, process: str) -> None:
+        self.told.append(f"go on {process}")
+
+    def journal(self, after: int) -> Sequence[dict[str, Any]]:
+        return [entry for entry in self.entries if entry["number"] > after]
+
+    def held(self) -> int:
+        return 0
+
+    def calm(self) -> None:
+        self.told.append("calm")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def storm_over(desk: Desk, *faults: Planned) -> Nemesis:
+    """All of them are due at once; the last shopper left as soon as they were planted."""
+    nemesis = Nemesis(cast(Faults, desk), Weather(name="squall", faults=faults), replay_s=0.0)
+    nemesis.storm()
+    nemesis.wait()
+    nemesis.calm()
+    return nemesis
+
+
+DROP = Planned(kind="publish-drop", at=0.1, event="order.placed")
+KILL = Planned(kind="kill", at=0.2, process="order-worker")
+FREEZE = Planned(kind="freeze", at=0.3, process="cart-web", for_s=60)
+
+
+def test_a_fault_of_messages_has_met_something_when_the_journal_says_so(desk: Desk) -> None:
+    (met,) = storm_over(desk, DROP).injected
+
+    assert (met.times, met.orders, met.met_at) == (1, {ORDER}, MET_AT.timestamp())
+
+
+def test_one_that_met_nothing_is_not_counted(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, is_met=lambda label: label == "fault-2")
+
+    nemesis = storm_over(desk, DROP, DROP)
+
+    assert [one.has_met for one in nemesis.injected] == [False, True]
+    assert nemesis.met() == 1
+
+
+def test_a_process_that_is_away_is_no_fault_and_the_others_go_on(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, gone=frozenset({"order-worker"}))
+
+    killed, frozen = storm_over(desk, KILL, FREEZE).injected
+
+    assert (killed.has_met, killed.why_not) == (False, "ProcessGone: order-worker is gone")
+    assert frozen.has_met
+
+
+def test_what_lasts_is_ended_when_the_last_shopper_has_gone(desk: Desk) -> None:
+    (frozen,) = storm_over(desk, FREEZE).injected
+
+    assert desk.told == ["pause cart-web", "go on cart-web", "calm"]
+    assert frozen.ended_at is not None
+
+
+def test_what_was_lost_is_remembered_for_the_audit_of_every_later_run(desk: Desk) -> None:
+    storm_over(desk, DROP)
+
+    shop = cast(Endpoints, type("Shop", (), {"home": str(desk.home)}))
+    assert remembered_loss(shop) == {EVENT}
+    remember_loss(desk.home, {"e-2"})
+    assert remembered_loss(shop) == {EVENT, "e-2"}
+
+
+def test_nothing_is_remembered_of_a_shop_without_a_home_or_without_storms(tmp_path: Path) -> None:
+    assert remembered_loss(cast(Endpoints, type("Shop", (), {"home": ""}))) == set()
+    assert remembered_loss(cast(Endpoints, type("Shop", (), {"home": str(tmp_path)}))) == set()
+
+
+def test_calm_asks_no_shop_for_anything(tmp_path: Path) -> None:
+    nobody = cast(Endpoints, type("Shop", (), {"home": str(tmp_path)}))
+
+    with at_work(nobody, NO_WEATHER, 10.0) as nemesis:
+        assert (nemesis.calm(), nemesis.clear_up(), nemesis.met()) == (0.0, 0, 0)
+
+    assert not (tmp_path / LOSS).exists()
