@@ -11,14 +11,18 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import boto3
+import httpx
 import psycopg2
 import pytest
 from harness.audit.books import Books, read_stock
 from harness.audit.checkers import CHECKERS, audit
 from harness.audit.reader import read_books
 from harness.process.endpoints import Endpoints
+from harness.shopper.history import Operation, Outcome
 from harness.shopper.scenario_shop import ScenarioShop
 from harness.traces import trace_archive
+from harness.traces.causality import Trace
+from harness.traces.conventions import EFFECT, EFFECT_APPLIED
 from harness.traces.reader import TraceReader
 from simulating import TOPOLOGY, simulate, violations
 from simulators.checkout.results import Plan, Result
@@ -127,6 +131,42 @@ def lost_trace(_: Endpoints, books: Books, order_id: str) -> Iterator[Books]:
     yield replace(books, traces=traces)
 
 
+@contextmanager
+def second_key(endpoints: Endpoints, books: Books, order_id: str) -> Iterator[None]:
+    """What was asked cannot be unasked; the provider refuses it, and it has been asked."""
+    (payment,) = books.provider_payments[order_id]
+    answer = httpx.post(
+        f"{endpoints.payment_provider_url}/v1/payments/{payment['id']}/capture",
+        json={"amount_minor": payment["amount_minor"]},
+        headers={
+            "Authorization": f"Bearer {endpoints.payment_provider_api_key}",
+            "Idempotency-Key": "planted",
+        },
+    )
+    assert answer.is_client_error
+    yield
+
+
+@contextmanager
+def applied_again(_: Endpoints, books: Books, order_id: str) -> Iterator[Books]:
+    trace_id = next(c.trace_id for c in books.checkouts if c.order_id == order_id)
+    trace = books.traces[trace_id]
+    assert trace
+    applied = trace.find(**{EFFECT: EFFECT_APPLIED})[0]
+    twice = Trace((*trace.spans, replace(applied, span_id="1" * 16)))
+    yield replace(books, traces={**books.traces, trace_id: twice})
+
+
+@contextmanager
+def taken_back(_: Endpoints, books: Books, order_id: str) -> Iterator[Books]:
+    told = Operation("read_order", "ana", Outcome.OK, 1.0, 1.1, 200, order_id=order_id)
+    looks = [
+        replace(told, order_status="confirmed"),
+        replace(told, order_status="pending", started_at=2.0, finished_at=2.1),
+    ]
+    yield replace(books, operations=looks)
+
+
 PLANTED: dict[str, Plant] = {
     "one_final_outcome": sql(
         "UPDATE \"order\".orders SET stock_settled = false, next_nudge_at = 'infinity'"
@@ -165,8 +205,18 @@ PLANTED: dict[str, Plant] = {
         'UPDATE "order".returns SET restocked = true, next_nudge_at = NULL'
         " WHERE next_nudge_at = 'infinity'",
     ),
+    "cart_follows_order": sql(
+        "UPDATE cart.carts SET lines = jsonb_build_array(jsonb_build_object('sku', 'MUG-1',"
+        " 'quantity', 1)) WHERE customer_id ="
+        " (SELECT customer_id FROM \"order\".orders WHERE id = '{}')",
+        "UPDATE cart.carts SET lines = '[]' WHERE customer_id ="
+        " (SELECT customer_id FROM \"order\".orders WHERE id = '{}')",
+    ),
+    "read_your_writes": taken_back,
+    "effects_once": applied_again,
     "messages_settled": dead_letter,
     "one_mail_an_order": second_mail,
+    "provider_asked_once": second_key,
     "traces_complete": lost_trace,
 }
 

@@ -44,7 +44,7 @@ def trace_id_of(name: str) -> str:
 
 def order(name: str, status: str, reason: str | None = None) -> dict[str, Any]:
     return {
-        "customer_id": "ana", "email": "ana@shoppers.example", "currency": "USD",
+        "customer_id": name, "email": "ana@shoppers.example", "currency": "USD",
         "subtotal_minor": 500, "shipping_minor": 599, "tax_minor": 40, "total_minor": 1139,
         "refunded_minor": 0, "status": status, "cancel_reason": reason, "stock_settled": True,
         "payment_settled": True, "placed_at": 1.0, "version": 2, "key": f"k-{name}",
@@ -62,7 +62,7 @@ def history(status: str) -> list[dict[str, Any]]:
 def checkout(name: str, outcome: str, reason: str | None = None) -> Checkout:
     return Checkout(
         f"b-{name}",
-        "ana",
+        f"household {name}",
         f"k-{name}",
         {"MUG-1": 2},
         trace_id_of(name),
@@ -108,6 +108,18 @@ GOOD_BOOKS = Books(
         CANCELLED: [{**CAPTURED, "status": "voided", "captured_minor": 0}],
         BAD_CARD: [{**CAPTURED, "status": "declined", "captured_minor": 0}],
     },
+    provider_calls={
+        CONFIRMED: [
+            {"name": "payment.authorize", "idempotency_key": "k-1"},
+            {"name": "payment.authorize", "idempotency_key": "k-1"},
+            {"name": "payment.capture", "idempotency_key": "k-2"},
+        ],
+        "self-test-1": [
+            {"name": "payment.authorize", "idempotency_key": "k-8"},
+            {"name": "payment.authorize", "idempotency_key": "k-9"},
+        ],
+    },
+    carts={name: {} if kind[0] == "confirmed" else {"MUG-1": 2} for name, kind in KINDS.items()},
     mails={
         f"o-{name}": [
             {

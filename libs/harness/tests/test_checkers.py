@@ -12,12 +12,15 @@ from books_for_tests import (
     CONFIRMED,
     GOOD_BOOKS,
     change,
+    span,
     trace,
     without,
 )
 from harness.audit.books import Books, Checkout, QueueDepth, Restart
 from harness.audit.checkers import CHECKERS, audit
+from harness.shopper.history import Operation, Outcome
 from harness.traces.causality import Trace
+from harness.traces.conventions import EFFECT, EFFECT_APPLIED, EVENT_ID
 
 Plant = Callable[[Books], Books]
 
@@ -93,6 +96,35 @@ RETURNED = replace(
     returns={CONFIRMED: [RETURN]},
     refunds={CONFIRMED: [{**REFUND, "return_id": RETURN["id"]}]},
 )
+
+
+def placed(at: float, order_id: str = CONFIRMED) -> Operation:
+    return Operation(
+        "place_order", "ana", Outcome.OK, at, at + 0.1, 202, order_id=order_id, key="k-1"
+    )
+
+
+def looked(
+    at: float, order_status: str | None = None, status: int = 200, outcome: Outcome = Outcome.OK
+) -> Operation:
+    return Operation(
+        *("read_order", "ana", outcome, at, at + 0.1, status),
+        order_id=CONFIRMED,
+        order_status=order_status,
+    )
+
+
+def with_effects(books: Books, *event_ids: str) -> Trace:
+    """The trace of the confirmed order, in which cart heard of it so often."""
+    whole = books.traces["t_confirmed"]
+    assert whole
+    heard = span("t_confirmed", 90, "cart", "process order.confirmed")
+    effects = [
+        replace(heard, span_id=f"{90 + n:016x}", attributes={EFFECT: EFFECT_APPLIED, EVENT_ID: id_})
+        for n, id_ in enumerate(event_ids)
+    ]
+    return Trace((*whole.spans, *effects))
+
 
 PLANTED: list[tuple[str, str, Plant]] = [
     ("one_final_outcome", "an order is never decided", order(CONFIRMED, status="pending")),
@@ -215,6 +247,23 @@ PLANTED: list[tuple[str, str, Plant]] = [
     ("messages_settled", "lost between topic and queue",
      field("outboxes", "order", [{**EVENT, "published": True}])),
     ("messages_settled", "a forged event", field("inboxes", "cart", {"e-9": "order.confirmed"})),
+    ("messages_settled", "told of an order that was rolled back",
+     field("outboxes", "order",
+           [{**EVENT, "event_type": "order.placed", "subject": "o-9", "published": True}])),
+    ("provider_asked_once", "a charge is tried again with another key",
+     field("provider_calls", CONFIRMED,
+           [{"name": "payment.authorize", "idempotency_key": key} for key in ("k-1", "k-9")])),
+    ("cart_follows_order", "what was bought stays in the cart",
+     field("carts", "confirmed", {"MUG-1": 2})),
+    ("cart_follows_order", "what was not bought is gone", field("carts", "cancelled", {})),
+    ("read_your_writes", "an order is not there yet when its shopper looks",
+     lambda b: replace(b, operations=[placed(1.0), looked(2.0, status=404, outcome=Outcome.FAIL)])),
+    ("read_your_writes", "an order that was confirmed is pending again",
+     lambda b: replace(b, operations=[looked(1.0, "confirmed"), looked(2.0, "pending")])),
+    ("read_your_writes", "the same key is answered with two orders",
+     lambda b: replace(b, operations=[placed(1.0), placed(2.0, "o-2")])),
+    ("effects_once", "an event takes effect each time it comes",
+     lambda b: field("traces", "t_confirmed", with_effects(b, "e-1", "e-1"))(b)),
     ("traces_complete", "no trace", field("traces", "t_confirmed", None)),
     ("traces_complete", "the trace of another outcome",
      lambda b: field("traces", "t_confirmed", b.traces["t_short"])(b)),
@@ -366,3 +415,23 @@ def test_payment_may_hear_of_a_cancellation_when_the_stock_was_refused() -> None
 
     assert broken_by(books) == set()
     assert broken_by(spoiled) == {"traces_complete"}
+
+
+def test_what_may_happen_is_no_violation() -> None:
+    """Two events, one after the other; looks that overlap; a household that came again."""
+    books = field("traces", "t_confirmed", with_effects(GOOD_BOOKS, "e-1", "e-2"))(GOOD_BOOKS)
+    overlapping = [looked(1.0, "confirmed"), looked(1.05, "pending"), placed(1.02)]
+    refused = Checkout("b-9", "household confirmed", "k-9", {"MUG-1": 1}, "t-9", 3.0, "refused")
+    left = {**GOOD_BOOKS.carts, "confirmed": {"MUG-1": 1}}
+    one_customer = {key: {**row, "customer_id": "ana"} for key, row in GOOD_BOOKS.orders.items()}
+
+    assert broken_by(replace(books, operations=overlapping)) == set()
+    came_again = [*books.checkouts, refused]
+    assert broken_by(replace(books, checkouts=came_again, carts=left)) == set()
+    assert broken_by(replace(books, orders=one_customer, carts={"ana": {"MUG-1": 1}})) == set()
+
+
+def test_every_checker_says_what_it_cannot_see() -> None:
+    assert {checker.name: checker.blind_to[-1:] for checker in CHECKERS} == {
+        checker.name: "." for checker in CHECKERS
+    }

@@ -7,7 +7,7 @@ from pathlib import Path
 import fake_shop
 import pytest
 from harness import stack
-from harness.audit.books import read_mails, read_provider_payments
+from harness.audit.outside_books import read_mails, read_provider_payments
 from harness.audit.settlement import queue_depths
 from harness.eventually import eventually
 from harness.process import supervisor

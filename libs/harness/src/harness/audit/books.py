@@ -22,9 +22,6 @@ from harness.traces.causality import Trace
 Row = Mapping[str, Any]
 T = TypeVar("T")
 
-# The simulators' books come in pages of this size.
-PAGE_SIZE = 1000
-READ_TIMEOUT_S = 10.0
 # Who keeps a book may have been killed, and is back within seconds.
 BACK_WITHIN_S = 30.0
 ASK_AGAIN_S = 0.5
@@ -72,6 +69,7 @@ LEDGER = """
 SELECT p.order_id::text, l.account, l.amount_minor, l.currency
   FROM payment.ledger_entries l JOIN payment.payments p ON p.id = l.payment_id
 """
+CARTS = "SELECT customer_id, lines FROM cart.carts"
 OUTBOX = """
 SELECT event_id::text, event_type, subject, published_at IS NOT NULL AS published,
        extract(epoch FROM created_at)::float8 AS at
@@ -148,6 +146,8 @@ class Books:
     ledger: Sequence[Row] = ()
     provider_payments: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by reference
     mails: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by order id
+    provider_calls: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by reference
+    carts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # customer -> SKU -> n
     outboxes: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by service
     inboxes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # service -> id -> type
     consumers: Mapping[str, frozenset[str]] = field(default_factory=dict)  # type -> services
@@ -181,6 +181,7 @@ class Tables:
     reservation_lines: Mapping[str, Sequence[Row]]
     payments: Mapping[str, Row]
     ledger: Sequence[Row]
+    carts: Mapping[str, Mapping[str, int]]
     outboxes: Mapping[str, Sequence[Row]]
     inboxes: Mapping[str, Mapping[str, str]]
 
@@ -223,11 +224,11 @@ def read_stock(auditor_dsn: str) -> Books:
     with _snapshot(auditor_dsn) as rows:
         return Books(
             orders={row["id"]: row for row in rows(CONFIRMED)},
-            order_lines=_grouped(rows(ORDER_LINES), "order_id"),
+            order_lines=grouped(rows(ORDER_LINES), "order_id"),
             stock={row["sku"]: row for row in rows(STOCK)},
             movements={row["sku"]: row for row in rows(MOVEMENTS)},
             reservations={row["order_id"]: row["state"] for row in rows(RESERVATIONS)},
-            reservation_lines=_grouped(rows(RESERVATION_LINES), "order_id"),
+            reservation_lines=grouped(rows(RESERVATION_LINES), "order_id"),
         )
 
 
@@ -236,17 +237,21 @@ def read_tables(auditor_dsn: str) -> Tables:
     with _snapshot(auditor_dsn) as rows:
         return Tables(
             orders={row["id"]: row for row in rows(ORDERS)},
-            order_lines=_grouped(rows(ORDER_LINES), "order_id"),
-            order_history=_grouped(rows(ORDER_HISTORY), "order_id"),
-            returns=_grouped(rows(RETURNS), "order_id"),
-            refunds=_grouped(rows(REFUNDS), "order_id"),
-            prices=_grouped(rows(PRICES), "sku"),
+            order_lines=grouped(rows(ORDER_LINES), "order_id"),
+            order_history=grouped(rows(ORDER_HISTORY), "order_id"),
+            returns=grouped(rows(RETURNS), "order_id"),
+            refunds=grouped(rows(REFUNDS), "order_id"),
+            prices=grouped(rows(PRICES), "sku"),
             stock={row["sku"]: row for row in rows(STOCK)},
             movements={row["sku"]: row for row in rows(MOVEMENTS)},
             reservations={row["order_id"]: row["state"] for row in rows(RESERVATIONS)},
-            reservation_lines=_grouped(rows(RESERVATION_LINES), "order_id"),
+            reservation_lines=grouped(rows(RESERVATION_LINES), "order_id"),
             payments={row["order_id"]: row for row in rows(PAYMENTS)},
             ledger=rows(LEDGER),
+            carts={
+                row["customer_id"]: {line["sku"]: line["quantity"] for line in row["lines"]}
+                for row in rows(CARTS)
+            },
             outboxes={s: rows(OUTBOX.format(schema=f'"{s}"')) for s in SERVICES},
             inboxes={
                 s: {r["event_id"]: r["event_type"] for r in rows(INBOX.format(schema=f'"{s}"'))}
@@ -263,31 +268,9 @@ def read_trace_id(auditor_dsn: str, order_id: str) -> str | None:
     return row[0] if row else None
 
 
-def _grouped(rows: Sequence[Row], column: str) -> dict[str, list[Row]]:
+def grouped(rows: Sequence[Row], column: str) -> dict[str, list[Row]]:
+    """By what stands in *column*."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(row[column], []).append(row)
     return groups
-
-
-def read_provider_payments(url: str, headers: Mapping[str, str]) -> dict[str, list[Row]]:
-    """Every payment in the provider's own book, by reference (our order id)."""
-    return _grouped(list(_pages(f"{url}/book/payments", "payments", headers)), "reference")
-
-
-def read_mails(url: str) -> dict[str, list[Row]]:
-    """Every mail that arrived, by the order it is about."""
-    mails = [mail for mail in _pages(f"{url}/messages", "messages", {}) if mail["order_id"]]
-    return _grouped(mails, "order_id")
-
-
-def _pages(url: str, member: str, headers: Mapping[str, str]) -> Iterator[Row]:
-    after = None
-    with httpx.Client(timeout=READ_TIMEOUT_S, headers=dict(headers)) as http:
-        while True:
-            params = {"limit": PAGE_SIZE} | ({"after": after} if after is not None else {})
-            page = http.get(url, params=params).raise_for_status().json()
-            yield from page[member]
-            after = page["next"]
-            if after is None:
-                return

@@ -14,11 +14,10 @@ from harness.audit.books import (
     Checkout,
     Restart,
     patiently,
-    read_mails,
-    read_provider_payments,
     read_tables,
 )
 from harness.audit.checkers import traces_complete
+from harness.audit.outside_books import read_mails, read_provider_calls, read_provider_payments
 from harness.audit.settlement import queue_depths
 from harness.process.endpoints import Endpoints
 from harness.process.home import whole_lines
@@ -95,6 +94,11 @@ def read_books(
             "the payment provider",
             lambda: read_provider_payments(endpoints.payment_provider_url, key),
         ),
+        provider_calls=patiently(
+            "the payment provider",
+            lambda: read_provider_calls(endpoints.payment_provider_url, key),
+        ),
+        carts=tables.carts,
         mails=patiently("the mailbox", lambda: read_mails(endpoints.mailbox_url)),
         outboxes=tables.outboxes,
         inboxes=tables.inboxes,

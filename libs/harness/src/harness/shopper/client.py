@@ -25,6 +25,9 @@ REQUEST_TIMEOUT = httpx.Timeout(10.0, connect=2.0)
 # so anything may be sent again: at once, then after 0.5, 1, 2 and 4 s (httpcore).
 CONNECT_RETRIES = 5
 
+# Operations that are answered with an order as it is now; placing one again is answered as before.
+TELLING = frozenset({"read_order", "cancel_order"})
+
 T = TypeVar("T")
 
 _propagator = TraceContextTextMapPropagator()
@@ -229,6 +232,7 @@ class Shopper:
         started_at = time.time()
         answer = until_answered(lambda: self._send(kind, method, url, headers, json), self._sleep)
         status, body, outcome = answer.status, answer.body, answer.outcome
+        told = kind in TELLING and outcome is Outcome.OK
         self._history.record(
             Operation(
                 kind=kind,
@@ -241,6 +245,7 @@ class Shopper:
                 order_id=order_id or body.get("id"),
                 key=key,
                 detail=str(body.get("type", "")) if outcome is not Outcome.OK else "",
+                order_status=body.get("status") if told else None,
             )
         )
         if outcome is Outcome.FAIL and status is not None:

@@ -37,6 +37,7 @@ class Operation:
     order_id: str | None = None
     key: str | None = None  # the Idempotency-Key sent
     detail: str = ""
+    order_status: str | None = None  # as the answer tells it
 
     @property
     def duration_ms(self) -> float:

@@ -171,6 +171,7 @@ def _of_death() -> list[Kind]:
             HEARS,
             "is done with one",
         ),
+        ("kill-after-delete", Operation.DELETE, Fault.KILL_AFTER, HEARS, "has deleted one"),
     ]
     return [
         Kind(

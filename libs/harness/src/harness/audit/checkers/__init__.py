@@ -9,12 +9,16 @@ from dataclasses import dataclass
 
 from harness.audit.books import Books
 from harness.audit.checkers import (
+    cart_follows_order,
+    effects_once,
     legal_history,
     messages_settled,
     money_matches,
     one_final_outcome,
     one_mail_an_order,
     price_integrity,
+    provider_asked_once,
+    read_your_writes,
     reservation_follows_order,
     returns_settled,
     stock_adds_up,
@@ -22,30 +26,47 @@ from harness.audit.checkers import (
 )
 from harness.audit.checkers.violation import Violation
 
+BLIND = "It cannot see "
+
 Check = Callable[[Books], Iterable[Violation]]
 
 
 @dataclass(frozen=True, slots=True)
 class Checker:
-    """name: as the report shows it. promise: the sentence that must hold."""
+    """name: as the report shows it. promise: the sentence that must hold.
+
+    blind_to: what is wrong and does not break it, as the module says after "It cannot see".
+    """
 
     name: str
     promise: str
+    blind_to: str
     check: Check
 
 
+def _checker(name: str, document: str, check: Check) -> Checker:
+    """From the module's name, its docstring and its function."""
+    promise, _, rest = document.partition("\n")
+    blind_to = " ".join(rest.partition(BLIND)[2].partition("\n\n")[0].split())
+    return Checker(name.rpartition(".")[2], promise, blind_to, check)
+
+
 CHECKERS = tuple(
-    Checker(module.__name__.rpartition(".")[2], (module.__doc__ or "").split("\n")[0], module.check)
+    _checker(module.__name__, module.__doc__ or "", module.check)
     for module in (
         one_final_outcome,
+        read_your_writes,
         legal_history,
         price_integrity,
         stock_adds_up,
         reservation_follows_order,
         money_matches,
+        provider_asked_once,
         returns_settled,
         one_mail_an_order,
+        cart_follows_order,
         messages_settled,
+        effects_once,
         traces_complete,
     )
 )

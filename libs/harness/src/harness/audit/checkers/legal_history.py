@@ -1,4 +1,7 @@
-"""Every order went only through states it may go through, and left no final state."""
+"""Every order went only through states it may go through, and left no final state.
+
+It cannot see a step that was skipped and left the state as it was.
+"""
 
 from collections.abc import Iterator
 

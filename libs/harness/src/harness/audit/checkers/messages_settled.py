@@ -1,9 +1,14 @@
-"""No message is left, dead-lettered, lost or made up, but what was lost on purpose."""
+"""No message is left, dead-lettered, lost or made up, but what was lost on purpose.
+
+It cannot see an event that should have been told and never was written down.
+"""
 
 from collections.abc import Iterator
 
 from harness.audit.books import Books
 from harness.audit.checkers.violation import Violation
+
+PLACED = "order.placed"
 
 
 def check(books: Books) -> Iterator[Violation]:
@@ -35,6 +40,9 @@ def _published_and_received(books: Books) -> Iterator[Violation]:
             name = f"{service}'s {event['event_type']}"
             order_id = event["subject"] if event["subject"] in books.orders else None
             trace_id = books.trace_id_of(order_id) if order_id else None
+            if event["event_type"] == PLACED and order_id is None:
+                what = f"{name} tells of an order that does not exist"
+                yield Violation(what, event["subject"], about=about, at=event["at"])
             if not event["published"]:
                 yield Violation(
                     f"{name} was never published", order_id, trace_id, about=about, at=event["at"]

@@ -1,4 +1,7 @@
-"""Each confirmed order was paid in full, no other was, refunds are as told, the ledger agrees."""
+"""Each confirmed order was paid in full, no other was, refunds are as told, the ledger agrees.
+
+It cannot see money that was held or taken, and given back before anybody looked.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

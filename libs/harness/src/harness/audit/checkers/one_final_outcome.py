@@ -1,4 +1,7 @@
-"""Every basket has exactly one final outcome, and the shopper was told the truth about it."""
+"""Every basket has exactly one final outcome, and the shopper was told the truth about it.
+
+It cannot see whether the end was the right one, e.g. that a good card was declined.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,7 @@
-"""Every order's customer was told how it ended once, and of what else happened at most once."""
+"""Every order's customer was told how it ended once, and of what else happened at most once.
+
+It cannot see what a mail says, only of which kind it is and whom it went to.
+"""
 
 from collections.abc import Iterator
 

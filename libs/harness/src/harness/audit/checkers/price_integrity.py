@@ -1,4 +1,7 @@
-"""Every order costs what its lines cost when it was placed, with shipping and tax by the rule."""
+"""Every order costs what its lines cost when it was placed, with shipping and tax by the rule.
+
+It cannot see whether the catalog's own prices were the right ones.
+"""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise

@@ -1,4 +1,7 @@
-"""A confirmed order's stock is committed, a cancelled order's is not held."""
+"""A confirmed order's stock is committed, a cancelled order's is not held.
+
+It cannot see when stock was let go, only that it was.
+"""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,7 @@
-"""What came back is on the shelf and paid back as promised, and every refund was told once."""
+"""What came back is on the shelf and paid back as promised, and every refund was told once.
+
+It cannot see goods that came back and that nobody took in.
+"""
 
 from collections.abc import Iterator
 

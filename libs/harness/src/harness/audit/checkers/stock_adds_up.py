@@ -1,4 +1,7 @@
-"""Stock is what was received less what was sold, never negative, and nothing stays reserved."""
+"""Stock is what was received less what was sold, never negative, and nothing stays reserved.
+
+It cannot see whether what was received had been counted rightly.
+"""
 
 from collections import Counter
 from collections.abc import Iterator

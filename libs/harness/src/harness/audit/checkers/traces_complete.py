@@ -1,4 +1,7 @@
-"""Every checkout left one whole trace: all its steps, no span without its parent, no card data."""
+"""Every checkout left one whole trace: all its steps, no span without its parent, no card data.
+
+It cannot see what a span does not say; of spans lost with a killed process only names are known.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
