@@ -25,13 +25,15 @@ from harness.traces.causality import Trace
 from harness.traces.conventions import EFFECT, EFFECT_APPLIED
 from harness.traces.reader import TraceReader
 from simulating import TOPOLOGY, simulate, violations
+from simulators.checkout.mix import Persona
 from simulators.checkout.results import Plan, Result
 from simulators.checkout.run import ShopNotAtRest, expect_rest
 
 # In one process, as all of this folder: one shop, and nobody else in it.
 pytestmark = pytest.mark.xdist_group("audit")
 
-PLAN = Plan(journey="sample", baskets=25, speed=1e6, concurrency=8, seed=5, command="test")
+# The seed deals every persona.
+PLAN = Plan(journey="sample", baskets=25, speed=1e6, concurrency=8, seed=279, command="test")
 
 Plant = Callable[[Endpoints, Books, str], AbstractContextManager[Books | None]]
 
@@ -61,7 +63,10 @@ def test_a_small_run_holds(result: Result) -> None:
     assert violations(result) == []
     assert result.holds
     assert result.baskets == PLAN.baskets
-    assert result.by_persona["returner"] == {"returned": 2}
+    assert result.by_persona.keys() == set(Persona)
+    assert result.by_persona["returner"] == {"returned": 3}
+    assert result.by_persona["challenged"] == {"confirmed": 1}
+    assert result.by_persona["challenge_refuser"] == {"cancelled: payment_declined": 1}
 
 
 def test_the_trace_of_every_checkout_is_kept_whole(

@@ -12,8 +12,8 @@ from simulators.checkout.weather.plan import Planned, Weather
 
 pytestmark = pytest.mark.xdist_group("faults")
 
-# Three seconds of shoppers.
-PLAN = Plan(journey="sample", baskets=30, speed=4_000.0, concurrency=8, seed=5, command="test")
+# Three seconds of shoppers, of every persona.
+PLAN = Plan(journey="sample", baskets=30, speed=4_000.0, concurrency=8, seed=52, command="test")
 PAID_FOR = "stock.reserved"
 SQUALL = Weather(
     name="squall",

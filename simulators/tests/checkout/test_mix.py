@@ -1,15 +1,20 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from simulators.checkout.mix import (
+    ASKING_CARD,
     DECLINING_CARDS,
     GOOD_CARD,
     MIX,
+    ODD_CARDS,
+    ODD_SHARE,
     SPARE,
     Persona,
     stock_levels,
     visits,
 )
 from simulators.journey.domain import Basket, JourneyLine
+from simulators.payment_provider.rules.behaviours import WELL_KNOWN_TOKENS
 
 START = datetime(2017, 5, 1, 8, tzinfo=UTC)
 
@@ -30,17 +35,34 @@ def test_the_same_seed_deals_the_same_visits() -> None:
 def test_the_shares_are_those_of_the_mix() -> None:
     dealt = [visit.persona for visit in visits(MANY, seed=1)]
 
-    assert sum(MIX.values()) == 1.0
+    assert round(sum(MIX.values()), 9) == 1.0
     for persona, share in MIX.items():
         assert abs(dealt.count(persona) / len(dealt) - share) < 0.03
 
 
-def test_only_the_declined_bring_a_bad_card() -> None:
+def test_the_declined_bring_a_bad_card_and_the_challenged_one_whose_bank_asks() -> None:
+    asked = {Persona.CHALLENGED, Persona.CHALLENGE_REFUSER}
     for visit in visits(MANY, seed=1):
         if visit.persona is Persona.DECLINED:
             assert visit.payment_method in DECLINING_CARDS
         else:
-            assert visit.payment_method == GOOD_CARD
+            assert visit.payment_method == (ASKING_CARD if visit.persona in asked else GOOD_CARD)
+
+
+def test_in_a_storm_some_good_money_comes_from_odd_cards_and_nothing_else_changes() -> None:
+    calm, stormy = visits(MANY, seed=1), visits(MANY, seed=1, odd_cards=True)
+    odd = [visit for visit in stormy if visit.payment_method in ODD_CARDS]
+
+    assert {visit.payment_method for visit in odd} == set(ODD_CARDS)
+    assert abs(len(odd) / sum(visit.pays_silently for visit in calm) - ODD_SHARE) < 0.03
+    assert [replace(a, payment_method="") for a in calm] == [
+        replace(b, payment_method="") for b in stormy
+    ]
+    assert stormy == visits(MANY, seed=1, odd_cards=True)
+
+
+def test_every_card_is_one_that_the_provider_knows() -> None:
+    assert {GOOD_CARD, ASKING_CARD, *ODD_CARDS, *DECLINING_CARDS} <= WELL_KNOWN_TOKENS.keys()
 
 
 def test_visits_keep_the_rhythm_of_the_data() -> None:

@@ -7,7 +7,7 @@ invented here, in the open (docs/data.md).
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from simulators.journey.domain import Basket
@@ -20,20 +20,38 @@ class Persona(StrEnum):
     CANCELLER = "canceller"  # changes their mind right after ordering
     DOUBLE_CLICKER = "double_clicker"  # sends the same order twice at once
     RETURNER = "returner"  # brings one piece back, and wants its money
+    CHALLENGED = "challenged"  # is asked by the bank (3-D Secure), and says yes
+    CHALLENGE_REFUSER = "challenge_refuser"  # is asked, and says no
 
 
 # Shares of all baskets. Declines: about what card-not-present shops see; the others are
 # large enough that each is met in a run of a hundred baskets.
 MIX: Mapping[Persona, float] = {
-    Persona.GUEST: 0.72,
+    Persona.GUEST: 0.68,
     Persona.RETURNING: 0.10,
     Persona.DECLINED: 0.05,
     Persona.CANCELLER: 0.05,
     Persona.DOUBLE_CLICKER: 0.04,
     Persona.RETURNER: 0.04,
+    Persona.CHALLENGED: 0.03,
+    Persona.CHALLENGE_REFUSER: 0.01,
 }
 DECLINING_CARDS = ("pm_declined", "pm_insufficient_funds", "pm_expired_card")
-GOOD_CARD = "pm_ok"
+GOOD_CARD, ASKING_CARD = "pm_ok", "pm_3ds_required"
+# In a storm this share of those who would pay without a word has a card whose bank, or provider,
+# answers badly or tells badly; the money is good all the same.
+ODD_SHARE = 0.10
+ODD_CARDS = (
+    *("pm_slow", "pm_500_then_ok", "pm_timeout_after_charge", "pm_timeout_without_charge"),
+    *("pm_webhook_late", "pm_webhook_twice", "pm_webhook_out_of_order", "pm_webhook_never"),
+)
+
+# Of who does not bring a good one; None: any of those that decline.
+CARDS: Mapping[Persona, str | None] = {
+    Persona.DECLINED: None,
+    Persona.CHALLENGED: ASKING_CARD,
+    Persona.CHALLENGE_REFUSER: ASKING_CARD,
+}
 
 # Of the SKUs that are wanted more than once, this share gets only half of what is wanted.
 SCARCE_SHARE = 0.02
@@ -54,6 +72,10 @@ class Visit:
     at_s: float
 
     @property
+    def pays_silently(self) -> bool:
+        return self.payment_method == GOOD_CARD
+
+    @property
     def lines(self) -> dict[str, int]:
         return {line.sku: line.quantity for line in self.basket.lines}
 
@@ -63,23 +85,29 @@ def stream(seed: int, name: str) -> random.Random:
     return random.Random(f"{seed}/{name}")  # noqa: S311  Seeded on purpose, guards nothing.
 
 
-def visits(baskets: Sequence[Basket], seed: int) -> list[Visit]:
-    """The same baskets and seed always give the same visits."""
+def visits(baskets: Sequence[Basket], seed: int, *, odd_cards: bool = False) -> list[Visit]:
+    """The same arguments always give the same visits. odd_cards: deal `ODD_CARDS`, too."""
     if not baskets:
         return []
     start = baskets[0].at
     personas = stream(seed, "personas")
     cards = stream(seed, "cards")
-    return [
+    odd = stream(seed, "odd cards")
+    dealt = [
         _visit(basket, personas, cards, (basket.at - start).total_seconds()) for basket in baskets
     ]
+    return [_with_odd_card(visit, odd) for visit in dealt] if odd_cards else dealt
 
 
 def _visit(basket: Basket, personas: random.Random, cards: random.Random, at_s: float) -> Visit:
     persona = personas.choices(list(MIX), list(MIX.values()))[0]
     declining = cards.choice(DECLINING_CARDS)
-    method = declining if persona is Persona.DECLINED else GOOD_CARD
-    return Visit(basket, persona, method, at_s)
+    return Visit(basket, persona, CARDS.get(persona, GOOD_CARD) or declining, at_s)
+
+
+def _with_odd_card(visit: Visit, odd: random.Random) -> Visit:
+    is_odd, card = odd.random() < ODD_SHARE, odd.choice(ODD_CARDS)
+    return replace(visit, payment_method=card) if is_odd and visit.pays_silently else visit
 
 
 def stock_levels(visits: Iterable[Visit], seed: int) -> dict[str, int]:

@@ -100,7 +100,7 @@ def run(
     """
     expect_rest(endpoints)
     clock, started_at, history = Clock(display), datetime.now(UTC), History()
-    planned = visits(journey.baskets[: plan.baskets], plan.seed)
+    planned = visits(journey.baskets[: plan.baskets], plan.seed, odd_cards=not weather.is_calm)
     clock.enter("seed")
     stock_the_shop(journey, planned, endpoints, plan.seed)
 

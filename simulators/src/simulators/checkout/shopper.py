@@ -81,7 +81,7 @@ def _shop(
         order_id = order["id"]
         if visit.persona is Persona.CANCELLER:
             _change_mind(shopper, order["id"])
-        return _watch(shopper, order["id"])
+        return _watch(shopper, order["id"], visit.persona)
     except ShopRefused as refused:
         return ("refused", None, refused.type) if order_id is None else ("unknown", order_id, None)
     except ShopDidNotAnswer:
@@ -148,14 +148,27 @@ def _bring_back(shopper: Shopper, staff: Staff, order_id: str, sku: str) -> None
     until_answered(receipt, time.sleep)
 
 
-def _watch(shopper: Shopper, order_id: str) -> tuple[str, str, str | None]:
+def _watch(shopper: Shopper, order_id: str, persona: Persona) -> tuple[str, str, str | None]:
+    """Look until it is decided; answer the bank, once, if it asks on the way there."""
     give_up_at = time.monotonic() + PATIENCE_S
     looks = iter(LOOK_AFTER_S)
     pause_s = 0.0
+    answered = False
     while time.monotonic() < give_up_at:
         pause_s = next(looks, pause_s)
         time.sleep(pause_s)
         order = shopper.order(order_id)
         if order["status"] != "pending":
             return order["status"], order_id, order["cancel_reason"]
+        if order["next_action"] and not answered:
+            answered = _answer_bank(shopper, order["next_action"]["url"], persona)
     return "unknown", order_id, None
+
+
+def _answer_bank(shopper: Shopper, url: str, persona: Persona) -> bool:
+    """False if the bank's page did not answer; then it is asked for again at the next look."""
+    try:
+        shopper.answer_challenge(url, approve=persona is Persona.CHALLENGED)
+    except (ShopDidNotAnswer, httpx.TransportError):
+        return False
+    return True
