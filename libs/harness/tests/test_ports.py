@@ -1,10 +1,12 @@
 """Which port a process gets."""
 
 import socket
+import subprocess
+import sys
 
 import pytest
 from harness.process import ports
-from harness.process.ports import FREE_PORTS, HOST, NoFreePort, choose, is_free
+from harness.process.ports import FREE_PORTS, HOST, NoFreePort, choose, is_free, reserve
 
 
 def test_the_usual_ports_are_taken_when_they_are_free() -> None:
@@ -54,3 +56,41 @@ def test_a_port_is_free_until_somebody_listens_on_it() -> None:
 def test_a_listener_on_all_addresses_also_takes_the_port() -> None:
     with socket.create_server(("0.0.0.0", 0)) as server:  # noqa: S104  That is the case at hand.
         assert not ports.is_free(server.getsockname()[1])
+
+
+HOLD_A_PORT = """
+import sys
+from harness.process.ports import reserve
+print(reserve(int(sys.argv[1])), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_port_that_another_stack_has_chosen_is_taken_before_it_is_bound() -> None:
+    """Else ours would find its servers there while its own do not listen yet."""
+    port = choose({"faults": 0}, {}, ephemeral=True)["faults"]
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD_A_PORT, str(port)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "True\n"
+
+        assert is_free(port)
+        assert not reserve(port)
+        assert choose({"faults": port}, {}, free=reserve)["faults"] != port
+
+        other.communicate("")
+    assert reserve(port), "what it held went with it"
+
+
+def test_a_port_is_reserved_once_and_only_if_nobody_listens() -> None:
+    with socket.create_server((HOST, 0)) as server:
+        port = server.getsockname()[1]
+
+        assert not reserve(port)
+
+    assert reserve(port)
+    assert not reserve(port)

@@ -93,6 +93,10 @@ def queue_depths(endpoints: Endpoints) -> Mapping[str, QueueDepth]:
     live = messaging.depths(endpoints.aws_endpoint_url, endpoints.queue_urls)
     dead = messaging.depths(endpoints.aws_endpoint_url, endpoints.dead_letter_queue_urls)
     return {
-        name: QueueDepth(depth.visible, depth.in_flight, depth.delayed, dead[name].visible)
+        name: QueueDepth(
+            *(depth.visible, depth.in_flight, depth.delayed),
+            # Whoever looks at dead letters hides them for a while.
+            dead[name].visible + dead[name].in_flight,
+        )
         for name, depth in live.items()
     }

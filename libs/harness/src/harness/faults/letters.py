@@ -77,6 +77,7 @@ def clear_up(endpoints: Endpoints, queue: str, garbled: Collection[str]) -> int:
     sqs = messaging.sqs(endpoints.aws_endpoint_url)
     dead, live = endpoints.dead_letter_queue_urls[queue], endpoints.queue_urls[queue]
     bodies, sent = _bodies(endpoints), 0
+    left: list[str] = []
     for letter in redrive.receive(sqs, dead):
         attributes = redrive.kept(letter)
         event_id = attributes["event_id"]["StringValue"] if "event_id" in attributes else ""
@@ -86,8 +87,10 @@ def clear_up(endpoints: Endpoints, queue: str, garbled: Collection[str]) -> int:
             )
             sent += 1
         elif letter["Body"] != NONSENSE:
+            left.append(letter["ReceiptHandle"])
             continue
         sqs.delete_message(QueueUrl=dead, ReceiptHandle=letter["ReceiptHandle"])
+    redrive.release(sqs, dead, left)
     return sent
 
 

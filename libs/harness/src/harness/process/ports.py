@@ -1,4 +1,4 @@
-"""Which port each process gets: the usual one when it is free, else one that is. Binds nothing."""
+"""Which port each process gets: the usual one when it is free, else one that is."""
 
 import random
 import socket
@@ -27,6 +27,26 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def reserve(port: int) -> bool:
+    """Whether it is free and, from now on, ours, as long as this process lives.
+
+    Between choosing a port and binding it seconds pass. A stack that starts meanwhile and takes the
+    same one would find our servers behind its own addresses, and handle our messages. The name in
+    Linux's abstract namespace is of this network namespace, as the port is, and goes with us.
+    """
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0cartwright/port/{port}")
+    except OSError:
+        name.close()
+        return False
+    if not is_free(port):
+        name.close()
+        return False
+    name.detach()  # For the kernel to close, when this process ends.
+    return True
 
 
 def choose(

@@ -27,7 +27,8 @@ def setting(
     usual = shop.ports
     if launch.options.get("faults"):
         usual |= places.usual_ports(usual)
-    chosen = ports.choose(usual, home.read_ports(), ephemeral=launch.options["ephemeral_ports"])
+    ephemeral = launch.options["ephemeral_ports"]
+    chosen = ports.choose(usual, home.read_ports(), ephemeral=ephemeral, free=ports.reserve)
     home.write_ports(chosen)
     # Nobody looks for an ephemeral stack at the usual ports.
     expected = {} if launch.options["ephemeral_ports"] else usual

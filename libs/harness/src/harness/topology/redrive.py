@@ -48,7 +48,7 @@ def look(endpoint_url: str | None, dead_letter_queue_url: str) -> list[DeadLette
             break
         found[message["MessageId"]] = _read(message)
         receipts.append(message["ReceiptHandle"])
-    _release(sqs, dead_letter_queue_url, receipts)
+    release(sqs, dead_letter_queue_url, receipts)
     return list(found.values())
 
 
@@ -74,10 +74,10 @@ def redrive(
         )
         sqs.delete_message(QueueUrl=dead_letter_queue_url, ReceiptHandle=message["ReceiptHandle"])
         yield _read(message)
-    _release(sqs, dead_letter_queue_url, late)
+    release(sqs, dead_letter_queue_url, late)
 
 
-def _release(sqs: "SQSClient", url: str, receipts: Sequence[str]) -> None:
+def release(sqs: "SQSClient", url: str, receipts: Sequence[str]) -> None:
     """Let others see what was looked at.
 
     Refused entries are fine: of many, the first are visible again by themselves when the last one
