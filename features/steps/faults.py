@@ -10,6 +10,7 @@ from harness.audit import settlement
 from harness.audit.checkers import audit
 from harness.audit.reader import read_books
 from harness.eventually import eventually
+from harness.faults.http_rules import HttpFault
 from harness.faults.planter import Faults
 from harness.faults.rules import Fault, Operation
 from harness.process import control
@@ -71,6 +72,19 @@ LINES = {
     "the cache": "redis",
     "the trace store": "otlp",
     "the payment provider": "payment-provider",
+}
+# Who asks whom for what, and what may become of that; "too late": nobody waits for prices so long.
+REQUESTS = {
+    "her order": ("order", "POST /orders"),
+    "her cancellation": ("order", "POST /orders/.*/cancellation"),
+    "the question for prices": ("catalog", "POST /quotes"),
+    "the provider's word": ("payment", "POST /webhooks/payment-provider"),
+}
+ACCIDENTS: Mapping[str, tuple[HttpFault, Mapping[str, Any]]] = {
+    "arrives, and is not answered": (HttpFault.LOSE_ANSWER, {}),
+    "is lost on its way": (HttpFault.RESET, {}),
+    "is not taken, twice": (HttpFault.UNAVAILABLE, {"times": 2}),
+    "is answered too late": (HttpFault.DELAY, {"delay_s": 2.5}),
 }
 
 
@@ -155,6 +169,19 @@ def answers_get_lost(faults: Faults, planted: Planted, what: str) -> None:
 def hangs_up(faults: Faults, planted: Planted, what: str) -> None:
     faults.poison_line(LINES[what], "reset_peer", "upstream")
     planted.entries.append(("reset_peer", 2, LINES[what]))
+
+
+@given(
+    parsers.re(
+        r"(?P<request>her .+|the question .+|the provider's word) "
+        r"(?P<accident>arrives, and is not answered|is lost on its way|is not taken, twice"
+        r"|is answered too late)"
+    )
+)
+def goes_astray(faults: Faults, planted: Planted, request: str, accident: str) -> None:
+    (service, asked), (fault, more) = REQUESTS[request], ACCIDENTS[accident]
+    faults.spoil_http(fault, service, asked, **more)
+    planted.entries.append((fault, more.get("times", 1), service))
 
 
 @when("that has happened and is mended")

@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import h11
 import httpx
 import pytest
+from harness.faults.http_rules import HttpRulebook
 from harness.faults.http_wire import Whole, Wire, answer
 from harness.faults.journal import Journal
 from harness.faults.message_proxy import MessageProxy
@@ -20,11 +21,10 @@ from harness.faults.rules import Fault, Operation, Rule, Rulebook
 from harness.faults.server import Desk
 from harness.faults.tcp_proxy import TcpProxy
 from harness.process import ports
+from sockets_for_tests import HOST, SOON_S, listening, soon, until
 
 pytestmark = pytest.mark.slow
 
-HOST = "127.0.0.1"
-SOON_S = 10.0
 TOPIC = "arn:aws:sns:us-east-1:000000000000:order-events"
 QUEUE = "http://queues:4566/000000000000/order-inbox"
 
@@ -115,39 +115,6 @@ async def post(*rules: Rule) -> AsyncIterator[Post]:
             httpx.AsyncClient(base_url=f"http://{HOST}:{port}", timeout=SOON_S) as client,
         ):
             yield Post(emulator, proxy, client)
-
-
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def listening(serve: Serve) -> AsyncIterator[int]:
-    """The port where *serve* answers; ends when every connection has."""
-    connections: list[asyncio.Task[None]] = []
-
-    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connections.append(asyncio.current_task())  # type: ignore[arg-type]
-        await serve(reader, writer)
-
-    server = await asyncio.start_server(one, HOST, 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        await asyncio.gather(*connections)
-
-
-def soon(steps: Coroutine[Any, Any, None]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(SOON_S):
-            await steps
-
-    asyncio.run(bounded())
-
-
-async def until(look: Callable[[], bool]) -> None:
-    while not look():
-        await asyncio.sleep(0)
 
 
 def test_without_a_rule_everything_passes_and_nothing_is_noted() -> None:
@@ -411,7 +378,7 @@ async def line() -> AsyncIterator[Line]:
         proxy = TcpProxy("redis", (HOST, port), (HOST, upstream), journal)
         await proxy.enable()
         messages = MessageProxy((HOST, upstream), rules, journal, visibility_timeout_s=5)
-        desk = Desk(messages, {"redis": proxy}, rules, journal)
+        desk = Desk(messages, {"redis": proxy}, rules, HttpRulebook(), journal)
         async with (
             listening(desk.serve) as desk_port,
             httpx.AsyncClient(base_url=f"http://{HOST}:{desk_port}", timeout=SOON_S) as client,

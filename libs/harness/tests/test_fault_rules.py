@@ -139,8 +139,8 @@ def test_half_of_a_garbled_text_is_left_and_others_are_whole() -> None:
 
 
 def test_every_place_has_a_proxy_with_a_port_of_its_own() -> None:
-    usual = {"aws": 4566, "redis": 6379, "otlp": 4318, "payment-provider": 8090}
+    usual = {"aws": 4566, "redis": 6379, "otlp": 4318, "payment-provider": 8090, "order": 8005}
 
-    ports = places.usual_ports(usual)
+    ports = places.usual_ports(usual, ["order"])
 
     assert len(set(ports.values()) | set(usual.values())) == len(ports) + len(usual)

@@ -16,8 +16,8 @@ from simulators.checkout.weather.registry import KINDS
 from simulators.checkout.weather.toll import Struck, Toll
 
 CHART_WIDTH, CHART_HEIGHT = 720, 160
-# Four rows of marks, one a seam, above a chart's upper edge.
-MARK_ROW, MARK_WIDTH, MARKS_TOP = 9, 3, -40
+# Five rows of marks, one a seam, above a chart's upper edge.
+MARK_ROW, MARK_WIDTH, MARKS_TOP = 9, 3, -49
 # Of equal violations; what they all are stands in result.json.
 SHOWN_OF_A_KIND = 5
 COLOURS = {"confirmed": "ok", "cancelled": "warn", "refused": "bad", "unknown": "bad"}

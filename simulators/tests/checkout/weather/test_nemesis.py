@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from harness.faults.http_rules import HttpFault
 from harness.faults.planter import Faults
 from harness.faults.rules import Fault, Operation
 from harness.process.control import ProcessGone
@@ -20,7 +21,7 @@ from simulators.checkout.weather.nemesis import (
 )
 from simulators.checkout.weather.plan import NO_WEATHER, Planned, Weather
 
-ORDER, EVENT = "o-1", "e-1"
+ORDER, EVENT, TRACE = "o-1", "e-1", "t-1"
 MET_AT = datetime(2026, 11, 30, 9, tzinfo=UTC)
 
 
@@ -40,7 +41,11 @@ class Desk:
         if self.is_met(label):
             self.note(fault, operation, label)
 
-    def note(self, fault: Fault, operation: Operation, label: str) -> None:
+    def spoil_http(self, fault: HttpFault, service: str, request: str, label: str) -> None:
+        self.told.append(f"spoil {service} {request}")
+        self.note(fault, request, label)
+
+    def note(self, fault: str, operation: str, label: str) -> None:
         self.entries.append(
             {
                 "number": len(self.entries) + 1,
@@ -50,6 +55,7 @@ class Desk:
                 "place": "order-events",
                 "messages": [{"subject": ORDER, "event_id": EVENT}],
                 "label": label,
+                "trace_id": TRACE,
             }
         )
 
@@ -97,6 +103,15 @@ def test_a_fault_of_messages_has_met_something_when_the_journal_says_so(desk: De
     (met,) = storm_over(desk, DROP).injected
 
     assert (met.times, met.orders, met.met_at) == (1, {ORDER}, MET_AT.timestamp())
+
+
+def test_a_fault_of_an_edge_is_of_a_request_and_met_whom_its_trace_names(desk: Desk) -> None:
+    lose = Planned(kind="http-lose-answer", at=0.1, place="order", request="POST /orders")
+
+    (met,) = storm_over(desk, lose).injected
+
+    assert desk.told == ["spoil order POST /orders", "calm"]
+    assert (met.times, met.traces) == (1, {TRACE})
 
 
 def test_one_that_met_nothing_is_not_counted(tmp_path: Path) -> None:

@@ -84,6 +84,7 @@ def test_a_file_is_sorted_by_time(tmp_path: Path) -> None:
         ("[{kind: cache-empty, at: 0.1, event: order.placed}]", "cache-empty needs nothing more"),
         ("[{kind: freeze, at: 0.1, process: order-web}]", "for_s: of freeze it is needed"),
         ("[{kind: cache-empty, at: 0.1, for_s: 3}]", "for_s: of cache-empty it is not"),
+        ("[{kind: http-reset, at: 0.1, place: order}]", "http-reset needs place and request"),
         ("[{kind: cache-empty, at: 2}]", "faults.0.at: Input should be less than or equal to 1"),
         ("[{kind: cache-empty, at: 0.1, when: 3}]", "faults.0.when: Extra inputs"),
         ("[", "while parsing"),

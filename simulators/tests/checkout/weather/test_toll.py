@@ -20,12 +20,14 @@ def history(*times: float, returned_at: float | None = None) -> list[dict[str, o
     return entries
 
 
+TRACE = "ab" * 16
 BOOKS = Books(
+    orders={"o-met": {"traceparent": f"00-{TRACE}-{'cd' * 8}-01"}},
     order_history={
         "o-met": history(1001.0, 1009.0, returned_at=1500.0),
         "o-other": history(1002.0, 1004.0),
         "o-later": history(1050.0, 1051.0),
-    }
+    },
 )
 
 
@@ -43,6 +45,16 @@ def test_a_message_names_whom_it_met_and_recovery_lasts_until_they_are_settled()
     assert (one.planted_s, one.met_s, one.times) == (0.5, 1.5, 1)
     assert list(one.orders) == ["o-met"]
     assert one.recovered_s == 7.5
+
+
+def test_a_trace_names_the_order_that_was_placed_in_it() -> None:
+    lose = Planned(kind="http-lose-answer", at=0.1, place="auth", request="POST /guest-tokens")
+    met = Injected(lose, "f", planted_at=1000.0, met_at=1000.5, times=1, traces={TRACE, ""})
+
+    one = told(met).faults[0]
+
+    assert (list(one.orders), one.recovered_s) == (["o-met"], 8.5)
+    assert one.target == "auth POST /guest-tokens"
 
 
 def test_where_no_message_says_whom_it_is_who_was_under_way() -> None:

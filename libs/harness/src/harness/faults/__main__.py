@@ -7,6 +7,8 @@ import signal
 from collections.abc import Mapping
 
 from harness.faults import places
+from harness.faults.http_proxy import HttpProxy
+from harness.faults.http_rules import HttpRulebook
 from harness.faults.journal import Journal
 from harness.faults.message_proxy import MessageProxy
 from harness.faults.rules import Rulebook
@@ -19,8 +21,11 @@ HOST = "127.0.0.1"
 async def serve(
     ports: Mapping[str, int], upstreams: Mapping[str, int], visibility_timeout_s: int
 ) -> None:
-    """ports: by `places`' names. upstreams: by the topology's. Returns when asked to end."""
-    journal, rules = Journal(), Rulebook()
+    """ports: by `places`' names. upstreams: by the topology's; what is no place is a service.
+
+    Returns when asked to end.
+    """
+    journal, rules, http_rules = Journal(), Rulebook(), HttpRulebook()
     messages = MessageProxy((HOST, upstreams["aws"]), rules, journal, visibility_timeout_s)
     lines = {
         place: TcpProxy(
@@ -31,7 +36,10 @@ async def serve(
     }
     for line in lines.values():
         await line.enable()
-    desk = Desk(messages, lines, rules, journal)
+    for service in upstreams.keys() - set(places.PLACES):
+        edge = HttpProxy(service, (HOST, upstreams[service]), http_rules, journal)
+        await asyncio.start_server(edge.serve, HOST, ports[places.proxy_name(service)])
+    desk = Desk(messages, lines, rules, http_rules, journal)
     await asyncio.start_server(messages.serve, HOST, ports[places.proxy_name("aws")])
     await asyncio.start_server(desk.serve, HOST, ports[places.DESK])
     ended = asyncio.Event()

@@ -18,7 +18,8 @@ ENTRIES_MAX = 10_000
 @dataclass(frozen=True)
 class Entry:
     """number: counts up from 1. what: the fault's name, or ``released`` for what was held back,
-    or ``lost`` if it could not be. label: of the rule, or the toxic's name."""
+    or ``lost`` if it could not be. label: of the rule, or the toxic's name. trace_id: of the
+    request, if it told one."""
 
     number: int
     at: str
@@ -27,6 +28,7 @@ class Entry:
     place: str
     messages: Sequence[Message] = ()
     label: str = ""
+    trace_id: str = ""
 
 
 @dataclass
@@ -41,10 +43,14 @@ class Journal:
         place: str,
         messages: Iterable[Message] = (),
         label: str = "",
+        *,
+        trace_id: str = "",
     ) -> None:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         number = next(self._numbers)
-        self._entries.append(Entry(number, at, what, operation, place, tuple(messages), label))
+        self._entries.append(
+            Entry(number, at, what, operation, place, tuple(messages), label, trace_id)
+        )
 
     def to_json(self, after: int) -> list[dict[str, Any]]:
         """The entries after the one numbered *after*, oldest first."""

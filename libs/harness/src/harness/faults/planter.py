@@ -17,6 +17,7 @@ import psycopg2
 import redis
 
 from harness.eventually import eventually
+from harness.faults.http_rules import HttpFault
 from harness.faults.journal import LOST
 from harness.faults.rules import Fault, Operation
 from harness.process import control
@@ -112,6 +113,18 @@ class Faults:
             place="" if operation is Operation.PUBLISH else place,
             label=label,
         )
+
+    # Requests of HTTP.
+
+    def spoil_http(self, fault: HttpFault, service: str, request: str, **more: Any) -> None:
+        """Order *fault* for requests to *service*, whoever makes them.
+
+        request: a method, and a regular expression for the path, e.g. ``GET /orders/.*``.
+        more: see `harness.faults.http_rules.HttpRule`.
+        """
+        method, _, path = request.partition(" ")
+        rule = {"fault": fault, "place": service, "method": method, "path": path}
+        self._post("/http-rules", rule | more)
 
     # Lines.
 

@@ -1,9 +1,9 @@
 """What is to be done to which messages, how often. Pure; does nothing itself."""
 
 import re
-from dataclasses import field
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
@@ -104,25 +104,31 @@ class Message:
     key: str = ""
 
 
-@dataclass
-class Rulebook:
+class Counted(Protocol):
+    @property
+    def times(self) -> int: ...
+
+
+R = TypeVar("R", bound=Counted)
+Hit = TypeVar("Hit")
+
+
+class Rules(Generic[R]):
     """The rules in force. Each is used up by as many requests as it says."""
 
-    _left: list[tuple[Rule, int]] = field(default_factory=list)
+    def __init__(self) -> None:
+        self._left: list[tuple[R, int]] = []
 
-    def add(self, rule: Rule) -> None:
+    def add(self, rule: R) -> None:
         self._left.append((rule, rule.times))
 
     def clear(self) -> None:
         self._left.clear()
 
-    def take(
-        self, operation: Operation, messages: list[Message]
-    ) -> tuple[Rule, list[Message]] | None:
-        """The first rule for this request, and the messages that it is about; uses it up once."""
+    def take_first(self, fits: Callable[[R], Hit]) -> tuple[R, Hit] | None:
+        """The first rule that *fits*, and what of; uses it up once."""
         for number, (rule, left) in enumerate(self._left):
-            hit = [message for message in messages if rule.fits(message)]
-            if rule.operation is operation and hit:
+            if hit := fits(rule):
                 self._left[number : number + 1] = [(rule, left - 1)] if left > 1 else []
                 return rule, hit
         return None
@@ -130,9 +136,21 @@ class Rulebook:
     def unused(self) -> list[dict[str, Any]]:
         """The rules that still wait, as JSON."""
         return [
-            TypeAdapter(Rule).dump_python(rule, mode="json") | {"times": left}
+            TypeAdapter(type(rule)).dump_python(rule, mode="json") | {"times": left}
             for rule, left in self._left
         ]
+
+
+class Rulebook(Rules[Rule]):
+    """The rules in force for messages."""
+
+    def take(
+        self, operation: Operation, messages: list[Message]
+    ) -> tuple[Rule, list[Message]] | None:
+        """The first rule for this request, and the messages that it is about; uses it up once."""
+        return self.take_first(
+            lambda rule: [m for m in messages if rule.operation is operation and rule.fits(m)]
+        )
 
 
 def rule_of(document: bytes) -> Rule:

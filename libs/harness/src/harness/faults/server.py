@@ -1,7 +1,7 @@
 """The proxies and the desk where faults are ordered: `python -m harness.faults`.
 
 The desk speaks Toxiproxy's HTTP API for the lines (`/proxies`, `/reset`), and the like for
-messages (`/rules`) and for what was really done (`/journal`).
+messages (`/rules`), HTTP requests (`/http-rules`) and what was really done (`/journal`).
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import h11
 from pydantic import TypeAdapter, ValidationError
 
+from harness.faults.http_rules import HttpRulebook, http_rule_of
 from harness.faults.http_wire import Whole, Wire, answer
 from harness.faults.journal import Journal
 from harness.faults.message_proxy import MessageProxy
@@ -31,11 +32,12 @@ class BadOrder(ValueError):
 
 @dataclass
 class Desk:
-    """rules and journal are the message proxy's, too."""
+    """rules and journal are the message proxy's, too; http_rules and journal those of services."""
 
     messages: MessageProxy
     lines: Mapping[str, TcpProxy]
     rules: Rulebook
+    http_rules: HttpRulebook
     journal: Journal
     _routes: Mapping[tuple[str, str], Callable[..., Awaitable[Any]]] = field(init=False)
 
@@ -48,6 +50,8 @@ class Desk:
             ("POST", "reset"): self._reset,
             ("GET", "rules"): self._list_rules,
             ("POST", "rules"): self._add_rule,
+            ("GET", "http-rules"): self._list_http_rules,
+            ("POST", "http-rules"): self._add_http_rule,
             ("GET", "journal"): self._tell,
         }
 
@@ -106,6 +110,7 @@ class Desk:
 
     async def _reset(self, *_: Any) -> Any:
         self.rules.clear()
+        self.http_rules.clear()
         for line in self.lines.values():
             await line.reset()
         return {}
@@ -115,6 +120,13 @@ class Desk:
 
     async def _add_rule(self, _: Any, body: bytes, __: Any) -> Any:
         self.rules.add(rule_of(body))
+        return {}
+
+    async def _list_http_rules(self, *_: Any) -> Any:
+        return {"rules": self.http_rules.unused()}
+
+    async def _add_http_rule(self, _: Any, body: bytes, __: Any) -> Any:
+        self.http_rules.add(http_rule_of(body))
         return {}
 
     async def _tell(self, _: Any, __: Any, query: Mapping[str, str]) -> Any:

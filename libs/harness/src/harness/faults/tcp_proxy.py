@@ -58,6 +58,13 @@ class Severed(Exception):
         self.is_reset = is_reset
 
 
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Close with RST."""
+    connection: socket.socket = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+    writer.transport.abort()
+
+
 @dataclass
 class TcpProxy:
     """name: the place it stands before. listen, upstream: (host, port)."""
@@ -131,8 +138,7 @@ class TcpProxy:
                 pumps.create_task(self._pump(far_reader, writer, Stream.DOWNSTREAM))
         except* Severed as severed:
             if any(isinstance(e, Severed) and e.is_reset for e in severed.exceptions):
-                connection: socket.socket = writer.get_extra_info("socket")
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+                reset(writer)
         except* ConnectionError:
             pass  # One side went away, so the other is closed as well: right below.
         finally:

@@ -52,7 +52,7 @@ def service_environment(setting: Setting, endpoints: Endpoints, name: str) -> di
         )
         environment["OTEL_METRIC_EXPORT_INTERVAL"] = str(METRICS_EVERY_MS)
     for other in setting.summary.services:
-        environment[f"{other.upper()}_URL"] = setting.url(other)
+        environment[f"{other.upper()}_URL"] = setting.seen_url(other)
     if service.topic:
         environment["TOPIC_ARN"] = endpoints.topic_arns[service.topic]
     if service.queue:
@@ -72,7 +72,7 @@ def _tokens(setting: Setting, name: str) -> dict[str, str]:
     clients = {other: setting.secrets[f"client-{other}"] for other in setting.summary.services}
     digests = (f"{n}:{hashlib.sha256(s.encode()).hexdigest()}" for n, s in clients.items())
     return {
-        "JWKS_URL": setting.url("auth") + "/.well-known/jwks.json",
+        "JWKS_URL": setting.seen_url("auth") + "/.well-known/jwks.json",
         "SERVICE_CLIENT_SECRET": clients[name],
         **({"SERVICE_CLIENTS": ",".join(digests)} if name == "auth" else {}),
     }

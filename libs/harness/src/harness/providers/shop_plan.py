@@ -26,7 +26,7 @@ def setting(
     shop = summary.read(repo_root, home)
     usual = shop.ports
     if launch.options.get("faults"):
-        usual |= places.usual_ports(usual)
+        usual |= places.usual_ports(usual, shop.services)
     ephemeral = launch.options["ephemeral_ports"]
     chosen = ports.choose(usual, home.read_ports(), ephemeral=ephemeral, free=ports.reserve)
     home.write_ports(chosen)

@@ -52,7 +52,7 @@ def simulator(
         argv=[module, "--host", HOST, *options],
         env={
             "PAYMENT_PROVIDER_API_KEY": setting.secrets["payment-provider"],
-            "PAYMENT_PROVIDER_WEBHOOK_URL": setting.url("payment") + WEBHOOK_PATH,
+            "PAYMENT_PROVIDER_WEBHOOK_URL": setting.seen_url("payment") + WEBHOOK_PATH,
             "PAYMENT_PROVIDER_WEBHOOK_SECRET": setting.secrets["payment-webhook"],
             "OTEL_EXPORTER_OTLP_ENDPOINT": setting.url("otlp"),
             DIRECTORY_VARIABLE: setting.environment.get(DIRECTORY_VARIABLE, ""),
@@ -66,13 +66,14 @@ def simulator(
 def faults(setting: Setting) -> ProcessSpec:
     """The proxies between the shop and what it stands on, and their desk."""
     port = setting.ports[places.DESK]
+    behind = (*places.PLACES, *setting.summary.services)
     return ProcessSpec(
         name=places.DESK,
         kind=Kind.EXEC,
         argv=[
             *(sys.executable, "-m", "harness.faults"),
             *("--ports", json.dumps({n: p for n, p in setting.ports.items() if places.DESK in n})),
-            *("--upstreams", json.dumps({n: setting.ports[n] for n in places.PLACES})),
+            *("--upstreams", json.dumps({n: setting.ports[n] for n in behind})),
             *("--visibility-timeout-s", str(LOST_FOR_S)),
         ],
         port=port,
@@ -173,7 +174,7 @@ def endpoints(setting: Setting) -> Endpoints:
     return Endpoints(
         provider=setting.provider,
         home=str(setting.home.path),
-        services={name: setting.url(name) for name in setting.services},
+        services={name: setting.seen_url(name) for name in setting.services},
         postgres_dsn=setting.dsn(postgres.SUPERUSER),
         auditor_dsn=setting.dsn(role_names.AUDITOR),
         redis_url=f"redis://{HOST}:{setting.ports['redis']}/0",

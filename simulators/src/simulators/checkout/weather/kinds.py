@@ -16,6 +16,7 @@ class Seam(StrEnum):
     MESSAGES = "messages"
     PROCESSES = "processes"
     LINES = "lines"
+    EDGES = "edges"
     STORES = "stores"
 
 
@@ -24,7 +25,8 @@ class Target:
     """What one fault is about; which fields count depends on its kind.
 
     event: a type of events. until: another one. process: by its name in `cartwright status`.
-    place: see `harness.faults.places`. queue: by its name in the topology.
+    place: see `harness.faults.places`, or a service. queue: by its name in the topology.
+    request: a method, and a regular expression for the path.
     """
 
     event: str = ""
@@ -32,6 +34,7 @@ class Target:
     process: str = ""
     place: str = ""
     queue: str = ""
+    request: str = ""
 
     @property
     def fields(self) -> frozenset[str]:
@@ -39,7 +42,8 @@ class Target:
         return frozenset(name for name, value in asdict(self).items() if value)
 
     def __str__(self) -> str:
-        what = (self.process, self.place, self.queue, self.event, self.until and f"→ {self.until}")
+        until = self.until and f"→ {self.until}"
+        what = (self.process, self.place, self.queue, self.event, until, self.request)
         return " ".join(filter(None, what))
 
 

@@ -44,7 +44,8 @@ CALM_WITHIN_S = 90.0
 class Injected:
     """One fault of the plan. planted_at, met_at: seconds since the epoch; None if it never was.
 
-    orders: whom it met, as far as messages tell. times: how often. why_not: what hindered it.
+    orders, traces: whom it met, as far as messages and requests tell. times: how often.
+    why_not: what hindered it.
     """
 
     planned: Planned
@@ -54,6 +55,7 @@ class Injected:
     met_at: float | None = None
     times: int = 0
     orders: set[str] = field(default_factory=set)
+    traces: set[str] = field(default_factory=set)
     why_not: str = ""
 
     @property
@@ -157,6 +159,7 @@ class Nemesis:
             one.times += 1
             one.met_at = one.met_at or datetime.fromisoformat(entry["at"]).timestamp()
             one.orders |= {message["subject"] for message in entry["messages"]}
+            one.traces.add(entry["trace_id"])
 
 
 class NoNemesis(Nemesis):

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class Planned(BaseModel):
     process: str = ""
     place: str = ""
     queue: str = ""
+    request: str = ""
 
     @model_validator(mode="after")
     def _is_known(self) -> "Planned":
@@ -59,7 +60,7 @@ class Planned(BaseModel):
 
     @property
     def target(self) -> Target:
-        return Target(self.event, self.until, self.process, self.place, self.queue)
+        return Target(**{one.name: getattr(self, one.name) for one in fields(Target)})
 
     def __str__(self) -> str:
         return f"{self.kind} {self.target}".strip()

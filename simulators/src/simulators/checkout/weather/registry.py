@@ -1,6 +1,7 @@
 """Every fault there is: its name, what it does, whom it may be of, and how it is done.
 
-Names of faults of lines are Toxiproxy's, those of messages `harness.faults.rules`'.
+Names of faults of lines are Toxiproxy's, those of messages `harness.faults.rules`'; those of
+HTTP are in `edges`.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from harness.faults.planter import Faults
 from harness.faults.rules import Fault, Operation
 from harness.process import control
 
+from simulators.checkout.weather.edges import of_edges
 from simulators.checkout.weather.kinds import Ending, Kind, MetNothing, Seam, Target
 
 EVENTS = (
@@ -272,6 +274,7 @@ KINDS: Mapping[str, Kind] = {
             lasts_s=BROKEN_S,
             is_in_journal=True,
         ),
+        *of_edges(),
         Kind(
             "database-cut",
             Seam.STORES,

@@ -19,8 +19,8 @@ class Struck:
     """One fault. Seconds since the first shopper came; None: never.
 
     met_s: when it first met something. ended_s: when one that lasts was ended. times: how often it
-    did. orders: whom it met, by messages, or who was under way. recovered_s: from there until the
-    last of them was decided and settled. why_not: what hindered it.
+    did. orders: whom it met, by messages and traces, or who was under way. recovered_s: from there
+    until the last of them was decided and settled. why_not: what hindered it.
     """
 
     kind: str
@@ -111,7 +111,14 @@ def reckon(
 ) -> Toll:
     """began: when the first shopper came, in seconds since the epoch."""
     lives = {key: _life(entries) for key, entries in books.order_history.items()}
-    return Toll(weather.name, [_struck(one, lives, began) for one in injected], calmed_s)
+    placed_in = {books.trace_id_of(key): key for key in books.orders}
+    struck = [_struck(one, _met(one, placed_in), lives, began) for one in injected]
+    return Toll(weather.name, struck, calmed_s)
+
+
+def _met(one: Injected, placed_in: Mapping[str | None, str]) -> set[str]:
+    """placed_in: the order by the trace that it was placed in."""
+    return one.orders | {placed_in[trace] for trace in one.traces if trace in placed_in}
 
 
 def _life(entries: Sequence[Row]) -> tuple[float, float]:
@@ -120,12 +127,14 @@ def _life(entries: Sequence[Row]) -> tuple[float, float]:
     return (min(times), max(times)) if times else (0.0, 0.0)
 
 
-def _struck(one: Injected, lives: Mapping[str, tuple[float, float]], began: float) -> Struck:
+def _struck(
+    one: Injected, met: Iterable[str], lives: Mapping[str, tuple[float, float]], began: float
+) -> Struck:
     met_at = one.met_at
     orders: list[str] = []
     recovered_s = None
     if met_at is not None:
-        known = sorted(order for order in one.orders if order in lives)
+        known = sorted(order for order in met if order in lives)
         orders = known or [key for key, (placed, end) in lives.items() if placed <= met_at <= end]
         recovered_s = max((lives[key][1] - met_at for key in orders), default=None)
     return Struck(
