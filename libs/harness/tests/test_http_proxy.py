@@ -238,6 +238,8 @@ def test_a_service_that_is_away_is_unavailable_and_that_is_no_fault_of_ours() ->
         async with edge(rule(HttpFault.LOSE_ANSWER), upstream=nobody) as shop:
             assert (await shop.order()).status_code == 503
             assert shop.noted() == []
+            left = (await shop.desk.get("/http-rules")).json()["rules"]
+            assert [one["fault"] for one in left] == ["lose_answer"]
 
     soon(steps())
 

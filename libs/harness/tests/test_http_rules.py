@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
-from harness.faults.http_rules import Head, http_rule_of
+from harness.faults.http_rules import Head, HttpFault, HttpRule, HttpRulebook, http_rule_of
 from pydantic import ValidationError
 
 
@@ -38,3 +38,14 @@ def test_what_a_request_does_not_say_is_empty() -> None:
 
     assert (head.operation, head.order_id, head.trace_id) == ("GET /cart", "", "")
     assert head.body_bytes == 0
+
+
+def test_what_did_not_happen_waits_again_unless_all_was_forgotten() -> None:
+    rules, rule = HttpRulebook(), HttpRule(HttpFault.RESET, "order", "GET", "/orders")
+
+    rules.give_back(rule, rules.era)
+    assert [one["times"] for one in rules.unused()] == [1]
+    era = rules.era
+    rules.clear()
+    rules.give_back(rule, era)
+    assert rules.unused() == []

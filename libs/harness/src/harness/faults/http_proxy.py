@@ -49,6 +49,8 @@ class HttpProxy:
         except* (Over, ConnectionError):
             pass
         finally:
+            if line.spoilt:  # The service died over it, or was away: nothing was done to an answer.
+                self.rules.give_back(line.spoilt[0], line.era)
             # Not aborted: what was said before the end still arrives, as if nobody stood between.
             for one in filter(None, (line.far, writer)):
                 with contextlib.suppress(ConnectionError):
@@ -65,7 +67,8 @@ class HttpProxy:
 class _Line:
     """A connection of a client's, and the one that was made for it. far: to the service.
 
-    spoilt: what is to be done to the next answer, and to which request it is one.
+    spoilt: what is to be done to the next answer, and to which request it is one. era: of the rules
+    when that was decided.
     """
 
     proxy: HttpProxy
@@ -73,6 +76,7 @@ class _Line:
     writer: asyncio.StreamWriter
     far: asyncio.StreamWriter | None = None
     spoilt: tuple[HttpRule, Head] | None = None
+    era: int = 0
 
     async def pass_requests(self, tasks: asyncio.TaskGroup) -> None:
         """Raises Over at the end."""
@@ -93,7 +97,7 @@ class _Line:
                 self.proxy.note(rule, head)
                 reset(self.writer)
                 raise Over
-            self.spoilt = (rule, head) if rule else None
+            self.spoilt, self.era = (rule, head) if rule else None, self.proxy.rules.era
             await self._pass_on(raw, body_bytes, tasks)
 
     async def _next_head(self) -> bytes:

@@ -118,12 +118,19 @@ class Rules(Generic[R]):
 
     def __init__(self) -> None:
         self._left: list[tuple[R, int]] = []
+        self.era = 0  # How often they were all forgotten.
 
     def add(self, rule: R) -> None:
         self._left.append((rule, rule.times))
 
     def clear(self) -> None:
         self._left.clear()
+        self.era += 1
+
+    def give_back(self, rule: R, era: int) -> None:
+        """What it was taken for in *era* did not happen; what is forgotten stays forgotten."""
+        if era == self.era:
+            self._left.insert(0, (rule, 1))
 
     def take_first(self, fits: Callable[[R], Hit]) -> tuple[R, Hit] | None:
         """The first rule that *fits*, and what of; uses it up once."""
