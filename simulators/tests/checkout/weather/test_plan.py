@@ -62,6 +62,13 @@ def test_whom_the_shop_cannot_do_without_is_spared() -> None:
     assert everybody - spared == {"emulator", "postgres"}
 
 
+def test_what_is_told_once_only_is_lost_by_no_storm() -> None:
+    faults = [fault for seed in range(30) for fault in storm(seed, REPLAY_S).faults]
+
+    assert "publish-drop" in {fault.kind for fault in faults}
+    assert ("publish-drop", "order.cancelled") not in {(f.kind, f.event) for f in faults}
+
+
 def test_what_is_written_down_is_read_again(tmp_path: Path) -> None:
     weather = storm(3, REPLAY_S)
     (tmp_path / "weather.yaml").write_text(weather.to_yaml())
