@@ -138,14 +138,21 @@ def lost_trace(_: Endpoints, books: Books, order_id: str) -> Iterator[Books]:
 
 @contextmanager
 def second_key(endpoints: Endpoints, books: Books, order_id: str) -> Iterator[None]:
-    """What was asked cannot be unasked; the provider refuses it, and it has been asked."""
+    """What was asked cannot be unasked; the provider refuses it, and it has been asked.
+
+    In the checkout's own trace: who counts the spans of this shop knows of no other.
+    """
     (payment,) = books.provider_payments[order_id]
+    trace = books.traces[next(c.trace_id for c in books.checkouts if c.order_id == order_id)]
+    assert trace
+    root = trace.roots[0]
     answer = httpx.post(
         f"{endpoints.payment_provider_url}/v1/payments/{payment['id']}/capture",
         json={"amount_minor": payment["amount_minor"]},
         headers={
             "Authorization": f"Bearer {endpoints.payment_provider_api_key}",
             "Idempotency-Key": "planted",
+            "traceparent": f"00-{root.trace_id}-{root.span_id}-01",
         },
     )
     assert answer.is_client_error

@@ -47,7 +47,7 @@ class Checker:
 def _checker(name: str, document: str, check: Check) -> Checker:
     """From the module's name, its docstring and its function."""
     promise, _, rest = document.partition("\n")
-    blind_to = " ".join(rest.partition(BLIND)[2].partition("\n\n")[0].split())
+    blind_to = " ".join(rest.partition(BLIND)[2].partition("\n\n")[0].split()).replace("`", "")
     return Checker(name.rpartition(".")[2], promise, blind_to, check)
 
 
