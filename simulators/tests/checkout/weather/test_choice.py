@@ -50,5 +50,5 @@ def test_in_containers_nothing_happens_to_what_would_forget(shop: Endpoints) -> 
         for fault in choose(None, None, containers, seed, 50.0).faults
     }
 
-    assert not hit & {"emulator", "postgres"}
+    assert "postgres" not in hit
     assert "order-worker" in hit

@@ -19,9 +19,8 @@ NO_PROXIES = (
     "this shop runs without the proxies that plant faults; after `cartwright down` this command"
     " starts one that has them"
 )
-# Where containers are, LocalStack has no disk, and PostgreSQL belongs to the engine: nothing is
-# done to either.
-SPARED = {str(ProviderName.CONTAINERS): ("emulator", "postgres")}
+# Where containers are, PostgreSQL belongs to the engine, and is not ours to restart.
+SPARED = {str(ProviderName.CONTAINERS): ("postgres",)}
 
 
 def of_file(wanted: str | None) -> Weather | None:
