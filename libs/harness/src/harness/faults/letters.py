@@ -15,6 +15,7 @@ HIDDEN_S = 10
 BATCH_SIZE = 10
 BODIES = " UNION ALL ".join(
     f'SELECT event_id::text, body FROM "{service}".outbox'  # noqa: S608  Constants.
+    " WHERE event_id = ANY(%(ids)s::uuid[])"
     for service in SERVICES
 )
 
@@ -53,8 +54,9 @@ def set_right(endpoints: Endpoints, queue: str) -> int:
         VisibilityTimeout=HIDDEN_S,
         MessageAttributeNames=["All"],
     )
-    bodies = _bodies(endpoints)
     letters = answer.get("Messages", [])
+    ids = [letter["MessageAttributes"]["event_id"]["StringValue"] for letter in letters]
+    bodies = _bodies(endpoints, ids)
     for letter in letters:
         attributes = letter["MessageAttributes"]
         body = bodies[attributes["event_id"]["StringValue"]]
@@ -63,25 +65,25 @@ def set_right(endpoints: Endpoints, queue: str) -> int:
     return len(letters)
 
 
-def clear_up_all(endpoints: Endpoints, garbled: Collection[str]) -> int:
-    """`clear_up` of every queue."""
-    return sum(clear_up(endpoints, queue, garbled) for queue in endpoints.dead_letter_queue_urls)
-
-
-def clear_up(endpoints: Endpoints, queue: str, garbled: Collection[str]) -> int:
-    """Of the dead-letter queue of *queue*: throw our own nonsense away, and send those of the
-    events *garbled* back with their sender's words. What else lies there stays, for the audit.
+def clear_up(endpoints: Endpoints, garbled: Collection[str]) -> int:
+    """Of every dead-letter queue: throw our own nonsense away, and send those of the events
+    *garbled* back with their sender's words. What else lies there stays, for the audit.
 
     Returns how many were sent back.
     """
+    bodies = _bodies(endpoints, garbled)
+    return sum(_clear_up(endpoints, queue, bodies) for queue in endpoints.dead_letter_queue_urls)
+
+
+def _clear_up(endpoints: Endpoints, queue: str, bodies: Mapping[str, str]) -> int:
+    """bodies: as their senders wrote them, by the ids of the events that go back."""
     sqs = messaging.sqs(endpoints.aws_endpoint_url)
     dead, live = endpoints.dead_letter_queue_urls[queue], endpoints.queue_urls[queue]
-    bodies, sent = _bodies(endpoints), 0
-    left: list[str] = []
+    sent, left = 0, list[str]()
     for letter in redrive.receive(sqs, dead):
         attributes = redrive.kept(letter)
         event_id = attributes["event_id"]["StringValue"] if "event_id" in attributes else ""
-        if event_id in garbled:
+        if event_id in bodies:
             sqs.send_message(
                 QueueUrl=live, MessageBody=bodies[event_id], MessageAttributes=attributes
             )
@@ -100,11 +102,12 @@ def send_back(endpoints: Endpoints, queue: str) -> int:
     return len(list(redrive.redrive(endpoints.aws_endpoint_url, dead, live)))
 
 
-def _bodies(endpoints: Endpoints) -> Mapping[str, str]:
+def _bodies(endpoints: Endpoints, event_ids: Collection[str]) -> Mapping[str, str]:
+    """What was written into the outbox for each event, by its id; unknown ids are left out."""
     connection = psycopg2.connect(endpoints.auditor_dsn)
     try:
         with connection, connection.cursor() as cursor:
-            cursor.execute(BODIES)
+            cursor.execute(BODIES, {"ids": list(event_ids)})
             return dict(cursor.fetchall())
     finally:
         connection.close()

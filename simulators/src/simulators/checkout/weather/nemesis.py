@@ -115,7 +115,7 @@ class Nemesis:
     def clear_up(self) -> int:
         """Set right and send back what was spoilt on purpose and kept aside for it, as whoever
         runs a shop would; returns how many messages that were."""
-        return letters.clear_up_all(self._faults.endpoints, self._lost)
+        return letters.clear_up(self._faults.endpoints, self._lost)
 
     def _run(self) -> None:
         began = time.monotonic()
