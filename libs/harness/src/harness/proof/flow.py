@@ -14,7 +14,7 @@ from harness.proof.quiescence import Frozen
 from harness.traces import conventions
 from harness.traces.card_data import no_card_data
 from harness.traces.causality import Trace, describe, holds
-from harness.traces.spans import LOST_WITH, AttributeValue, Kind, Span
+from harness.traces.spans import LOST_WITH, AttributeValue, Span
 
 __all__ = ["WORDS", "Flow"]
 
@@ -112,11 +112,7 @@ class Flow:
 
     def assert_effects_once(self) -> None:
         """No event was applied twice by one consumer, however often it was delivered."""
-        applied: dict[tuple[str, str], list[Span]] = {}
-        for span in self.trace.find(kind=Kind.CONSUMER):
-            if span.attributes.get(conventions.EFFECT) == conventions.EFFECT_APPLIED:
-                key = (span.service, str(span.attributes.get(conventions.EVENT_ID)))
-                applied.setdefault(key, []).append(span)
+        applied = self.trace.applied()
         assert applied, self._say("no event took effect at all")
         repeated = [span for spans in applied.values() if len(spans) > 1 for span in spans[1:]]
         named = sorted({describe(span) for span in repeated})

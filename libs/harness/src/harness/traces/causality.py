@@ -7,11 +7,12 @@ never compared: on one machine they agree by luck, on two they do not.
 
 from bisect import bisect_left
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from harness.traces import conventions
 from harness.traces.spans import LOST_WITH, AttributeValue, Kind, Link, Span, SpanKey, decode_spans
 
 # In front of the lines of a tree: what is meant, and as much space for the others.
@@ -59,6 +60,14 @@ class Trace:
     @cached_property
     def trace_ids(self) -> frozenset[str]:
         return frozenset(span.trace_id for span in self.spans)
+
+    def applied(self) -> Mapping[tuple[str, str], Sequence[Span]]:
+        """Deliveries that took effect, by consumer and event id, earliest first."""
+        found: dict[tuple[str, str], list[Span]] = defaultdict(list)
+        for span in in_order(self.spans):
+            if span.attributes.get(conventions.EFFECT) == conventions.EFFECT_APPLIED:
+                found[span.service, str(span.attributes.get(conventions.EVENT_ID))].append(span)
+        return found
 
     def services(self) -> frozenset[str]:
         return frozenset(span.service for span in self.spans)
