@@ -20,7 +20,7 @@ from harness.audit.books import Books, Checkout, QueueDepth, Restart
 from harness.audit.checkers import CHECKERS, audit
 from harness.shopper.history import Operation, Outcome
 from harness.traces.causality import Trace
-from harness.traces.conventions import EFFECT, EFFECT_APPLIED, EVENT_ID
+from harness.traces.conventions import EFFECT, EFFECT_APPLIED, EVENT_ID, WEBHOOK_ID
 
 Plant = Callable[[Books], Books]
 
@@ -114,13 +114,13 @@ def looked(
     )
 
 
-def with_effects(books: Books, *event_ids: str) -> Trace:
+def with_effects(books: Books, *event_ids: str, said_as: str = EVENT_ID) -> Trace:
     """The trace of the confirmed order, in which cart heard of it so often."""
     whole = books.traces["t_confirmed"]
     assert whole
     heard = span("t_confirmed", 90, "cart", "process order.confirmed")
     effects = [
-        replace(heard, span_id=f"{90 + n:016x}", attributes={EFFECT: EFFECT_APPLIED, EVENT_ID: id_})
+        replace(heard, span_id=f"{90 + n:016x}", attributes={EFFECT: EFFECT_APPLIED, said_as: id_})
         for n, id_ in enumerate(event_ids)
     ]
     return Trace((*whole.spans, *effects))
@@ -264,6 +264,8 @@ PLANTED: list[tuple[str, str, Plant]] = [
      lambda b: replace(b, operations=[placed(1.0), placed(2.0, "o-2")])),
     ("effects_once", "an event takes effect each time it comes",
      lambda b: field("traces", "t_confirmed", with_effects(b, "e-1", "e-1"))(b)),
+    ("effects_once", "a webhook takes effect each time it comes",
+     lambda b: field("traces", "t_confirmed", with_effects(b, "w", "w", said_as=WEBHOOK_ID))(b)),
     ("traces_complete", "no trace", field("traces", "t_confirmed", None)),
     ("traces_complete", "the trace of another outcome",
      lambda b: field("traces", "t_confirmed", b.traces["t_short"])(b)),
@@ -418,13 +420,15 @@ def test_payment_may_hear_of_a_cancellation_when_the_stock_was_refused() -> None
 
 
 def test_what_may_happen_is_no_violation() -> None:
-    """Two events, one after the other; looks that overlap; a household that came again."""
+    """Two events or webhooks in turn; looks that overlap; a household that came again."""
     books = field("traces", "t_confirmed", with_effects(GOOD_BOOKS, "e-1", "e-2"))(GOOD_BOOKS)
+    webhooks = with_effects(GOOD_BOOKS, "w-1", "w-2", said_as=WEBHOOK_ID)
     overlapping = [looked(1.0, "confirmed"), looked(1.05, "pending"), placed(1.02)]
     refused = Checkout("b-9", "household confirmed", "k-9", {"MUG-1": 1}, "t-9", 3.0, "refused")
     left = {**GOOD_BOOKS.carts, "confirmed": {"MUG-1": 1}}
     one_customer = {key: {**row, "customer_id": "ana"} for key, row in GOOD_BOOKS.orders.items()}
 
+    assert broken_by(field("traces", "t_confirmed", webhooks)(GOOD_BOOKS)) == set()
     assert broken_by(replace(books, operations=overlapping)) == set()
     came_again = [*books.checkouts, refused]
     assert broken_by(replace(books, checkouts=came_again, carts=left)) == set()

@@ -9,12 +9,17 @@ from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from common import tracing
 from common.db import Database
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from payment.domain import PaymentStatus
+from payment.store import webhooks as webhook_rows
 from payment.use_cases import webhooks
 from payment.use_cases.webhooks import TOLERANCE_S, WebhookSignatureInvalid
 from sqlalchemy import text
@@ -328,6 +333,31 @@ def test_a_fault_of_ours_is_tried_again_and_holds_up_no_other(
         continue
 
     assert _stored(db) == [("evt_1", "due", "ZeroDivisionError"), ("evt_2", "done", None)]
+    assert checkout.told() == ["payment.authorized"]
+
+
+def test_a_span_says_that_a_webhook_took_effect_once_it_is_committed(
+    monkeypatch: pytest.MonkeyPatch, db: Database, checkout: "Checkout", provider: "FakeProvider"
+) -> None:
+    """Or every try that was undone counts as one more effect."""
+    spans = InMemorySpanExporter()
+    traces = TracerProvider()
+    traces.add_span_processor(SimpleSpanProcessor(spans))
+    monkeypatch.setattr(tracing, "_tracer", traces.get_tracer("test"))
+    checkout.hear(checkout.reserved())
+    payment = provider.add(checkout.order_id, "authorized")
+    with db.transaction() as tx:
+        webhooks.receive(tx, json.dumps(checkout.webhook("evt_1", payment)).encode())
+
+    with monkeypatch.context() as broken:
+        broken.setattr(webhook_rows, "finish", lambda *_, **__: 1 / 0)
+        webhooks.run_once(db, checkout.provider)
+    with db.transaction() as tx:
+        tx.execute(text("UPDATE webhook_events SET next_attempt_at = now()"))
+    webhooks.run_once(db, checkout.provider)
+
+    told = [s for s in spans.get_finished_spans() if s.name == "process webhook payment.authorized"]
+    assert [dict(s.attributes or {})["app.effect"] for s in told] == ["rolled_back", "applied"]
     assert checkout.told() == ["payment.authorized"]
 
 

@@ -62,11 +62,15 @@ class Trace:
         return frozenset(span.trace_id for span in self.spans)
 
     def applied(self) -> Mapping[tuple[str, str], Sequence[Span]]:
-        """Deliveries that took effect, by consumer and event id, earliest first."""
+        """Deliveries that took effect, by consumer and event or webhook, earliest first.
+
+        A span that names neither stands alone.
+        """
         found: dict[tuple[str, str], list[Span]] = defaultdict(list)
         for span in in_order(self.spans):
             if span.attributes.get(conventions.EFFECT) == conventions.EFFECT_APPLIED:
-                found[span.service, str(span.attributes.get(conventions.EVENT_ID))].append(span)
+                told = [span.attributes[of] for of in conventions.TOLD if of in span.attributes]
+                found[span.service, str((told or [span.span_id])[0])].append(span)
         return found
 
     def services(self) -> frozenset[str]:

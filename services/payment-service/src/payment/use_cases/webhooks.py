@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from common.card_numbers import refuse_card_numbers
 from common.db import Database
 from common.errors import IllegalTransition, Malformed
 from common.metrics import meter
+from opentelemetry import trace
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
@@ -92,11 +94,11 @@ def run_once(db: Database, provider: PaymentProvider) -> int:
     """Look at the webhook that waits longest; 0 if none does. One transaction, one payment."""
     webhook: Webhook | None = None
     try:
-        with db.transaction() as tx:
+        with ExitStack() as committed, db.transaction() as tx:
             webhook = webhooks.next_due(tx)
             if webhook is None:
                 return 0
-            _take(tx, provider, webhook)
+            _take(tx, provider, webhook, committed)
     except Exception as error:
         if webhook is None:
             raise
@@ -110,24 +112,36 @@ def sweep(db: Database) -> int:
         return webhooks.sweep(tx, KEEP_S, SWEEP_BATCH)
 
 
-def _take(tx: Connection, provider: PaymentProvider, webhook: Webhook) -> None:
-    """Raises Unreadable."""
+def _take(
+    tx: Connection, provider: PaymentProvider, webhook: Webhook, committed: ExitStack
+) -> None:
+    """Its span ends with *committed*, which is left after *tx*: it tells what became of it.
+
+    Raises Unreadable.
+    """
     fact = provider.webhook(webhook.body)
     try:
         order_id = book_differences.order_id_of(fact)
         payment = payments.find(tx, order_id)
-        traceparent = payment.traceparent if payment else None
-        about = {"app.webhook.id": webhook.id, "app.order.id": order_id}
-        with (
-            tracing.resumed_span(f"process webhook {webhook.type}", traceparent, **about) as span,
-            tx.begin_nested(),
-        ):
-            news = provider_facts.apply(tx, order_id, fact)
-            span.set_attribute("app.effect", "applied" if news else "stale")
+        span = committed.enter_context(
+            tracing.resumed_span(
+                f"process webhook {webhook.type}",
+                payment.traceparent if payment else None,
+                **{"app.webhook.id": webhook.id, "app.order.id": order_id},
+            )
+        )
+        with tx.begin_nested():
+            effect = "applied" if provider_facts.apply(tx, order_id, fact) else "stale"
     except IllegalTransition as error:
+        trace.get_current_span().record_exception(error)
         book_differences.note(tx, fact.provider_payment_id or "", fact.reference, error)
         webhooks.finish(tx, webhook.id, refused=f"{type(error).__name__}: {error}")
     else:
+
+        @committed.push
+        def _(failed: type[BaseException] | None, *_: object) -> None:
+            span.set_attribute("app.effect", "rolled_back" if failed else effect)
+
         webhooks.finish(tx, webhook.id)
 
 
