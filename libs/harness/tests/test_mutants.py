@@ -2,14 +2,21 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import stack
 from harness.suite.mutants import __main__ as command
-from harness.suite.mutants import definition, overlay, page, trials
-from harness.suite.mutants.definition import Catcher, MalformedMutant, Mutant, StaleMutant
+from harness.suite.mutants import definition, overlay, page, simulation, trials
+from harness.suite.mutants.definition import (
+    SIMULATOR,
+    Catcher,
+    MalformedMutant,
+    Mutant,
+    StaleMutant,
+)
 from harness.suite.mutants.results import FILE, Results, Verdict
 from harness.suite.mutants.trials import Trial
 
@@ -53,7 +60,7 @@ def test_no_mutant_is_stale_and_each_is_still_python(mutant: Mutant) -> None:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_whoever_is_to_notice_is_there(mutant: Mutant) -> None:
-    for catcher in mutant.catchers:
+    for catcher in (c for c in mutant.catchers if c.path != SIMULATOR):
         assert (ROOT / catcher.path).is_file(), catcher
 
 
@@ -120,6 +127,20 @@ def test_whoever_loads_the_copy_is_known(repository: Path, tmp_path: Path) -> No
     exec(compile(source, MUTANT.file, "exec"), {})  # noqa: S102  As an import does.
 
     assert unread == {MUTANT.file: []}
+    assert len(spoilt.loaded_by()[MUTANT.file]) == 1
+
+
+def test_a_program_that_is_killed_while_it_runs_has_loaded_its_copy(
+    repository: Path, tmp_path: Path
+) -> None:
+    program = "MOOD = 'awake'\n\n\nif __name__ == \"__main__\":\n    raise SystemExit\n"
+    (repository / MUTANT.file).write_text(program)
+    spoilt = overlay.of_mutant(MUTANT, repository, tmp_path / "made")
+
+    source = (spoilt.tree / MUTANT.file).read_text()
+    with pytest.raises(SystemExit):
+        exec(compile(source, MUTANT.file, "exec"), {"__name__": "__main__"})  # noqa: S102  Its own.
+
     assert len(spoilt.loaded_by()[MUTANT.file]) == 1
 
 
@@ -215,6 +236,63 @@ def test_the_page_counts_who_saw_it() -> None:
 
     assert "| nap | 1 | caught |" in written
     assert "1 mutants: **1 caught**" in written
+
+
+HELD: dict[str, Any] = {
+    "is_judged": True,
+    "unrest": {"orders": 0},
+    "invariants": {"money_matches": [], "legal_history": []},
+}
+BROKEN = HELD | {
+    "first_wrong": {"basket": 12, "at_s": 3.4},
+    "invariants": {"money_matches": [{"what": "too much", "about": "pay_1"}], "legal_history": []},
+}
+
+
+def simulated(result: dict[str, Any] | None, folder: Path) -> list[dict[str, Any]]:
+    if result:
+        (folder / "report").mkdir()
+        (folder / "report" / "result.json").write_text(json.dumps(result))
+    return simulation.outcomes(folder)
+
+
+def test_each_invariant_of_the_simulator_is_a_check(tmp_path: Path) -> None:
+    found = {o["check"]: o for o in simulated(BROKEN, tmp_path)}
+
+    assert {name: o["ended"] for name, o in found.items()} == {
+        "money_matches": "failed", "legal_history": "passed", simulation.SETTLED: "passed",
+    }  # fmt: skip
+    assert found["money_matches"]["why"] == "too much: pay_1"
+    assert found["money_matches"]["step"] == "basket 12, 3.4 s"
+
+
+def test_what_never_settles_is_seen(tmp_path: Path) -> None:
+    found = simulated(HELD | {"unrest": {"orders": 3}}, tmp_path)
+
+    assert [(o["ended"], o["why"]) for o in found if o["check"] == simulation.SETTLED] == [
+        ("failed", "3 orders")
+    ]
+
+
+@pytest.mark.parametrize("result", [BROKEN | {"is_judged": False}, None])
+def test_a_run_that_judged_nothing_caught_nobody(
+    result: dict[str, Any] | None, tmp_path: Path
+) -> None:
+    assert all(outcome["ended"] == "broke" for outcome in simulated(result, tmp_path))
+
+
+def test_the_page_says_what_the_simulator_sees_alone(tmp_path: Path) -> None:
+    control = {f"simulator: {name}": "passed" for name in ("money_matches", "legal_history")}
+    results = Results(control=control)
+    blind = replace(MUTANT, name="yawn")
+    results.take(MUTANT, trial(*simulated(BROKEN, tmp_path)), "abc")
+    results.take(blind, trial(seen("passed") | {"path": SIMULATOR, "check": "legal_history"}), "a")
+
+    written = page.render([MUTANT, blind], results)
+
+    assert "asked about 2 of them, and saw **1**" in written
+    assert "| nap | money_matches | basket 12, 3.4 s |" in written
+    assert "| yawn | · |  |" in written
 
 
 def test_the_page_is_of_the_results_that_are_kept() -> None:

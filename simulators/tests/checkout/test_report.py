@@ -169,6 +169,27 @@ def test_without_traces_a_run_is_judged_only_if_its_books_are_wrong(
     assert unread.is_judged is is_judged
 
 
+@pytest.mark.parametrize(
+    ("violation", "is_judged"),
+    [
+        (Violation("a"), False),
+        (Violation("a", "o-of-nobody"), False),
+        (Violation("a", ORDER), True),
+    ],
+    ids=["of no order", "of another's order", "of ours"],
+)
+def test_beside_others_only_what_is_wrong_with_our_own_checkouts_is_judged(
+    result: Result, violation: Violation, tmp_path: Path, *, is_judged: bool
+) -> None:
+    beside = replace(result, others=2, findings=[Finding(CHECKERS[0], (violation,))])
+
+    report.write(beside, tmp_path)
+
+    kept = orjson.loads((tmp_path / "result.json").read_bytes())
+    assert (beside.holds, beside.is_judged, kept["is_judged"]) == (False, is_judged, is_judged)
+    assert kept.get("first_wrong") == ({"basket": 1, "at_s": 0.0} if is_judged else None)
+
+
 def test_what_could_not_be_judged_is_said_on_page_and_terminal(
     result: Result, tmp_path: Path
 ) -> None:

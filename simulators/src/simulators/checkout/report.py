@@ -172,6 +172,11 @@ def _summary(result: Result) -> dict[str, object]:
     left_out = {"findings", "timeline", "checkouts", "exhibits"}
     summary = {k: v for k, v in asdict(result).items() if k not in left_out}
     summary["holds"] = result.holds
+    if result.first_wrong:
+        number, checkout = result.first_wrong
+        at_s = checkout.started_at - min(c.started_at for c in result.checkouts)
+        summary["first_wrong"] = {"basket": number, "at_s": round(at_s, 1)}
+    summary["is_judged"] = result.is_judged
     summary["faults_by_kind"] = [asdict(kind) for kind in result.toll.kinds]
     summary["invariants"] = {
         finding.checker.name: [asdict(violation) for violation in finding.violations]

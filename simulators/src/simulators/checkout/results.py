@@ -150,13 +150,36 @@ class Result:
 
     @property
     def is_judged(self) -> bool:
-        """Whether what is wrong can be laid on the shop: nobody else disturbed its books, and it
-        is not only that nobody could look at the traces."""
-        return self.holds or not (self.others or self.books_hold)
+        """Whether what is wrong can be laid on the shop: it is not only that nobody could look at
+        the traces, and nobody else disturbed its books, or checkouts of this run are wrong."""
+        if self.holds or not self.others:
+            return self.holds or not self.books_hold
+        return self.first_wrong is not None
+
+    @property
+    def first_wrong(self) -> tuple[int, Checkout] | None:
+        """The earliest checkout with a violation to its name, and the how-manieth it was."""
+        named = {
+            name
+            for finding in self.findings
+            for violation in finding.violations
+            for name in (violation.order_id, violation.trace_id)
+            if name
+        }
+        wrong = (
+            (number, checkout)
+            for number, checkout in enumerate(sorted(self.checkouts, key=_started), start=1)
+            if named & {checkout.order_id, checkout.trace_id}
+        )
+        return next(wrong, None)
 
     def is_unjudged(self, finding: Finding) -> bool:
         """Whether it found nothing because there was nothing to look at."""
         return bool(self.traces_unread) and finding.checker.check is traces_complete.check
+
+
+def _started(checkout: Checkout) -> float:
+    return checkout.started_at
 
 
 def grouped(violations: Sequence[Violation]) -> list[Group]:

@@ -70,6 +70,13 @@ class Desk:
     def go_on(self, process: str) -> None:
         self.told.append(f"go on {process}")
 
+    def refuse_commits(self, table: str, _: int, name: str) -> None:
+        self.told.append(f"refuse {table} {name}")
+
+    def take_commits(self, table: str, times: int, name: str) -> int:
+        self.told.append(f"take {table} {name}")
+        return times if self.is_met(name) else 0
+
     def journal(self, after: int) -> Sequence[dict[str, Any]]:
         return [entry for entry in self.entries if entry["number"] > after]
 
@@ -121,6 +128,20 @@ def test_one_that_met_nothing_is_not_counted(tmp_path: Path) -> None:
 
     assert [one.has_met for one in nemesis.injected] == [False, True]
     assert nemesis.met() == 1
+
+
+def test_what_lasts_and_has_met_nothing_when_it_ends_is_not_counted(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, is_met=lambda name: name == "fault_2")
+    refused = Planned(kind="commit-refused", at=0.1, for_s=60, place="order.inbox")
+
+    unmet, met = storm_over(desk, refused, refused).injected
+
+    assert (unmet.has_met, unmet.times, unmet.why_not) == (
+        *(False, 0),
+        "MetNothing: nobody wrote to it",
+    )
+    assert met.has_met
+    assert sum("take order.inbox" in told for told in desk.told) == 2
 
 
 def test_a_process_that_is_away_is_no_fault_and_the_others_go_on(tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ from typing import Any, Self
 import httpx
 import psycopg2
 import redis
+from psycopg2.extensions import connection as Server  # noqa: N812  It is a class.
 
 from harness.eventually import eventually
+from harness.faults import refused_commits
 from harness.faults.http_rules import HttpFault
 from harness.faults.journal import LOST
 from harness.faults.rules import Fault, Operation
@@ -59,6 +61,7 @@ class Faults:
     _http: httpx.Client = field(init=False)
     _mark: int = 0
     _paused: list[str] = field(default_factory=list)
+    _has_refused: bool = False
 
     def __post_init__(self) -> None:
         self._http = httpx.Client(base_url=self.endpoints.faults_url, timeout=ASK_WITHIN_S)
@@ -86,6 +89,9 @@ class Faults:
             with contextlib.suppress(control.ProcessGone):  # It was killed as it stood there.
                 self.go_on(name)
         self._until_all_answer()
+        if self._has_refused:
+            with closing(self._server()) as server:
+                refused_commits.end_all(server)
 
     # Messages.
 
@@ -179,6 +185,17 @@ class Faults:
         """End every connection of the services to the database; how many there were."""
         return self._execute(CUT_CONNECTIONS)
 
+    def refuse_commits(self, table: str, times: int, *, name: str) -> None:
+        """See `refused_commits.begin`; `take_commits` ends it."""
+        self._has_refused = True
+        with closing(self._server()) as server:
+            refused_commits.begin(server, name, table, times)
+
+    def take_commits(self, table: str, times: int, *, name: str) -> int:
+        """Refuse no more of them; how many were refused."""
+        with closing(self._server()) as server:
+            return refused_commits.end(server, name, table, times)
+
     def empty_cache(self) -> int:
         """Let the cache forget all it knows; how many keys that were."""
         with closing(redis.Redis.from_url(self.endpoints.redis_url)) as cache:
@@ -229,13 +246,12 @@ class Faults:
 
     def _execute(self, statement: str, *values: str) -> int:
         """How many rows it was about."""
-        connection = psycopg2.connect(self.endpoints.postgres_dsn)
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(statement, values)
-                return int(cursor.rowcount)
-        finally:
-            connection.close()
+        with closing(self._server()) as server, server, server.cursor() as cursor:
+            cursor.execute(statement, values)
+            return int(cursor.rowcount)
+
+    def _server(self) -> Server:
+        return psycopg2.connect(self.endpoints.postgres_dsn)
 
     @property
     def home(self) -> Path:

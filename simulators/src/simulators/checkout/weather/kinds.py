@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from harness.faults.planter import Faults
 
+# How long what is broken stays so: from, to.
+BROKEN_S = (1.0, 3.0)
 # How to end a fault that lasts; None if it ends by itself.
 Ending = Callable[[], object] | None
 
@@ -75,3 +77,7 @@ class Kind:
     def fields(self) -> frozenset[str]:
         """Those of `Target` that say what it is about."""
         return self.targets[0].fields
+
+
+def places(*names: str) -> list[Target]:
+    return [Target(place=name) for name in names]

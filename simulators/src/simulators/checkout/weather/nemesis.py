@@ -136,6 +136,8 @@ class Nemesis:
                 one.met_at, one.times = one.planted_at, 1
             self._end(one, ending)
         except FAILED as error:
+            if isinstance(error, MetNothing):
+                one.met_at, one.times = None, 0
             one.why_not = f"{type(error).__name__}: {error}"
 
     def _end(self, one: Injected, ending: Ending) -> None:

@@ -1,7 +1,7 @@
 """Every fault there is: its name, what it does, whom it may be of, and how it is done.
 
 Names of faults of lines are Toxiproxy's, those of messages `harness.faults.rules`'; those of
-HTTP are in `edges`.
+HTTP are in `edges`, those of PostgreSQL and Redis in `stores`.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,8 @@ from harness.faults.rules import Fault, Operation
 from harness.process import control
 
 from simulators.checkout.weather.edges import of_edges
-from simulators.checkout.weather.kinds import Ending, Kind, MetNothing, Seam, Target
+from simulators.checkout.weather.kinds import BROKEN_S, Ending, Kind, Seam, Target, places
+from simulators.checkout.weather.stores import of_stores
 
 EVENTS = (
     "order.placed",
@@ -60,7 +61,6 @@ INBOXES = ("order-inbox", "inventory-inbox", "payment-inbox", "notification-inbo
 # Longer than a message stays hidden where faults are planted (3 s), so that it comes again.
 FROZEN_S = (4.0, 6.0)
 SLOW_MS = 800
-BROKEN_S = (1.0, 3.0)
 
 
 def _spoil(
@@ -115,16 +115,6 @@ def _toxic(toxic: str, stream: str, faults: Faults, target: Target, label: str) 
 def _down(faults: Faults, target: Target, _: str) -> Ending:
     faults.cut_line(target.place)
     return partial(faults.join_line, target.place)
-
-
-def _cut_database(faults: Faults, _: Target, __: str) -> None:
-    if not faults.cut_database():
-        raise MetNothing("no service had a connection")
-
-
-def _empty_cache(faults: Faults, _: Target, __: str) -> None:
-    if not faults.empty_cache():
-        raise MetNothing("the cache was empty")
 
 
 def _of_messages() -> list[Kind]:
@@ -192,10 +182,6 @@ def _of_death() -> list[Kind]:
     ]
 
 
-def _places(*names: str) -> list[Target]:
-    return [Target(place=name) for name in names]
-
-
 def _processes(*names: str) -> list[Target]:
     return [Target(process=name) for name in names]
 
@@ -249,7 +235,7 @@ KINDS: Mapping[str, Kind] = {
             Seam.LINES,
             f"each answer {SLOW_MS} ms late",
             _slow,
-            _places("redis", "payment-provider"),
+            places("redis", "payment-provider"),
             lasts_s=BROKEN_S,
             is_in_journal=True,
         ),
@@ -258,7 +244,7 @@ KINDS: Mapping[str, Kind] = {
             Seam.LINES,
             "connections refused, and those there were closed",
             _down,
-            _places("redis", "payment-provider"),
+            places("redis", "payment-provider"),
             lasts_s=BROKEN_S,
         ),
         Kind(
@@ -266,7 +252,7 @@ KINDS: Mapping[str, Kind] = {
             Seam.LINES,
             "heard and done, and no answer comes back",
             partial(_toxic, "limit_data", "downstream"),
-            _places("payment-provider"),
+            places("payment-provider"),
             lasts_s=BROKEN_S,
             is_in_journal=True,
         ),
@@ -275,24 +261,11 @@ KINDS: Mapping[str, Kind] = {
             Seam.LINES,
             "RST as soon as something is said",
             partial(_toxic, "reset_peer", "upstream"),
-            _places("redis", "payment-provider"),
+            places("redis", "payment-provider"),
             lasts_s=BROKEN_S,
             is_in_journal=True,
         ),
         *of_edges(),
-        Kind(
-            "database-cut",
-            Seam.STORES,
-            "every connection of the services ended by the server",
-            _cut_database,
-            [Target()],
-        ),
-        Kind(
-            "cache-empty",
-            Seam.STORES,
-            "all keys of the cache gone",
-            _empty_cache,
-            [Target()],
-        ),
+        *of_stores(),
     )
 }

@@ -11,6 +11,8 @@ import yaml
 FOLDER = "mutants"
 # The one file whose checks are asked of every checkout of a small run, by all checkers.
 AUDIT = "features/audit/test_audit.py#test_a_small_run_holds"
+# A stormy run of the simulator, each of whose invariants is a check.
+SIMULATOR = "simulator"
 MEMBERS = frozenset({"name", "wrong", "file", "old", "new", "catchers"})
 
 
@@ -89,7 +91,9 @@ def looked_at_by(mutants: Sequence[Mutant], part: str) -> list[Mutant]:
 
 
 def catcher(text: str) -> Catcher:
-    """From ``path#words``; ``audit`` is the small run that all checkers look at."""
+    """From ``path#words``; ``audit`` is the small run that all checkers look at, ``simulator`` a
+    whole one, stormy.
+    """
     path, _, words = (AUDIT if text == "audit" else text).partition("#")
     return Catcher(path, words)
 

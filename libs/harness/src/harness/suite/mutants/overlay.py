@@ -25,6 +25,8 @@ def _say_that_this_was_loaded() -> None:
 
 _say_that_this_was_loaded()
 """
+# What a program does then; who is killed at it has loaded the file all the same.
+MAIN = '\n\nif __name__ == "__main__":'
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ def build(repo_root: Path, folder: Path, changed: Mapping[str, str]) -> Overlay:
     for file, text in changed.items():
         marked[file] = marks / file.replace("/", ".")
         marked[file].mkdir(parents=True)
-        (tree / file).write_text(text + MARKER.format(folder=marked[file]))
+        body, main, rest = text.partition(MAIN)
+        (tree / file).write_text(body + MARKER.format(folder=marked[file]) + main + rest)
     paths = sorted({tree / package.parent for package in packages})
     return Overlay(tree, tuple(paths), marked)
 

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from harness.suite.mutants.definition import Mutant
+from harness.suite.mutants import simulation
+from harness.suite.mutants.definition import SIMULATOR, Mutant
 from harness.suite.mutants.results import Judged, Results, Verdict
 
 INTRO = """\
@@ -25,14 +26,15 @@ loaded is *inconclusive*, never a catch.
 Write it into `mutants/<service>.yaml`: what is wrong in one sentence, the file, the exact text
 that is replaced (it has to stand there once: a unit test says so as soon as the code moves on),
 and who is to notice: a feature, a test file of the service, or `audit` (25 real baskets, read by
-every checker), each with `#words` to choose some of its checks. The services hold no switches:
-the bug is in a copy of the package that goes first on the path of that shop's processes, and the
-copy says itself who loaded it.
+every checker), each with `#words` to choose some of its checks; or `simulator`, a whole run in
+stormy weather. The services hold no switches: the bug is in a copy of the package that goes first
+on the path of that shop's processes, and the copy says itself who loaded it.
 """
 NOT_RUN = "not run"
 # A rule that many rows of one table hold needs no list of them.
 LINES_MAX = 8
-FEATURES, AUDIT, TRACE = "features/", "audit", "trace proof"
+FEATURES, TRACE = "features/", "trace proof"
+LAST = (TRACE, "audit", "faults", "security", "service tests")
 # What the steps of features/steps/flow.py say, wherever their scenario stands.
 TRACE_WORDS = (
     "one whole trace", "of these happened", "ever happened", "as many times as", "are a part of it",
@@ -44,7 +46,7 @@ TRACE_WORDS = (
 def render(mutants: Sequence[Mutant], results: Results) -> str:
     kinds = _kinds(mutants, results)
     parts = [INTRO, _summary(mutants, results), _matrix(mutants, results, kinds)]
-    parts += [_who_caught(mutants, results)]
+    parts += [_alone(mutants, results), _who_caught(mutants, results)]
     return "\n".join(parts)
 
 
@@ -52,6 +54,8 @@ def kind_of(path: str, step: str = "") -> str:
     """The column of a check: whose subject its file is, or the trace if a step about it failed."""
     if any(word in step for word in TRACE_WORDS):
         return TRACE
+    if path == SIMULATOR:
+        return SIMULATOR
     if path.startswith(FEATURES):
         return path.split("/")[1]
     return "service tests"
@@ -61,7 +65,7 @@ def _kinds(mutants: Sequence[Mutant], results: Results) -> list[str]:
     asked = {kind_of(catcher.path) for mutant in mutants for catcher in mutant.catchers}
     for name in results.mutants:
         asked |= {kind_of(c["path"], c["step"]) for c in results.judge(name).caught_by}
-    last = [kind for kind in (TRACE, AUDIT, "faults", "security", "service tests") if kind in asked]
+    last = [kind for kind in (*LAST, SIMULATOR) if kind in asked]
     return [*sorted(asked - set(last)), *last]
 
 
@@ -99,6 +103,29 @@ def _cell(judged: Judged | None, kind: str) -> str:
     caught = sum(kind_of(c["path"], c["step"]) == kind for c in judged.caught_by)
     asked = any(kind_of(check.partition(": ")[0]) == kind for check in judged.missed_by)
     return str(caught) if caught else ("·" if asked else "")
+
+
+def _alone(mutants: Sequence[Mutant], results: Results) -> str:
+    """What the simulator sees when nobody helps it."""
+    rows = []
+    for mutant in mutants:
+        if mutant.name not in results.mutants:
+            continue
+        judged = results.judge(mutant.name)
+        seen = [c for c in judged.caught_by if c["path"] == SIMULATOR]
+        looked = any(kind_of(check.partition(": ")[0]) == SIMULATOR for check in judged.missed_by)
+        if seen or looked:
+            named = ", ".join(str(c["check"]) for c in seen) or "·"
+            first = seen[0]["step"] if seen else ""
+            rows.append((bool(seen), f"| {mutant.name} | {named} | {first} |"))
+    caught = sum(is_seen for is_seen, _ in rows)
+    intro = (
+        f"`cartwright simulate --baskets {simulation.BASKETS} --seed {simulation.SEED}`, in stormy"
+        f" weather, was asked about {len(rows)} of them, and saw **{caught}**. *First* is the first"
+        " checkout with a violation to its name.\n"
+    )
+    table = ["| mutant | invariants | first |", "|---|---|---|", *(row for _, row in rows)]
+    return "\n".join(["## The simulator alone\n", intro, *table]) + "\n"
 
 
 def _who_caught(mutants: Sequence[Mutant], results: Results) -> str:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import stack
-from harness.suite.mutants import overlay
-from harness.suite.mutants.definition import AUDIT, Catcher, Mutant, catcher
+from harness.suite.mutants import overlay, simulation
+from harness.suite.mutants.definition import AUDIT, SIMULATOR, Catcher, Mutant, catcher
 from harness.suite.mutants.overlay import Overlay
 
 # A shop starts in 11 s and its scenarios take a second or two each, unless they wait in vain.
@@ -82,7 +82,7 @@ def _let_run(
     began = time.monotonic()
     outcomes: list[dict[str, Any]] = []
     cut_short, said = False, ""
-    for number, group in enumerate(_groups(catchers)):
+    for number, group in enumerate(_groups([c for c in catchers if c.path != SIMULATOR])):
         left_s = max(1.0, began + limit_s - time.monotonic())
         results = folder / f"outcomes-{number}.jsonl"
         ended, log = _pytest(group, spoilt, repo_root, results, left_s)
@@ -90,6 +90,17 @@ def _let_run(
         cut_short |= not ended
         said = said or ("" if found else log)
         outcomes += found
+    if any(c.path == SIMULATOR for c in catchers):
+        ended, log = _run(
+            simulation.command(folder),
+            spoilt,
+            repo_root,
+            folder / "simulation.log",
+            simulation.TIME_LIMIT_S,
+        )
+        outcomes += simulation.outcomes(folder)
+        cut_short |= not ended
+        said = said or log
     seconds = round(time.monotonic() - began, 1)
     return Trial(outcomes, spoilt.loaded_by(), seconds, cut_short, said)
 
@@ -121,14 +132,19 @@ def _files(group: Sequence[Catcher]) -> list[str]:
 def _pytest(
     group: Sequence[Catcher], spoilt: Overlay, repo_root: Path, results: Path, limit_s: float
 ) -> tuple[bool, str]:
-    """Whether it came to its end, and the last lines of what it said."""
     command = [
         *(sys.executable, "-m", "pytest", "-q", "-p", "harness.suite.mutants.watch"),
         *("-p", "no:cacheprovider", "--outcomes", str(results)),
         *(word for c in group for word in ("--catcher", str(c))),
         *_files(group),
     ]
-    log = results.with_suffix(".log")
+    return _run(command, spoilt, repo_root, results.with_suffix(".log"), limit_s)
+
+
+def _run(
+    command: Sequence[str], spoilt: Overlay, repo_root: Path, log: Path, limit_s: float
+) -> tuple[bool, str]:
+    """Whether it came to its end, and the last lines of what it said."""
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  Our own program and arguments.
             command,
