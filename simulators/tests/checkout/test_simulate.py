@@ -11,7 +11,8 @@ import pytest
 from cartwright import cli
 from harness.audit.books import BooksUnread
 from simulators.checkout import command
-from simulators.checkout.command import EXIT_NOT_JUDGED, exit_code
+from simulators.checkout.exits import EXIT_GATE_NOT_MET, EXIT_NOT_JUDGED, exit_code
+from simulators.checkout.gate import Check, Judgement
 from simulators.checkout.results import Result
 from simulators.checkout.run import ShopNotAtRest
 from simulators.checkout.weather.registry import KINDS
@@ -25,6 +26,9 @@ with Home(Path(sys.argv[1])).sole_run():
     print("held", flush=True)
     sys.stdin.read()
 """
+
+
+MISSED = Judgement([Check("unknown_max", 0, 1, is_met=False)], ())
 
 
 def ended(**facts: bool) -> Result:
@@ -44,6 +48,21 @@ def ended(**facts: bool) -> Result:
 )
 def test_the_exit_code_tells_how_it_ended(result: Result, code: int) -> None:
     assert exit_code(result) == code
+
+
+@pytest.mark.parametrize(
+    ("result", "code"),
+    [
+        (ended(holds=True), EXIT_GATE_NOT_MET),
+        (ended(holds=False), 2),
+        (ended(holds=False, is_judged=False), 3),
+        (ended(holds=True, interrupted=True), 130),
+    ],
+    ids=["holds", "broken", "not judged", "interrupted"],
+)
+def test_a_gate_that_is_not_met_ends_only_a_run_that_holds(result: Result, code: int) -> None:
+    assert exit_code(result, MISSED) == code
+    assert exit_code(ended(holds=True), Judgement((), ())) == 0
 
 
 def test_a_second_run_on_the_same_shop_is_refused_and_told_by_whom(tmp_path: Path) -> None:
@@ -166,9 +185,35 @@ def test_a_running_shop_without_proxies_is_calm_and_says_so(
     monkeypatch.setattr(command, "run", lambda *_, **__: ended(holds=True))
     monkeypatch.setattr(command.report, "write", lambda *_: tmp_path)
     monkeypatch.setattr(command, "print_result", lambda *_, **__: None)
+    monkeypatch.setattr(command.job_summary, "markdown", lambda *_: "")
 
     answer = simulated(
         "--home", str(tmp_path / "home"), "--report-dir", str(tmp_path / "report"), *options
     )
 
     assert (answer.exit_code, said in answer.output) == (code, True), answer.output
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "said"),
+    [
+        ("--gate", "gate.yaml", "gate.yaml: placing: nothing is called so; there are baseline"),
+        ("--gate", "gone.yaml", "gone.yaml: [Errno 2] No such file"),
+        ("--compare", ".", "result.json: [Errno 2] No such file"),
+    ],
+)
+def test_a_gate_or_an_earlier_run_that_is_none_is_told_before_anything_starts(
+    tmp_path: Path, option: str, name: str, said: str
+) -> None:
+    (tmp_path / "gate.yaml").write_text("placing: 100")
+
+    answer = simulated(
+        *(option, str(tmp_path / name), "--home", str(tmp_path / "home")),
+        *("--report-dir", str(tmp_path / "report")),
+    )
+
+    assert answer.exit_code == EXIT_NOT_JUDGED
+    assert f"This file cannot be used: {tmp_path}" in answer.output
+    assert said in answer.output
+    assert not (tmp_path / "home").exists()
+    assert not (tmp_path / "report").exists()

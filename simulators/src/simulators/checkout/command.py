@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -13,29 +13,24 @@ from typing import Annotated
 import typer
 from cartwright import location
 from harness import stack
-from harness.audit.books import BooksUnread
 from harness.process.endpoints import Endpoints
-from harness.process.failure import CannotStart
-from harness.process.home import Home, RunUnderWay
+from harness.process.home import Home
 from harness.providers.choice import Choice, ProviderName
 from harness.traces.export import trace_to
 from rich.console import Console
 from rich.markup import escape
 
-from simulators.checkout import report
+from simulators.checkout import comparison, job_summary, report
 from simulators.checkout.display import LiveDisplay, print_faults, print_result
-from simulators.checkout.results import Plan, Result
-from simulators.checkout.run import ShopNotAtRest, run
-from simulators.checkout.seed import SeedingFailed
+from simulators.checkout.exits import EXIT_NOT_JUDGED, exit_code, told_if_not_judged
+from simulators.checkout.gate import read as read_gate
+from simulators.checkout.results import Plan
+from simulators.checkout.run import run
 from simulators.checkout.weather.choice import NO_PROXIES, choose, of_file
-from simulators.checkout.weather.plan import CALM, WeatherRefused
+from simulators.checkout.weather.plan import CALM
 from simulators.journey.domain import Journey
-from simulators.journey.load import JourneyNotInstalled, load_full, load_sample
+from simulators.journey.load import load_full, load_sample
 
-# Whatever fails is 2 through `make`, so that the worst is 2 without it, too.
-EXIT_HOLDS, EXIT_BROKEN, EXIT_NOT_JUDGED = 0, 2, 3
-# As a shell says of what Ctrl-C ended: all that was done holds, but it was not all.
-EXIT_INTERRUPTED = 130
 # What two cores take without a queue at the door, and what a newcomer waits for.
 DEFAULT_ARRIVALS_PER_S = 4.0
 DEFAULT_BASKETS = 200
@@ -77,6 +72,14 @@ def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
     list_faults: Annotated[
         bool, typer.Option("--list-faults", help="Say which faults there are, and run nothing.")
     ] = False,
+    gate_file: Annotated[
+        Path | None,
+        typer.Option("--gate", help="A file of limits that the figures have to keep."),
+    ] = None,
+    earlier_dir: Annotated[
+        Path | None,
+        typer.Option("--compare", help="The folder of an earlier run to put beside this one."),
+    ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the shop up if it is started for this.")
     ] = False,
@@ -84,45 +87,48 @@ def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
     """Replay real baskets, wait until every order has settled, audit the books.
 
     Exit code 0: every invariant holds. 2: one does not. 3: not judged, or not the traces, and why
-    is said. 130: interrupted; what was done until then holds. Through make each but 0 becomes 2.
+    is said. 4: they hold, and `--gate` is not met. 130: interrupted; what was done until then
+    holds. Through make each but 0 becomes 2.
     """
     console = Console()
     if list_faults:
         print_faults(console)
         return
-    chosen = _load(journey, console)
-    count = min(baskets, len(chosen.baskets))
-    span_s = (chosen.baskets[count - 1].at - chosen.baskets[0].at).total_seconds()
-    plan = Plan(
-        journey=journey,
-        baskets=count,
-        speed=speed or max(1.0, span_s * DEFAULT_ARRIVALS_PER_S / count),
-        concurrency=concurrency,
-        seed=seed,
-        command="cartwright " + " ".join(sys.argv[1:]),
-    )
     root = stack.repository()
     directory = report_dir or root / "reports" / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    at = location.find(home, otherwise=EXIT_NOT_JUDGED).path
-    with _refusing(console):
+    with told_if_not_judged(console, directory):
+        chosen = _load(journey)
+        count = min(baskets, len(chosen.baskets))
+        span_s = (chosen.baskets[count - 1].at - chosen.baskets[0].at).total_seconds()
+        plan = Plan(
+            journey=journey,
+            baskets=count,
+            speed=speed or max(1.0, span_s * DEFAULT_ARRIVALS_PER_S / count),
+            concurrency=concurrency,
+            seed=seed,
+            command="cartwright " + " ".join(sys.argv[1:]),
+        )
+        at = location.find(home, otherwise=EXIT_NOT_JUDGED).path
         filed = of_file(weather)
-    _make(directory, console)
-    choice = location.choose_provider(provider)
-    stays = keep or choice.name is ProviderName.EXTERNAL or stack.endpoints(at) is not None
-    with (
-        _alone(console, at),
-        _shop(console, at, choice, keep=keep, stormy=weather != CALM) as endpoints,
-    ):
-        with _refusing(console):
+        gate = read_gate(gate_file) if gate_file else None
+        earlier = comparison.read(earlier_dir / comparison.RESULT) if earlier_dir else None
+        _make(directory, console)
+        choice = location.choose_provider(provider)
+        stays = keep or choice.name is ProviderName.EXTERNAL or stack.endpoints(at) is not None
+        with (
+            Home(at).sole_run(),
+            _shop(console, at, choice, keep=keep, stormy=weather != CALM) as endpoints,
+        ):
             planned = choose(weather, filed, endpoints, seed, span_s / plan.speed)
-        how_many = f"{len(planned.faults)} faults" if planned.faults else "no faults"
-        why = f": {NO_PROXIES}" if weather is None and planned.is_calm else ""
-        console.print(f"Weather: {planned.name}, {how_many}{why}", highlight=False, soft_wrap=True)
-        (directory / "weather.yaml").write_text(planned.to_yaml(), encoding="utf-8")
-        trace_to(endpoints.otlp_url, service_name="shopper")
-        stop = _stop_on_interrupt(console)
-        display = LiveDisplay(console)
-        try:
+            how_many = f"{len(planned.faults)} faults" if planned.faults else "no faults"
+            why = f": {NO_PROXIES}" if weather is None and planned.is_calm else ""
+            console.print(
+                f"Weather: {planned.name}, {how_many}{why}", highlight=False, soft_wrap=True
+            )
+            (directory / "weather.yaml").write_text(planned.to_yaml(), encoding="utf-8")
+            trace_to(endpoints.otlp_url, service_name="shopper")
+            stop = _stop_on_interrupt(console)
+            display = LiveDisplay(console)
             with display.showing():
                 result = run(
                     plan,
@@ -134,35 +140,14 @@ def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
                     directory=directory,
                     weather=planned,
                 )
-        except SeedingFailed as error:
-            console.print(f"[red]The shop could not be stocked:[/] {error}")
-            raise typer.Exit(EXIT_NOT_JUDGED) from error
-        except BooksUnread as error:
-            console.print(
-                f"[red]Nothing could be judged:[/] {escape(str(error))}. `cartwright status` tells"
-                f" who is away; what the shoppers saw is in {directory}.",
-                soft_wrap=True,
-            )
-            raise typer.Exit(EXIT_NOT_JUDGED) from error
-        except ShopNotAtRest as error:
-            console.print(
-                f"[red]The shop is not at rest:[/] {escape(str(error))}. What this run found could"
-                " be the fault of what was before. `cartwright redrive --all` sends dead letters"
-                " back; `cartwright down --wipe` starts afresh; `--home DIR` uses another shop.",
-                soft_wrap=True,
-            )
-            raise typer.Exit(EXIT_NOT_JUDGED) from error
-    path = report.write(result, directory)
-    print_result(console, result, str(path), shop_stays=stays)
+    judgement = gate.judge(result) if gate else None
+    beside = comparison.compare(result, earlier, earlier_dir) if earlier and earlier_dir else None
+    path = report.write(result, directory, judgement, beside)
+    print_result(console, result, str(path), judgement, beside, shop_stays=stays)
+    job_summary.append(console, job_summary.markdown(result, judgement))
     if keep:
         _say_kept(console, at)
-    raise typer.Exit(exit_code(result))
-
-
-def exit_code(result: Result) -> int:
-    if not result.holds:
-        return EXIT_BROKEN if result.is_judged else EXIT_NOT_JUDGED
-    return EXIT_INTERRUPTED if result.interrupted else EXIT_HOLDS
+    raise typer.Exit(exit_code(result, judgement))
 
 
 def _make(directory: Path, console: Console) -> None:
@@ -175,17 +160,6 @@ def _make(directory: Path, console: Console) -> None:
             soft_wrap=True,
         )
         raise typer.Exit(EXIT_NOT_JUDGED) from error
-
-
-@contextmanager
-def _alone(console: Console, home: Path) -> Iterator[None]:
-    with ExitStack() as held:
-        try:
-            held.enter_context(Home(home).sole_run())
-        except RunUnderWay as error:
-            console.print(f"[red]Another run is under way:[/] {escape(str(error))}")
-            raise typer.Exit(EXIT_NOT_JUDGED) from error
-        yield
 
 
 @contextmanager
@@ -202,38 +176,17 @@ def _shop(
         console.print(f"[dim]{choice}[/]")
         after = "it stays afterwards" if keep else "it stops afterwards; `--keep` leaves it up"
         console.print(f"Starting the shop ({after}) …")
-    with ExitStack() as held:
-        try:
-            if keep:
-                endpoints = stack.left_running(
-                    home, provider=choice.name, environment=environment, faults=stormy
-                )
-            else:
-                endpoints = held.enter_context(
-                    stack.running(
-                        home,
-                        provider=choice.name,
-                        ephemeral_ports=False,
-                        environment=environment,
-                        faults=stormy,
-                    )
-                )
-        except CannotStart as error:
-            console.print(
-                f"[red]There is no shop to send shoppers through:[/] {escape(str(error))}",
-                soft_wrap=True,
-            )
-            raise typer.Exit(EXIT_NOT_JUDGED) from error
+    if keep:
+        yield stack.left_running(home, provider=choice.name, environment=environment, faults=stormy)
+        return
+    with stack.running(
+        home,
+        provider=choice.name,
+        ephemeral_ports=False,
+        environment=environment,
+        faults=stormy,
+    ) as endpoints:
         yield endpoints
-
-
-@contextmanager
-def _refusing(console: Console) -> Iterator[None]:
-    try:
-        yield
-    except WeatherRefused as error:
-        console.print(f"[red]No such weather:[/] {escape(str(error))}", soft_wrap=True)
-        raise typer.Exit(EXIT_NOT_JUDGED) from error
 
 
 def _say_kept(console: Console, home: Path) -> None:
@@ -247,15 +200,12 @@ def _say_kept(console: Console, home: Path) -> None:
         )
 
 
-def _load(journey: str, console: Console) -> Journey:
+def _load(journey: str) -> Journey:
+    """Raises JourneyNotInstalled."""
     loaders = {"sample": load_sample, "full": load_full}
     if journey not in loaders:
         raise typer.BadParameter(f"--journey takes {' or '.join(loaders)}, not {journey!r}")
-    try:
-        return loaders[journey]()
-    except JourneyNotInstalled as error:
-        console.print(f"[red]{error}[/]")
-        raise typer.Exit(EXIT_NOT_JUDGED) from error
+    return loaders[journey]()
 
 
 def _stop_on_interrupt(console: Console) -> threading.Event:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
+from simulators.checkout import comparison, gate
+from simulators.checkout.comparison import Comparison
 from simulators.checkout.replay import Progress
 from simulators.checkout.results import Group, Result, grouped, outcome_of
 from simulators.checkout.times import Percentiles
@@ -110,14 +112,7 @@ class LiveDisplay:
 def _print_toll(console: Console, toll: Toll) -> None:
     if not toll.faults:
         return
-    seams = ", ".join(f"{seam} {count}" for seam, count in toll.by_seam.items())
-    recovered = [one.recovered_s for one in toll.faults if one.recovered_s is not None]
-    slowest = f"; slowest recovery {max(recovered):.1f} s" if recovered else ""
-    console.print(
-        f"Weather {toll.weather}: {toll.met} of {len(toll.faults)} faults met something"
-        f" ({seams}){slowest}; calm {toll.calmed_s:.1f} s after the last shopper.",
-        highlight=False,
-    )
+    console.print(str(toll), markup=False, highlight=False)
     if toll.missed:
         names = [f"{one.kind} {one.target}".strip() for one in toll.missed[:MISSED_SHOWN]]
         more = len(toll.missed) - len(names)
@@ -149,7 +144,15 @@ def print_faults(console: Console) -> None:
         console.print(f"{field}: {', '.join(sorted(values - {''}))}", highlight=False)
 
 
-def print_result(console: Console, result: Result, report: str, *, shop_stays: bool) -> None:
+def print_result(
+    console: Console,
+    result: Result,
+    report: str,
+    judgement: gate.Judgement | None = None,
+    beside: Comparison | None = None,
+    *,
+    shop_stays: bool,
+) -> None:
     """The verdict for people: outcomes, times, costs, invariants, and where to look.
 
     shop_stays: whether an address in it is still answered afterwards.
@@ -158,6 +161,14 @@ def print_result(console: Console, result: Result, report: str, *, shop_stays: b
     console.print(_times(result))
     console.print(_invariants(result))
     _print_violations(console, result, Path(report).parent, shop_stays=shop_stays)
+    if beside:
+        title = f"Beside {escape(beside.earlier)}"
+        console.print(_table(comparison.HEADS, beside.cells, title))
+        _print_unlike(console, "the earlier run", beside.unlike)
+    if judgement:
+        rows = [check.cells for check in judgement.checks]
+        console.print(_table(gate.HEADS, rows, "The gate"))
+        _print_unlike(console, "the baseline", judgement.unlike)
     if result.interrupted:
         console.print("[yellow]Interrupted:[/] what was done until then is audited above.")
     if result.earlier:
@@ -183,22 +194,36 @@ def print_result(console: Console, result: Result, report: str, *, shop_stays: b
             f"Restarted meanwhile: {', '.join(result.restarts)};"
             f" {result.excused} checkouts' traces not judged."
         )
-    verdict = (
-        "[bold green]every invariant holds[/]"
-        if result.holds
-        else "[bold red]it does not hold[/]"
-        if result.is_judged
-        else "[bold yellow]not judged[/]"
+    colour = "green" if result.holds else "red" if result.is_judged else "yellow"
+    console.print(
+        f"\n{result.baskets} baskets, seed {result.plan.seed}:"
+        f" [bold {colour}]{comparison.verdict(result)}[/]"
     )
-    console.print(f"\n{result.baskets} baskets, seed {result.plan.seed}: {verdict}")
+    if judgement:
+        failed = f"[bold red]not met[/]: {', '.join(judgement.failed)}"
+        told = "[bold green]met[/]" if judgement.is_met else failed
+        console.print(f"Gate: {told}", soft_wrap=True)
     console.print(f"Report: {report}\nAgain:  {result.plan.command}", highlight=False)
 
 
-def _outcomes(result: Result) -> Table:
-    table = Table("outcome", "baskets", "share", title="What became of the baskets")
-    for outcome, count in result.outcomes.items():
-        table.add_row(outcome, str(count), f"{count / result.baskets:.1%}")
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], title: str) -> Table:
+    table = Table(title=title)
+    for head in heads:
+        table.add_column(head, no_wrap=head == heads[0])  # Names are cut last.
+    for cells in rows:
+        table.add_row(*map(escape, cells))
     return table
+
+
+def _print_unlike(console: Console, run: str, unlike: Sequence[str]) -> None:
+    if unlike:
+        told = escape("; ".join(unlike))
+        console.print(f"[yellow]Unlike {run}:[/] {told}", highlight=False)
+
+
+def _outcomes(result: Result) -> Table:
+    rows = [(o, str(n), f"{n / result.baskets:.1%}") for o, n in result.outcomes.items()]
+    return _table(("outcome", "baskets", "share"), rows, "What became of the baskets")
 
 
 def _times(result: Result) -> Table:

@@ -9,6 +9,8 @@ from harness.suite.report import waterfall
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from simulators.checkout import comparison, gate
+from simulators.checkout.comparison import Comparison
 from simulators.checkout.exhibits import VIOLATING_MAX
 from simulators.checkout.results import Result, grouped
 from simulators.checkout.weather.kinds import Seam
@@ -53,7 +55,12 @@ class Mark:
     label: str
 
 
-def write(result: Result, directory: Path) -> Path:
+def write(
+    result: Result,
+    directory: Path,
+    judgement: gate.Judgement | None = None,
+    beside: Comparison | None = None,
+) -> Path:
     """Write ``report.html`` and ``result.json`` into *directory*; return the former's path."""
     directory.mkdir(parents=True, exist_ok=True)
     environment = Environment(
@@ -64,6 +71,9 @@ def write(result: Result, directory: Path) -> Path:
     template = environment.get_template("report.html")
     page = template.render(
         result=result,
+        judgement=judgement,
+        beside=beside,
+        heads={"gate": gate.HEADS, "comparison": comparison.HEADS},
         grouped=grouped,
         shown_of_a_kind=SHOWN_OF_A_KIND,
         bars=throughput_bars(result.timeline),
@@ -83,9 +93,11 @@ def write(result: Result, directory: Path) -> Path:
     )
     path = directory / "report.html"
     path.write_text(page, encoding="utf-8")
-    (directory / "result.json").write_bytes(
-        orjson.dumps(_summary(result), option=orjson.OPT_INDENT_2)
-    )
+    summary = _summary(result) | {
+        "gate": judgement and {"is_met": judgement.is_met, **asdict(judgement)},
+        "comparison": beside and asdict(beside),
+    }
+    (directory / comparison.RESULT).write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2))
     return path
 
 

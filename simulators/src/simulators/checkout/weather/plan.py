@@ -4,11 +4,11 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from simulators.checkout import documents
 from simulators.checkout.weather.kinds import Kind, Target
 from simulators.checkout.weather.registry import KINDS
 
@@ -91,18 +91,10 @@ NO_WEATHER = Weather(name=CALM)
 def read(path: Path) -> Weather:
     """Raises WeatherRefused."""
     try:
-        weather = Weather.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise WeatherRefused(f"{path}: {error}") from error
-    except ValidationError as error:
-        told = "; ".join(_told(one) for one in error.errors())
-        raise WeatherRefused(f"{path}: {told}") from error
+        weather = documents.read(Weather, path, yaml.safe_load)
+    except documents.DocumentRefused as error:
+        raise WeatherRefused(str(error)) from error
     return weather.model_copy(update={"faults": sorted(weather.faults, key=lambda one: one.at)})
-
-
-def _told(error: Any) -> str:
-    where = ".".join(map(str, error["loc"]))
-    return f"{where}: {error['msg']}" if where else str(error["msg"])
 
 
 def storm(seed: int, replay_s: float, *, without: Iterable[str] = ()) -> Weather:

@@ -75,6 +75,22 @@ class Toll:
         return self.met * 2 >= len(self.faults)
 
     @property
+    def slowest_recovery_s(self) -> float | None:
+        return max((s for one in self.faults if (s := one.recovered_s) is not None), default=None)
+
+    def __str__(self) -> str:
+        """A sentence; nothing of calm."""
+        if not self.faults:
+            return ""
+        seams = ", ".join(f"{seam} {count}" for seam, count in self.by_seam.items())
+        slowest = self.slowest_recovery_s
+        recovery = "" if slowest is None else f"; slowest recovery {slowest:.1f} s"
+        return (
+            f"Weather {self.weather}: {self.met} of {len(self.faults)} faults met something"
+            f" ({seams}){recovery}; calm {self.calmed_s:.1f} s after the last shopper."
+        )
+
+    @property
     def kinds(self) -> Sequence[KindToll]:
         """In the registry's order."""
         return [_of_kind(name, those) for name in KINDS if (those := self._of(name))]
