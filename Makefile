@@ -20,7 +20,7 @@ SOURCES := conftest.py libs services simulators features conformance loadtests i
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup simulate test check audit contracts unit quick acceptance mutants conformance containers up down status format clean load demo walk doors flakes
+.PHONY: help setup simulate test check audit contracts unit quick acceptance mutants conformance containers steps up down status format clean load demo walk doors flakes
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ quick: $(READY) ## Those of them that need no database and no other process; ONL
 
 acceptance: $(READY) ## The Gherkin scenarios, proven by trace; ARGS=--provider=… says on what
 	@$(BIN)/pytest -q -n 2 features $(ARGS)
+
+steps: $(READY) ## Every sentence that a scenario may say, with an example; ARGS=basket: those with that word
+	@$(BIN)/python -m harness.suite.steps $(ARGS)
 
 containers: $(READY) ## The same scenarios on PostgreSQL, Redis, LocalStack and Jaeger in containers
 	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --inexact --group containers

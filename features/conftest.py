@@ -3,6 +3,7 @@
 # ruff: noqa: E402  Steps have to be announced before they are imported.
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,9 @@ pytest.register_assert_rewrite("steps", "security", "audit")
 from harness.process.endpoints import Endpoints
 from harness.shopper.scenario_shop import ScenarioShop
 from harness.suite.report import plugin as report
+from harness.suite.undefined_steps import UndefinedSteps, scenario_of
 from harness.traces.export import trace_to
 from one_shop import OneShop, choice
-from pytest_bdd.scenario import scenario_wrapper_template_registry
 from steps.accounts import *
 from steps.cart import *
 from steps.challenge import *
@@ -63,6 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.tbstyle = "short"
     config.stash[SHOP] = OneShop(config)
     config.pluginmanager.register(config.stash[SHOP])
+    config.pluginmanager.register(UndefinedSteps(Path(__file__).parent))
     if config.getoption("--report"):
         config.pluginmanager.register(report.Report(config, str(choice(config))))
 
@@ -77,8 +79,7 @@ def pytest_bdd_apply_tag(tag: str, function: Callable[..., object]) -> bool:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """`-k` knows a scenario by its file too, not only by its title."""
     for item in items:
-        function = getattr(item, "obj", None)
-        if function and (scenario := scenario_wrapper_template_registry.get(function)):
+        if scenario := scenario_of(item):
             item.extra_keyword_matches.add(scenario.feature.rel_filename)
 
 

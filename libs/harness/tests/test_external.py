@@ -1,7 +1,7 @@
 """A shop that somebody else runs is found by what one is told of it, and all of that."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +87,23 @@ def test_a_file_that_is_no_shop_is_refused_by_name(
         endpoints({"CARTWRIGHT_ENDPOINTS": str(file)})
 
 
-def test_no_file_at_all_is_refused_with_what_to_do() -> None:
-    with pytest.raises(NoEndpoints, match="set CARTWRIGHT_ENDPOINTS to a file"):
-        endpoints({})
+def test_unless_another_is_named_it_is_the_shop_that_runs_here(tmp_path: Path) -> None:
+    here = tmp_path / "state.json"
+    other = told(tmp_path / "other.json", asdict(replace(SHOP, redis_url="redis://other.example")))
+    here.write_text(json.dumps({"status": "running", "endpoints": asdict(SHOP)}))
+
+    assert endpoints({}, here=here).redis_url == SHOP.redis_url
+    assert endpoints(other, here=here).redis_url == "redis://other.example"
+
+
+@pytest.mark.parametrize("state", [None, '{"status": "stopped", "endpoints": null}'])
+def test_where_none_runs_it_is_said_what_to_do(tmp_path: Path, state: str | None) -> None:
+    here = tmp_path / "state.json"
+    if state:
+        here.write_text(state)
+
+    with pytest.raises(NoEndpoints, match=r"the shop running|cartwright up --provable"):
+        endpoints({}, here=here)
 
 
 def test_a_port_that_is_no_number_is_refused(tmp_path: Path) -> None:

@@ -57,6 +57,10 @@ def provable(home: Path) -> dict[str, str]:
     return {DIRECTORY_VARIABLE: str(home / "spans"), "OTEL_BSP_SCHEDULE_DELAY": "100"}
 
 
+def _external() -> Endpoints:
+    return external.endpoints(here=Home.default(repository()).state_file)
+
+
 def _put_first() -> list[Path]:
     return [
         Path(folder) for folder in os.environ.get(PYTHON_PATH_VARIABLE, "").split(":") if folder
@@ -77,7 +81,7 @@ def left_running(
     environment, faults: see `running`. Raises what `running` raises.
     """
     if provider == ProviderName.EXTERNAL:
-        return external.endpoints()
+        return _external()
     found = endpoints(home)
     if found:
         return found
@@ -116,7 +120,7 @@ def running(
     Raises `StackDidNotStart`, `UnknownProvider`, and what the provider does not find.
     """
     if provider == ProviderName.EXTERNAL:
-        yield external.endpoints()
+        yield _external()
         return
     found = endpoints(home)
     if found:

@@ -1,9 +1,9 @@
 """A shop that somebody else runs: finds out where it is. Starts and stops nothing.
 
 ``CARTWRIGHT_ENDPOINTS`` names a JSON file: either the members of `Endpoints`, or the state file
-that `cartwright up` keeps in its home. Every member that is a text or a number may also stand in
-the environment, as ``CARTWRIGHT_`` and its name in capitals, and counts more than the file: that
-is where a password belongs.
+that `cartwright up` keeps in its home; unset, it is the shop that runs on this machine. Every
+member that is a text or a number may also stand in the environment, as ``CARTWRIGHT_`` and its
+name in capitals, and counts more than the file: that is where a password belongs.
 """
 
 import json
@@ -27,9 +27,12 @@ class NoEndpoints(CannotStart):
     """It is not said where the shop is, or not all of it; the message names what is missing."""
 
 
-def endpoints(outside: Mapping[str, str] = os.environ) -> Endpoints:
-    """Where the shop is. Raises `NoEndpoints`."""
-    known = {**_from_file(outside), **_from_environment(outside), **_NOT_OURS}
+def endpoints(outside: Mapping[str, str] = os.environ, *, here: Path | None = None) -> Endpoints:
+    """Where the shop is. Raises `NoEndpoints`.
+
+    here: the state file of this machine's shop, which counts if no other is named.
+    """
+    known = {**_from_file(outside, here), **_from_environment(outside), **_NOT_OURS}
     needed = [f.name for f in fields(Endpoints) if f.default is MISSING]
     missing = [name for name in needed if name not in known]
     if missing:
@@ -37,12 +40,12 @@ def endpoints(outside: Mapping[str, str] = os.environ) -> Endpoints:
     return Endpoints.from_json(known)
 
 
-def _from_file(outside: Mapping[str, str]) -> dict[str, Any]:
-    named = outside.get(ENDPOINTS_VARIABLE)
-    if not named:
+def _from_file(outside: Mapping[str, str], here: Path | None) -> dict[str, Any]:
+    named = outside.get(ENDPOINTS_VARIABLE) or here
+    if not named or (named == here and not here.exists()):
         raise NoEndpoints(
-            f"set {ENDPOINTS_VARIABLE} to a file with the shop's endpoints, such as the "
-            "state.json of a shop that `cartwright up` started"
+            "no shop runs here: `cartwright up --provable` starts one; of one that runs elsewhere"
+            f" {ENDPOINTS_VARIABLE} names a file with its endpoints"
         )
     try:
         document = json.loads(Path(named).read_text(encoding="utf-8"))

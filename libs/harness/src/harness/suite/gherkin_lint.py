@@ -4,15 +4,15 @@ Reads features with Cucumber's own parser; says file, line and rule of everythin
 """
 
 import argparse
-import ast
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from gherkin.parser import Parser
+from harness.suite.gherkin import Scenario, parse, read
+from harness.suite.steps import read as read_definitions
+from harness.suite.steps import undefined
 
 # Longer, and nobody keeps in mind how it began.
 STEPS_MAX = 12
@@ -24,7 +24,6 @@ TECHNICAL = re.compile(
     re.IGNORECASE,
 )
 ORDER = {"Context": 0, "Action": 1, "Outcome": 2}
-DECORATORS = ("given", "when", "then")
 
 
 @dataclass(frozen=True, order=True)
@@ -37,77 +36,10 @@ class Finding:
         return f"{self.file}:{self.line}: {self.rule}"
 
 
-@dataclass(frozen=True)
-class Scenario:
-    """One scenario, or outline. steps: its own, without the background's.
-
-    examples: the rows of an outline, each by the names in its header.
-    """
-
-    file: str
-    feature: str
-    name: str
-    line: int
-    background: Sequence[Mapping[str, Any]]
-    steps: Sequence[Mapping[str, Any]]
-    examples: Sequence[Mapping[str, str]] = ()
-
-    def texts(self) -> Iterator[str]:
-        """Every step that it runs, with the words of every example."""
-        for step in (*self.background, *self.steps):
-            for row in self.examples or ({},):
-                yield _filled(step["text"], row)
-
-
-def _filled(text: str, row: Mapping[str, str]) -> str:
-    return re.sub(r"<(.+?)>", lambda found: row.get(found[1], found[0]), text)
-
-
-def read(folder: Path) -> list[Scenario]:
-    """All scenarios under *folder*, in the order of their files and lines.
-
-    Raises gherkin's errors for what is no Gherkin.
-    """
-    return [s for file in sorted(folder.rglob("*.feature")) for s in _scenarios(folder, file)]
-
-
-def parse(file: Path) -> Mapping[str, Any]:
-    """The feature of *file*, as Cucumber's messages have it. Raises gherkin's errors."""
-    document: Mapping[str, Any] = dict(Parser().parse(file.read_text()))
-    feature: Mapping[str, Any] = document["feature"]
-    return feature
-
-
-def _scenarios(folder: Path, file: Path) -> Iterator[Scenario]:
-    feature = parse(file)
-    background: Sequence[Mapping[str, Any]] = ()
-    for child in feature["children"]:
-        if "background" in child:
-            background = child["background"]["steps"]
-        if "scenario" in child:
-            told = child["scenario"]
-            yield Scenario(
-                str(file.relative_to(folder)),
-                feature["name"],
-                told["name"],
-                told["location"]["line"],
-                background,
-                told["steps"],
-                tuple(_rows(told["examples"])),
-            )
-
-
-def _rows(examples: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
-    for table in examples:
-        names = [cell["value"] for cell in table["tableHeader"]["cells"]]
-        for row in table["tableBody"]:
-            yield dict(zip(names, (cell["value"] for cell in row["cells"]), strict=True))
-
-
 def lint(folder: Path) -> list[Finding]:
     """Everything in *folder* that is not as it should be, in order."""
     scenarios = read(folder)
-    findings = [*_told_twice(scenarios), *_undescribed(folder), *_unused(folder, scenarios)]
+    findings = [*_told_twice(scenarios), *_undescribed(folder), *_undefined(folder, scenarios)]
     for scenario in scenarios:
         findings += _of_one(scenario)
     return sorted(set(findings))  # A background is every scenario's.
@@ -146,29 +78,16 @@ def _undescribed(folder: Path) -> Iterator[Finding]:
             yield Finding(str(file.relative_to(folder)), 1, "nobody is told why: no description")
 
 
-def _unused(folder: Path, scenarios: Sequence[Scenario]) -> Iterator[Finding]:
-    """Definitions of steps that no scenario takes."""
-    texts = {text for scenario in scenarios for text in scenario.texts()}
-    for file in sorted(folder.rglob("steps/*.py")):
-        for line, pattern in definitions(file.read_text()):
-            if not any(re.fullmatch(pattern, text) for text in texts):
-                rule = f"no scenario says {pattern!r}"
-                yield Finding(str(file.relative_to(folder)), line, rule)
-
-
-def definitions(source: str) -> Iterator[tuple[int, str]]:
-    """(line, regular expression) of each step that *source* defines with pytest-bdd."""
-    for node in ast.walk(ast.parse(source)):
-        for call in getattr(node, "decorator_list", ()):
-            is_step = isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
-            if is_step and call.func.id in DECORATORS:
-                yield call.lineno, _pattern(call.args[0])
-
-
-def _pattern(words: ast.expr) -> str:
-    if isinstance(words, ast.Call):  # parsers.re(…)
-        return str(ast.literal_eval(words.args[0]))
-    return re.escape(str(ast.literal_eval(words)))
+def _undefined(folder: Path, scenarios: Sequence[Scenario]) -> Iterator[Finding]:
+    """Steps that nothing defines, and definitions that no scenario takes."""
+    defined = read_definitions(folder)
+    for scenario in scenarios:
+        for line, rule in undefined(scenario, defined, scenarios):
+            yield Finding(scenario.file, line, rule)
+    said = {(step.kind, step.text) for scenario in scenarios for step in scenario.run()}
+    for one in defined:
+        if not any(one.is_of(kind, text) for kind, text in said):
+            yield Finding(one.file, one.line, f"no scenario says {one.readable!r}")
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from harness.suite.gherkin_lint import Scenario, parse, read
+from harness.suite.gherkin import Scenario, parse, read
 
 PAGE = Path("docs") / "scenarios.md"
 HEAD = """# What is shown: {scenarios} scenarios, {tests} with their examples

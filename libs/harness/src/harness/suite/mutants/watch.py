@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 from psycopg2.errors import DeadlockDetected
-from pytest_bdd.parser import ScenarioTemplate
-from pytest_bdd.scenario import scenario_wrapper_template_registry
 
 from harness.audit.checkers import CHECKERS
 from harness.shopper.client import ShopRefused
 from harness.suite.mutants.definition import Catcher, catcher
+from harness.suite.undefined_steps import scenario_of
 
 # What a check raises when it has looked and seen something wrong. Anything else is a check that
 # could not look, and catches nobody.
@@ -28,12 +27,6 @@ _STEP = pytest.StashKey[str]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--outcomes", required=True, metavar="FILE")
     parser.addoption("--catcher", action="append", default=[], metavar="PATH[#WORDS]")
-
-
-def scenario_of(item: pytest.Item) -> ScenarioTemplate | None:
-    """None for an ordinary test."""
-    function = getattr(item, "function", None)
-    return scenario_wrapper_template_registry.get(function) if function else None
 
 
 def path_of(item: pytest.Item) -> str:
