@@ -62,6 +62,23 @@ worker.WATCH_EVERY_S = 0.05
 worker.run([Loop("idle", lambda: 0, every_s=60)])
 """
 
+BEATING = """
+import os
+from pathlib import Path
+from common import worker
+from common.worker import Loop
+
+worker.install()
+worker.WATCH_EVERY_S = 0.05
+heartbeat = Path(os.environ["HEARTBEAT_FILE"])
+def looks() -> int:
+    if heartbeat.exists():
+        heartbeat.unlink()
+        print("beat", flush=True)
+    return 0
+worker.run([Loop("looks", looks)])
+"""
+
 FULL = """
 import sys
 from common import worker
@@ -274,3 +291,16 @@ def test_a_process_that_stood_still_goes_on_and_still_ends_well() -> None:
 
     assert process.returncode == 0
     assert re.findall(r'"signal":"(\w+)"', output) == ["SIGTERM"], "and no signal nobody sent"
+
+
+def test_a_worker_says_again_and_again_that_it_goes_on(tmp_path: Path) -> None:
+    environment = os.environ | {"SERVICE_NAME": "probe", "HEARTBEAT_FILE": str(tmp_path / "beat")}
+    with subprocess.Popen(
+        [sys.executable, "-c", BEATING], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        beats = (line for line in process.stdout if line == "beat\n")
+        try:
+            assert [next(beats) for _ in range(3)] == ["beat\n"] * 3
+        finally:
+            process.kill()

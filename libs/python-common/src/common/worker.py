@@ -1,5 +1,6 @@
 """A worker process: a few loops, each around a function that does one batch and counts it."""
 
+import os
 import signal
 import sys
 import threading
@@ -7,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -27,6 +29,8 @@ STOP_WITHIN_S = 25.0
 # A round that takes longer hangs: two receives of 25 s and ten handlers of 10 s do not.
 STUCK_AFTER_S = 300.0
 WATCH_EVERY_S = 1.0
+# Names a file whose age tells whoever looks in from outside that a worker stands still.
+HEARTBEAT_VARIABLE = "HEARTBEAT_FILE"
 
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 
@@ -175,6 +179,7 @@ def run(loops: Sequence[Loop]) -> None:
 
 def _watch(loops: Sequence[Loop], threads: Sequence[threading.Thread]) -> list[str]:
     """Wait for a signal; return at once, with their names, if loops are dead or stuck."""
+    heartbeat = os.environ.get(HEARTBEAT_VARIABLE)
     received: SimpleQueue[signal.Signals] = SimpleQueue()
     # A thread of its own: `signal.sigtimedwait`, interrupted by SIGCONT when its time is over,
     # returns a signal that nobody sent (seen in CPython 3.11: a siginfo that was never filled).
@@ -196,6 +201,8 @@ def _watch(loops: Sequence[Loop], threads: Sequence[threading.Thread]) -> list[s
             if lost:
                 log.error("loops_lost", loops=lost)
                 return lost
+            if heartbeat:
+                Path(heartbeat).touch()
         else:
             return []
 
