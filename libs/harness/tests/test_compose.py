@@ -1,38 +1,63 @@
-"""Compose and the images hold to the topology and the pins, and show nothing to other machines."""
+"""Compose holds to the topology, the settings and the pins, and shows nothing to other machines.
 
-import os
+Read, not run: no test here needs an engine.
+"""
+
+import importlib
+import json
 import re
-import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from harness import stack
-from harness.providers import images
+from harness.providers import external, images, role_names
+from harness.providers.service_environment import LIMITS
+from harness.traces.ledger_writer import DIRECTORY_VARIABLE
+from test_env_example import DEFAULTS, SET
 
 ROOT = stack.repository()
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-INFRASTRUCTURE = stack.topology().infrastructure
-# Compose's service -> the ports it must publish, by their names in the topology.
-EXPECTED_PORTS = {
-    "postgres": {"postgres"},
-    "redis": {"redis"},
-    "localstack": {"aws"},
-    "jaeger": {"traces", "otlp"},
-}
-DOCKERFILE = (ROOT / "services" / "Dockerfile").read_text()
+TOPOLOGY = stack.topology()
+TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+SIMULATION_TEXT = (ROOT / "infra" / "compose-simulation.yml").read_text(encoding="utf-8")
+# `${NAME}`, `${NAME:-default}`, `${NAME:?what to do}`.
+VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?(?::\?[^}]*)?\}")
 # A tag that begins with its version.
 PINNED = re.compile(r"[a-z0-9./-]+:\d[\w.-]*")
+PORT = re.compile(r"127\.0\.0\.1:\$\{(\w+)_PORT:-(\d+)\}:\d+")
 
 
-def instructions(name: str) -> list[str]:
-    """The arguments of every instruction of that name, continued lines joined."""
-    joined = DOCKERFILE.replace("\\\n", " ")
-    return [line.split(maxsplit=1)[1] for line in joined.splitlines() if line.startswith(name)]
+def filled(text: str) -> Any:
+    """As Compose reads it, beside a copy of .env.example."""
+
+    def value(match: re.Match[str]) -> str:
+        return SET.get(match[1], match[2] or "").partition("  #")[0]
+
+    return yaml.safe_load(VARIABLE.sub(value, text))
 
 
-@pytest.mark.parametrize("service", SERVICES)
+SERVICES: dict[str, dict[str, Any]] = filled(TEXT)["services"]
+AS_WRITTEN: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
+OURS = [name for name, part in SERVICES.items() if part["image"].startswith("cartwright/")]
+THEIRS = sorted(SERVICES.keys() - set(OURS))
+LASTING = [name for name in OURS if name != "roles" and not name.endswith("-migrations")]
+SIMULATION: dict[str, Any] = filled(SIMULATION_TEXT)
+
+
+def settings(service: str, part: str) -> Any:
+    """What that container reads. Raises ValidationError if it would not start."""
+    environment = SERVICES[f"{service}-{part}"]["environment"]
+    given = {name.lower(): value for name, value in environment.items()}
+    return importlib.import_module(f"{service}.settings").Settings(**given)
+
+
+def waits_for(name: str) -> dict[str, str]:
+    needed = SERVICES[name].get("depends_on", {})
+    return {other: how["condition"].removeprefix("service_") for other, how in needed.items()}
+
+
+@pytest.mark.parametrize("service", THEIRS)
 def test_every_image_is_pinned(service: str) -> None:
     assert PINNED.fullmatch(SERVICES[service]["image"])
 
@@ -40,48 +65,157 @@ def test_every_image_is_pinned(service: str) -> None:
 def test_the_images_are_those_that_the_containers_provider_starts() -> None:
     pinned = images.load(ROOT).by_part()
 
-    assert {name: service["image"] for name, service in SERVICES.items()} == pinned
+    assert {name: SERVICES[name]["image"] for name in THEIRS} == pinned
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_ports_are_those_of_the_topology_on_this_machine_only(service: str) -> None:
-    expected = {INFRASTRUCTURE[name].port for name in EXPECTED_PORTS[service]}
+def test_every_port_of_the_topology_is_published_on_this_machine_only_where_one_likes() -> None:
+    published = [port for part in AS_WRITTEN.values() for port in part.get("ports", [])]
+    matches = [PORT.fullmatch(port) for port in published]
 
-    assert sorted(SERVICES[service]["ports"]) == sorted(
-        f"127.0.0.1:{port}:{port}" for port in expected
-    )
+    assert None not in matches, published
+    found = {match[1]: int(match[2]) for match in matches if match}
+    parts = {**TOPOLOGY.services, **TOPOLOGY.infrastructure}
+    expected = {name.upper().replace("-", "_"): part.port for name, part in parts.items()}
+    assert found == {name: port for name, port in expected.items() if name != "STOREFRONT"}
+    assert len(found) == len(published)
 
 
-@pytest.mark.parametrize("service", sorted(set(SERVICES) - {"jaeger"}))
-def test_whoever_waits_can_be_told_that_it_is_ready(service: str) -> None:
-    assert SERVICES[service]["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+def test_every_variable_is_in_the_example_with_its_default() -> None:
+    used = {(match[1], match[2]) for match in VARIABLE.finditer(TEXT + SIMULATION_TEXT)}
+
+    assert {name for name, default in used if default is None} <= SET.keys()
+    assert {(name, default) for name, default in used if default is not None} <= DEFAULTS.items()
+
+
+@pytest.mark.parametrize("service", TOPOLOGY.services)
+@pytest.mark.parametrize("part", ["web", "worker"])
+def test_each_service_is_told_all_that_it_needs_to_start(service: str, part: str) -> None:
+    told = settings(service, part)
+
+    topic, queue = TOPOLOGY.services[service].topic, TOPOLOGY.services[service].queue
+    assert (told.topic_arn or "").rpartition(":")[2] == (topic or "")
+    assert (told.queue_url or "").rpartition("/")[2] == (queue or "")
+    dead_letters = TOPOLOGY.dead_letter_queue(queue) if queue else ""
+    assert (told.dead_letter_queue_url or "").rpartition("/")[2] == dead_letters
+    assert f"//{role_names.service_role(service)}:" in told.database_url.get_secret_value()
+
+
+@pytest.mark.parametrize("service", TOPOLOGY.services)
+def test_one_image_serves_works_and_migrates(service: str) -> None:
+    parts = [SERVICES[f"{service}-{part}"] for part in ("web", "worker", "migrations")]
+
+    assert {part["image"] for part in parts} == {f"cartwright/{service}"}
+    assert [part.get("command") for part in parts] == [
+        None,
+        ["python", "-m", f"{service}.worker"],
+        ["python", "-m", "common.migrations", "upgrade", f"services/{service}-service"],
+    ]
+    assert parts[2]["build"]["args"]["SERVICE"] == service
+
+
+@pytest.mark.parametrize("service", TOPOLOGY.services)
+def test_each_waits_for_what_it_stands_on(service: str) -> None:
+    migrations = f"{service}-migrations"
+
+    assert waits_for("roles") == {"postgres": "healthy"}
+    assert waits_for(migrations) == {"roles": "completed_successfully"}
+    for part in ("web", "worker"):
+        assert waits_for(f"{service}-{part}") == {
+            "localstack": "healthy",
+            "redis": "healthy",
+            migrations: "completed_successfully",
+        }
+
+
+def test_every_role_is_made_with_the_password_that_it_uses() -> None:
+    made = json.loads(SERVICES["roles"]["environment"]["ROLE_PASSWORDS"])
+
+    assert set(made) == set(role_names.every_role(list(TOPOLOGY.services)))
+    assert SERVICES["roles"]["command"][-len(TOPOLOGY.services) :] == list(TOPOLOGY.services)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_is_ours_may_do_little(name: str) -> None:
+    part = SERVICES[name]
+
+    assert part["read_only"] is True
+    assert part["cap_drop"] == ["ALL"]
+    assert part["security_opt"] == ["no-new-privileges:true"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_everything_has_a_limit(name: str) -> None:
+    assert {"mem_limit", "cpus", "logging"} <= SERVICES[name].keys()
+
+
+# Of a web the image says it. Jaeger's promises no shell to ask with.
+@pytest.mark.parametrize("name", sorted({*LASTING, *THEIRS} - {"jaeger"}))
+def test_whoever_waits_can_be_told_that_it_is_ready(name: str) -> None:
+    if name.endswith("-web"):
+        dockerfile = (ROOT / "services" / "Dockerfile").read_text(encoding="utf-8")
+        assert "/healthz" in dockerfile.partition("\nHEALTHCHECK ")[2].splitlines()[1]
+    else:
+        assert SERVICES[name]["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_what_ends_is_started_again(name: str) -> None:
+    assert SERVICES[name]["restart"] == "unless-stopped"
 
 
 def test_the_queues_are_made_by_the_generated_script() -> None:
     (volume,) = SERVICES["localstack"]["volumes"]
     script, target, mode = volume.split(":")
 
-    assert os.access(ROOT / script, os.X_OK)  # LocalStack skips what it may not run.
-    assert target.startswith("/etc/localstack/init/ready.d/")
+    assert (ROOT / script).exists()
+    assert re.fullmatch(r"/etc/localstack/init/ready\.d/[\w-]+\.py", target)
     assert mode == "ro"
 
 
-def test_images_are_built_from_a_pinned_python_with_the_uv_of_make() -> None:
-    (uv,) = re.findall(r"uv==([\d.]+)", DOCKERFILE)
+def test_simulated_shoppers_meet_the_limits_of_every_other_stack() -> None:
+    raised = {
+        name: str(limit)
+        for part in SIMULATION["services"].values()
+        for name, limit in part["environment"].items()
+        if name in LIMITS
+    }
 
-    assert {source.split()[0] for source in instructions("FROM")} == {"python:3.12-slim"}
-    assert f"UV_VERSION := {uv}\n" in (ROOT / "Makefile").read_text()
+    assert raised == LIMITS
+    for name, part in SIMULATION["services"].items():
+        if limits := LIMITS.keys() & part["environment"].keys():
+            service = importlib.import_module(f"{name.removesuffix('-web')}.settings")
+            assert {limit.lower() for limit in limits} <= service.Settings.model_fields.keys()
 
 
-def test_an_image_installs_one_service_from_the_lock_file() -> None:
-    (sync,) = [run for run in instructions("RUN") if "uv sync" in run]
+def test_whoever_writes_spans_keeps_a_ledger_of_them_for_simulated_shoppers() -> None:
+    writers = {
+        name
+        for name, part in SERVICES.items()
+        if "OTEL_EXPORTER_OTLP_ENDPOINT" in part.get("environment", {})
+    }
 
-    assert {"--frozen", "--no-dev", "--package", "${SERVICE}-service"} <= set(shlex.split(sync))
+    keepers = {
+        name
+        for name, part in SIMULATION["services"].items()
+        if part["environment"][DIRECTORY_VARIABLE] == "/ledgers"
+    }
+    assert keepers == writers
 
 
-def test_an_image_runs_as_nobody_special_and_without_a_shell_between() -> None:
-    (user,) = instructions("USER")
-    (command,) = instructions("CMD")
+def test_what_compose_prints_says_where_the_shop_is(tmp_path: Path) -> None:
+    printed = tmp_path / "compose.json"
+    printed.write_text(json.dumps({"services": SERVICES} | SIMULATION))
 
-    assert int(user.split(":")[0]) > 0
-    assert command.startswith("[")
+    found = external.endpoints({"CARTWRIGHT_ENDPOINTS": str(printed)})
+
+    assert found.services == {
+        name: f"http://127.0.0.1:{service.port}" for name, service in TOPOLOGY.services.items()
+    }
+    assert found.topic_arns.keys() == TOPOLOGY.topics.keys()
+    assert {n: url.rpartition("/")[2] for n, url in found.queue_urls.items()} == {
+        queue: queue for queue in TOPOLOGY.queues
+    }
+    assert {n: url.rpartition("/")[2] for n, url in found.dead_letter_queue_urls.items()} == {
+        queue: TOPOLOGY.dead_letter_queue(queue) for queue in TOPOLOGY.queues
+    }
+    assert found.jwt_secret == settings("auth", "web").jwt_secret.get_secret_value()

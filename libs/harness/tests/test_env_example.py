@@ -14,12 +14,13 @@ from simulators.payment_provider.settings import Settings as ProviderSettings
 EXAMPLE = (stack.repository() / ".env.example").read_text(encoding="utf-8")
 SET = dict(re.findall(r"^([A-Z][A-Z0-9_]+)=(.*)$", EXAMPLE, re.M))
 DEFAULTS = dict(re.findall(r"^# ([A-Z][A-Z0-9_]+)=(.*)$", EXAMPLE, re.M))
-# Read by gunicorn's configuration, boto3 and OpenTelemetry themselves, or by docker-compose.yml.
+# Read by gunicorn's configuration, a worker's watch, boto3 and OpenTelemetry themselves.
 BY_OTHERS = {
-    "HOST", "PORT", "DRAIN_S", "SERVICE_NAME", "POSTGRES_PASSWORD",
+    "HOST", "PORT", "DRAIN_S", "SERVICE_NAME", "HEARTBEAT_FILE",
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
     "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_BSP_SCHEDULE_DELAY", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
 }  # fmt: skip
+COMPOSE = (stack.repository() / "docker-compose.yml").read_text(encoding="utf-8")
 
 
 def variables(service: str) -> dict[str, Any]:
@@ -45,5 +46,7 @@ def test_no_variable_is_there_that_nobody_reads() -> None:
     prefix = str(ProviderSettings.model_config["env_prefix"])
     provider = {f"{prefix}{name}".upper() for name in ProviderSettings.model_fields}
 
-    assert SET.keys() | DEFAULTS.keys() <= read | provider | BY_OTHERS
+    compose = set(re.findall(r"\$\{(\w+)", COMPOSE))
+
+    assert SET.keys() | DEFAULTS.keys() <= read | provider | compose | BY_OTHERS
     assert not SET.keys() & DEFAULTS.keys()

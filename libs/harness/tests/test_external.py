@@ -51,6 +51,14 @@ def test_the_state_of_a_running_shop_says_it_as_well(tmp_path: Path) -> None:
     assert endpoints(told(tmp_path / "state.json", state)).redis_url == SHOP.redis_url
 
 
+def test_what_compose_prints_says_it_as_well(tmp_path: Path) -> None:
+    printed = {"services": {}, "x-endpoints": asdict(SHOP) | {"smtp_port": "2525"}}
+
+    found = endpoints(told(tmp_path / "compose.json", printed))
+
+    assert (found.redis_url, found.smtp_port) == (SHOP.redis_url, 2525)
+
+
 def test_the_environment_counts_more_than_the_file(tmp_path: Path) -> None:
     outside = told(
         tmp_path / "shop.json",

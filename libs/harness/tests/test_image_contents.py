@@ -1,6 +1,6 @@
-"""What an image of a service is built from is enough: installed from it alone, everything imports.
+"""What an image is built from is enough: installed from it alone, everything imports.
 
-Without Docker: the same files, by the same command of uv, into an environment of its own.
+Without Docker: the same files, by the same commands of uv, into an environment of its own.
 """
 
 import re
@@ -16,7 +16,12 @@ from harness.topology.summary import SERVICES
 from test_repository import files
 
 ROOT = stack.repository()
-DOCKERFILE = (ROOT / "services" / "Dockerfile").read_text(encoding="utf-8")
+DOCKERFILES = {
+    name: (ROOT / name / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    for name in ("services", "simulators")
+}
+IGNORED = {"services": ".dockerignore", "simulators": "simulators/Dockerfile.dockerignore"}
+TOOLS = "tools"
 UV = ROOT / ".venv" / "bin" / "uv"
 IMPORT_ALL = """
 import importlib, pkgutil, sys
@@ -29,37 +34,59 @@ print("all of it")
 """
 
 
+def instructions(dockerfile: str, name: str) -> list[str]:
+    """The arguments of every instruction of that name."""
+    lines = DOCKERFILES[dockerfile].splitlines()
+    return [line.split(maxsplit=1)[1] for line in lines if line.startswith(f"{name} ")]
+
+
 @pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def contexts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """What `docker build` sends: the files that .dockerignore lets through."""
-    folder = tmp_path_factory.mktemp("context")
-    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    wanted = [line[1:] for line in lines if line.startswith("!")]
-    for path in files("*"):
-        relative = path.relative_to(ROOT)
-        if any(
-            fnmatch(str(part), name) for name in wanted for part in (relative, *relative.parents)
-        ):
-            (folder / relative).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, folder / relative)
-    return folder
+    made = {}
+    for dockerfile, ignored in IGNORED.items():
+        folder = made[dockerfile] = tmp_path_factory.mktemp("context")
+        lines = (ROOT / ignored).read_text(encoding="utf-8").splitlines()
+        wanted = [line[1:] for line in lines if line.startswith("!")]
+        for path in files("*"):
+            relative = path.relative_to(ROOT)
+            parts = (relative, *relative.parents)
+            if any(fnmatch(str(part), name) for name in wanted for part in parts):
+                (folder / relative).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, folder / relative)
+    return made
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_an_image_has_all_that_its_service_imports(
-    service: str, context: Path, tmp_path: Path
+@pytest.mark.parametrize("image", [*SERVICES, TOOLS])
+def test_an_image_has_all_that_its_programs_import(
+    image: str, contexts: dict[str, Path], tmp_path: Path
 ) -> None:
-    (command,) = re.findall(r"^RUN (uv sync .*)$", DOCKERFILE, re.M)
-    arguments = command.replace("${SERVICE}", service).replace('"', "").split()[1:]
+    dockerfile = "simulators" if image == TOOLS else "services"
+    by_lock_file, with_sources = [
+        command.replace("${SERVICE}", image)
+        .replace('"', "")
+        .replace("--directory /src", "")
+        .split()
+        for run in instructions(dockerfile, "RUN")
+        for command in re.findall(r"uv (sync .*)", run)
+    ]
     environment = surroundings.of_installers() | {"UV_PROJECT_ENVIRONMENT": str(tmp_path / "venv")}
+    # The first of them sees nothing else: its layer is that of all sources.
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    for name in ("pyproject.toml", "uv.lock"):
+        shutil.copy(contexts[dockerfile] / name, alone)
 
-    made = subprocess.run(
-        [UV, *arguments], cwd=context, env=environment, capture_output=True, text=True
-    )
-    assert made.returncode == 0, made.stderr
+    for folder, arguments in ((alone, by_lock_file), (contexts[dockerfile], with_sources)):
+        made = subprocess.run(
+            [UV, *arguments], cwd=folder, env=environment, capture_output=True, text=True
+        )
+        assert made.returncode == 0, made.stderr
     python = tmp_path / "venv" / "bin" / "python"
+    packages = ["simulators.payment_provider", "simulators.mailbox", "harness.providers"]
     imported = subprocess.run(
-        [python, "-I", "-c", IMPORT_ALL, service, "common", "card_numbers"],
+        [python, "-I", "-c", IMPORT_ALL]
+        + (packages if image == TOOLS else [image, "common", "card_numbers"]),
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -69,11 +96,54 @@ def test_an_image_has_all_that_its_service_imports(
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_what_an_image_copies_is_there_to_be_copied(service: str, context: Path) -> None:
-    copied = re.findall(r"^COPY --from=build /src/(\S+)", DOCKERFILE, re.M)
+def test_what_an_image_copies_is_there_to_be_copied(
+    service: str, contexts: dict[str, Path]
+) -> None:
+    copied = re.findall(r"--from=sources /src/(\S+)", DOCKERFILES["services"])
 
     gone = [
-        place for place in copied if not (context / place.replace("${SERVICE}", service)).is_dir()
+        place
+        for place in copied
+        if not (contexts["services"] / place.replace("${SERVICE}", service)).is_dir()
     ]
 
     assert (bool(copied), gone) == (True, [])
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_images_are_built_from_a_pinned_python_with_the_uv_of_make(dockerfile: str) -> None:
+    (uv,) = re.findall(r"uv==([\d.]+)", DOCKERFILES[dockerfile])
+    stages = {stage.split()[-1] for stage in instructions(dockerfile, "FROM") if " AS " in stage}
+    sources = {stage.split()[0] for stage in instructions(dockerfile, "FROM")}
+
+    assert sources - stages == {"python:3.12-slim", "scratch"}
+    assert f"UV_VERSION := {uv}\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_an_image_installs_from_the_lock_file_without_what_is_for_developers(
+    dockerfile: str,
+) -> None:
+    installing = [run for run in instructions(dockerfile, "RUN") if "uv sync" in run]
+
+    assert len(installing) == 2
+    assert all({"--frozen", "--no-dev", "--package"} <= set(run.split()) for run in installing)
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_an_image_runs_as_nobody_special_and_says_what_it_is(dockerfile: str) -> None:
+    (user,) = instructions(dockerfile, "USER")
+    (labels,) = instructions(dockerfile, "LABEL")
+
+    assert int(user.split(":")[0]) > 0
+    assert re.findall(r"org\.opencontainers\.image\.(\w+)=", labels) == [
+        "title",
+        "source",
+        "revision",
+    ]
+
+
+def test_a_service_has_no_shell_between() -> None:
+    (command,) = instructions("services", "CMD")
+
+    assert command.startswith("[")

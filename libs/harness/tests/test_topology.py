@@ -141,7 +141,7 @@ def test_a_topology_cannot_be_changed(tmp_path: Path) -> None:
 
 
 def test_localstacks_script_is_what_the_topology_says() -> None:
-    committed = (REPO / "infra/localstack/init-aws.sh").read_text()
+    committed = (REPO / "infra/localstack/init-aws.py").read_text()
 
     assert committed == localstack.render(load(REPO / "infra/topology.yaml"))
 
@@ -149,7 +149,7 @@ def test_localstacks_script_is_what_the_topology_says() -> None:
 def test_the_command_prints_localstacks_script(capsys: pytest.CaptureFixture[str]) -> None:
     localstack.main(["--topology", str(REPO / "infra/topology.yaml")])
 
-    assert capsys.readouterr().out == (REPO / "infra/localstack/init-aws.sh").read_text()
+    assert capsys.readouterr().out == (REPO / "infra/localstack/init-aws.py").read_text()
 
 
 def test_the_names_that_auditors_go_by_are_the_topologys() -> None:

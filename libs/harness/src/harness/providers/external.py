@@ -1,9 +1,10 @@
 """A shop that somebody else runs: finds out where it is. Starts and stops nothing.
 
-``CARTWRIGHT_ENDPOINTS`` names a JSON file: either the members of `Endpoints`, or the state file
-that `cartwright up` keeps in its home; unset, it is the shop that runs on this machine. Every
-member that is a text or a number may also stand in the environment, as ``CARTWRIGHT_`` and its
-name in capitals, and counts more than the file: that is where a password belongs.
+``CARTWRIGHT_ENDPOINTS`` names a JSON file: the members of `Endpoints`, the state file that
+`cartwright up` keeps in its home, or what `docker compose config` prints; unset, it is the shop
+that runs on this machine. Every member that is a text or a number may also stand in the
+environment, as ``CARTWRIGHT_`` and its name in capitals, and counts more than the file: that is
+where a password belongs.
 """
 
 import json
@@ -51,11 +52,17 @@ def _from_file(outside: Mapping[str, str], here: Path | None) -> dict[str, Any]:
         document = json.loads(Path(named).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise NoEndpoints(f"{named}: {error}") from None
-    if isinstance(document, dict) and "endpoints" in document:
-        document = document["endpoints"]
+    for key in ("endpoints", "x-endpoints"):
+        if isinstance(document, dict) and key in document:
+            document = document[key]
     if not isinstance(document, dict):
         raise NoEndpoints(f"{named}: holds no endpoints; is the shop running?")
-    return document
+    # Compose fills in texts only.
+    return document | {
+        member.name: _parsed(member.name, member.type, document[member.name])
+        for member in fields(Endpoints)
+        if member.type is int and member.name in document
+    }
 
 
 def _from_environment(outside: Mapping[str, str]) -> dict[str, Any]:
@@ -63,7 +70,7 @@ def _from_environment(outside: Mapping[str, str]) -> dict[str, Any]:
     for member in fields(Endpoints):
         given = outside.get(PREFIX + member.name.upper())
         if given is not None and member.type in _PARSED:
-            found[member.name] = _parsed(member.name, member.type, given)
+            found[member.name] = _parsed(PREFIX + member.name.upper(), member.type, given)
     return found
 
 
@@ -71,4 +78,4 @@ def _parsed(name: str, wanted: Any, given: str) -> Any:
     try:
         return _PARSED[wanted](given)
     except ValueError:
-        raise NoEndpoints(f"{PREFIX}{name.upper()} is no {wanted.__name__}: {given!r}") from None
+        raise NoEndpoints(f"{name} is no {wanted.__name__}: {given!r}") from None

@@ -1,15 +1,14 @@
 """LocalStack's start script, made from the topology. Runs nothing.
 
-`python -m harness.topology.localstack` prints infra/localstack/init-aws.sh. That creates what
+`python -m harness.topology.localstack` prints infra/localstack/init-aws.py. That creates what
 `messaging.create` creates: both take the attributes from there.
 """
 
 import argparse
-import json
-import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from harness.topology import messaging, model
 from harness.topology.model import Topology
@@ -18,74 +17,90 @@ from harness.topology.model import Topology
 ACCOUNT = "000000000000"
 
 _HEAD = """\
-#!/usr/bin/env bash
 # GENERATED from infra/topology.yaml: change that, then run
-#   python -m harness.topology.localstack > infra/localstack/init-aws.sh
-# LocalStack runs this when it is ready. The calls of a step run side by side, because each starts
-# a Python of its own; the next step begins when all of them have succeeded.
-set -euo pipefail
+#   python -m harness.topology.localstack > infra/localstack/init-aws.py
+# LocalStack runs this in its own process when it is ready: a Python for each call, as `awslocal`
+# starts one, is a minute on a busy machine. What is raised here becomes ERROR in its health.
+import boto3
+from botocore.config import Config
 
-calls=()
-aside() { awslocal "$@" > /dev/null & calls+=("$!"); }
-step_done() { for call in "${calls[@]}"; do wait "$call"; done; calls=(); }
+CALLS = [
 """
+_TAIL = """\
+]
+session = boto3.Session("test", "test", region_name="{region}")
+config = Config(
+    connect_timeout={connect}, read_timeout={read}, retries={{"total_max_attempts": {attempts}}}
+)
+client = {{
+    name: session.client(name, endpoint_url="http://127.0.0.1:4566", config=config)
+    for name in ("sns", "sqs")
+}}
+for service, operation, arguments in CALLS:
+    getattr(client[service], operation)(**arguments)
+"""
+
+
+# One call: service, operation, arguments.
+Call = tuple[str, str, Mapping[str, Any]]
 
 
 def render(topology: Topology, region: str = messaging.REGION) -> str:
     """The whole script, ending in a line break."""
-    steps = {
+    steps: Mapping[str, Iterator[Call]] = {
         "Topics": _topics(topology),
         "Dead-letter queues": _dead_letter_queues(topology),
         "Queues, each with its dead-letter queue": _queues(topology, region),
         "Subscriptions: raw, filtered by event type": _subscriptions(topology, region),
     }
-    return _HEAD + "".join(
-        f"\n# {title}\n" + "".join(f"{_line(call, region)}\n" for call in calls) + "step_done\n"
-        for title, calls in steps.items()
+    tail = _TAIL.format(
+        region=region,
+        connect=messaging.CONNECT_TIMEOUT_S,
+        read=messaging.READ_TIMEOUT_S,
+        attempts=messaging.MAX_ATTEMPTS,
     )
-
-
-# One call: service, operation, options.
-Call = tuple[str, str, Mapping[str, str]]
-
-
-def _line(call: Call, region: str) -> str:
-    service, operation, options = call
-    words = [word for name, value in options.items() for word in (f"--{name}", value)]
-    return shlex.join(["aside", service, operation, "--region", region, *words])
+    return "".join(
+        [
+            _HEAD,
+            *(
+                f"    # {title}\n" + "".join(f"    {call!r},\n" for call in calls)
+                for title, calls in steps.items()
+            ),
+            tail,
+        ]
+    )
 
 
 def _topics(topology: Topology) -> Iterator[Call]:
     for topic in topology.topics:
-        yield "sns", "create-topic", {"name": topic}
+        yield "sns", "create_topic", {"Name": topic}
 
 
 def _dead_letter_queues(topology: Topology) -> Iterator[Call]:
-    attributes = json.dumps(messaging.dead_letter_attributes(topology))
+    attributes = messaging.dead_letter_attributes(topology)
     for queue in topology.queues:
         name = topology.dead_letter_queue(queue)
-        yield "sqs", "create-queue", {"queue-name": name, "attributes": attributes}
+        yield "sqs", "create_queue", {"QueueName": name, "Attributes": attributes}
 
 
 def _queues(topology: Topology, region: str) -> Iterator[Call]:
     for queue in topology.queues:
         dead_letter_arn = _arn("sqs", region, topology.dead_letter_queue(queue))
-        attributes = json.dumps(messaging.queue_attributes(topology, dead_letter_arn))
-        yield "sqs", "create-queue", {"queue-name": queue, "attributes": attributes}
+        attributes = messaging.queue_attributes(topology, dead_letter_arn)
+        yield "sqs", "create_queue", {"QueueName": queue, "Attributes": attributes}
 
 
 def _subscriptions(topology: Topology, region: str) -> Iterator[Call]:
     for topic, queue, event_types in topology.subscriptions():
         dead_letter_arn = _arn("sqs", region, topology.dead_letter_queue(queue))
-        attributes = messaging.subscription_attributes(event_types, dead_letter_arn)
         yield (
             "sns",
             "subscribe",
             {
-                "topic-arn": _arn("sns", region, topic),
-                "protocol": "sqs",
-                "notification-endpoint": _arn("sqs", region, queue),
-                "attributes": json.dumps(attributes),
+                "TopicArn": _arn("sns", region, topic),
+                "Protocol": "sqs",
+                "Endpoint": _arn("sqs", region, queue),
+                "Attributes": messaging.subscription_attributes(event_types, dead_letter_arn),
             },
         )
 

@@ -1,6 +1,6 @@
 """Create the topology's topics, queues and subscriptions on any SNS and SQS, and count messages.
 
-Sends, receives and deletes no message. infra/localstack/init-aws.sh takes its attributes from here.
+Sends, receives and deletes no message. infra/localstack/init-aws.py takes its attributes from here.
 """
 
 import json
