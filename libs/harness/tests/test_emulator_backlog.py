@@ -55,7 +55,7 @@ def test_a_backlog_of_a_thousand_costs_no_more_than_the_ten_messages_taken() -> 
         [python, "-c", LOOKS, str(REPO / emulator.PROGRAM)],
         check=True,
         capture_output=True,
-        timeout=30,
+        timeout=90,
     )
 
     assert json.loads(ran.stdout) == {

@@ -49,7 +49,7 @@ def run(tmp_path: Path, refused: str = "") -> tuple[int, list[dict[str, Any]]]:
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path), "REFUSED": refused},
         capture_output=True,
         check=False,
-        timeout=30,
+        timeout=90,
     )
     return ended.returncode, [json.loads(line) for line in ended.stdout.splitlines()]
 
