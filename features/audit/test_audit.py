@@ -3,27 +3,18 @@
 The pure checkers are tested beside their source; here the books are read from running services.
 """
 
-import smtplib
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from email.message import EmailMessage
 from pathlib import Path
 
-import boto3
-import httpx
-import psycopg2
 import pytest
 from harness.audit.books import Books, read_stock
 from harness.audit.checkers import CHECKERS, audit
 from harness.audit.reader import read_books
 from harness.process.endpoints import Endpoints
-from harness.shopper.history import Operation, Outcome
 from harness.shopper.scenario_shop import ScenarioShop
 from harness.traces import trace_archive
-from harness.traces.causality import Trace
-from harness.traces.conventions import EFFECT, EFFECT_APPLIED
 from harness.traces.reader import TraceReader
+from plants import PLANTED, sql
 from simulating import TOPOLOGY, simulate, violations
 from simulators.checkout.mix import Persona
 from simulators.checkout.results import Plan, Result
@@ -33,9 +24,7 @@ from simulators.checkout.run import ShopNotAtRest, expect_rest
 pytestmark = pytest.mark.xdist_group("audit")
 
 # The seed deals every persona.
-PLAN = Plan(journey="sample", baskets=25, speed=1e6, concurrency=8, seed=279, command="test")
-
-Plant = Callable[[Endpoints, Books, str], AbstractContextManager[Books | None]]
+PLAN = Plan(journey="sample", baskets=25, speed=1e6, concurrency=8, seed=6641, command="test")
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +53,29 @@ def test_a_small_run_holds(result: Result) -> None:
     assert result.holds
     assert result.baskets == PLAN.baskets
     assert result.by_persona.keys() == set(Persona)
-    assert result.by_persona["returner"] == {"returned": 3}
+    assert result.by_persona["returner"] == {"returned": 1}
     assert result.by_persona["challenged"] == {"confirmed": 1}
     assert result.by_persona["challenge_refuser"] == {"cancelled: payment_declined": 1}
+    assert result.by_persona["impatient"] == {"confirmed": 2}
+    assert result.by_persona["second_card"] == {"cancelled: payment_declined": 1, "confirmed": 1}
+    assert result.by_persona["indecisive"] == {"confirmed": 1}
+    assert result.by_persona["abandoner"] == {"abandoned": 2}
+
+
+def test_each_try_to_order_has_its_own_key_trace_and_mail(
+    endpoints: Endpoints, result: Result
+) -> None:
+    again = [
+        checkouts
+        for basket_id in {checkout.basket_id for checkout in result.checkouts}
+        if len(checkouts := [c for c in result.checkouts if c.basket_id == basket_id]) > 1
+    ]
+    mails = read(endpoints, result).mails
+
+    assert len(again) == 2, "of the impatient, and of who brought a second card"
+    for first, second in again:
+        assert len({first.key, second.key, first.trace_id, second.trace_id}) == 4
+        assert [len(mails[str(c.order_id)]) for c in (first, second)] == [1, 1]
 
 
 def test_the_trace_of_every_checkout_is_kept_whole(
@@ -80,157 +89,6 @@ def test_the_trace_of_every_checkout_is_kept_whole(
 
             assert entry
             assert trace_archive.read(folder, entry) == store.fetch(checkout.trace_id)
-
-
-def sql(there: str, back: str) -> Plant:
-    """Spoil the tables as their owner could, and mend them again. {} is a confirmed order."""
-
-    @contextmanager
-    def plant(endpoints: Endpoints, _: Books, order_id: str) -> Iterator[None]:
-        execute(endpoints, there.format(order_id))
-        yield
-        execute(endpoints, back.format(order_id))
-
-    return plant
-
-
-def execute(endpoints: Endpoints, statement: str) -> None:
-    connection = psycopg2.connect(endpoints.postgres_dsn)
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-            assert cursor.rowcount > 0, f"nothing was planted by {statement}"
-    finally:
-        connection.close()
-
-
-@contextmanager
-def dead_letter(endpoints: Endpoints, _: Books, __: str) -> Iterator[None]:
-    sqs = boto3.client(
-        "sqs", endpoint_url=endpoints.aws_endpoint_url, region_name="us-east-1",
-        aws_access_key_id="test", aws_secret_access_key="test",  # noqa: S106  The emulator's.
-    )  # fmt: skip
-    url = endpoints.dead_letter_queue_urls["order-inbox"]
-    sqs.send_message(QueueUrl=url, MessageBody="planted")
-    yield
-    sqs.purge_queue(QueueUrl=url)
-
-
-@contextmanager
-def second_mail(endpoints: Endpoints, _: Books, order_id: str) -> Iterator[None]:
-    """Mails cannot be unsent; the order has two from here on."""
-    mail = EmailMessage()
-    mail["To"], mail["From"] = "somebody@shoppers.example", "orders@cartwright.example"
-    mail["X-Order-Id"], mail["X-Message-Kind"] = order_id, "order_confirmation"
-    mail["Message-ID"] = f"<planted.{order_id}@cartwright.example>"
-    mail.set_content("Once more.")
-    with smtplib.SMTP(endpoints.smtp_host, endpoints.smtp_port, timeout=5) as smtp:
-        smtp.send_message(mail)
-    yield
-
-
-@contextmanager
-def lost_trace(_: Endpoints, books: Books, order_id: str) -> Iterator[Books]:
-    traces = dict(books.traces)
-    traces[next(c.trace_id for c in books.checkouts if c.order_id == order_id)] = None
-    yield replace(books, traces=traces)
-
-
-@contextmanager
-def second_key(endpoints: Endpoints, books: Books, order_id: str) -> Iterator[None]:
-    """What was asked cannot be unasked; the provider refuses it, and it has been asked.
-
-    In the checkout's own trace: who counts the spans of this shop knows of no other.
-    """
-    (payment,) = books.provider_payments[order_id]
-    trace = books.traces[next(c.trace_id for c in books.checkouts if c.order_id == order_id)]
-    assert trace
-    root = trace.roots[0]
-    answer = httpx.post(
-        f"{endpoints.payment_provider_url}/v1/payments/{payment['id']}/capture",
-        json={"amount_minor": payment["amount_minor"]},
-        headers={
-            "Authorization": f"Bearer {endpoints.payment_provider_api_key}",
-            "Idempotency-Key": "planted",
-            "traceparent": f"00-{root.trace_id}-{root.span_id}-01",
-        },
-    )
-    assert answer.is_client_error
-    yield
-
-
-@contextmanager
-def applied_again(_: Endpoints, books: Books, order_id: str) -> Iterator[Books]:
-    trace_id = next(c.trace_id for c in books.checkouts if c.order_id == order_id)
-    trace = books.traces[trace_id]
-    assert trace
-    applied = trace.find(**{EFFECT: EFFECT_APPLIED})[0]
-    twice = Trace((*trace.spans, replace(applied, span_id="1" * 16)))
-    yield replace(books, traces={**books.traces, trace_id: twice})
-
-
-@contextmanager
-def taken_back(_: Endpoints, books: Books, order_id: str) -> Iterator[Books]:
-    told = Operation("read_order", "ana", Outcome.OK, 1.0, 1.1, 200, order_id=order_id)
-    looks = [
-        replace(told, order_status="confirmed"),
-        replace(told, order_status="pending", started_at=2.0, finished_at=2.1),
-    ]
-    yield replace(books, operations=looks)
-
-
-PLANTED: dict[str, Plant] = {
-    "one_final_outcome": sql(
-        "UPDATE \"order\".orders SET stock_settled = false, next_nudge_at = 'infinity'"
-        " WHERE id = '{}'",
-        "UPDATE \"order\".orders SET stock_settled = true, next_nudge_at = NULL WHERE id = '{}'",
-    ),
-    "legal_history": sql(
-        "UPDATE \"order\".order_history SET version = 99 WHERE order_id = '{}' AND version = 2",
-        "UPDATE \"order\".order_history SET version = 2 WHERE order_id = '{}' AND version = 99",
-    ),
-    "price_integrity": sql(
-        "UPDATE catalog.product_prices SET price_minor = price_minor + 1 WHERE sku ="
-        " (SELECT min(sku) FROM \"order\".order_lines WHERE order_id = '{}')",
-        "UPDATE catalog.product_prices SET price_minor = price_minor - 1 WHERE sku ="
-        " (SELECT min(sku) FROM \"order\".order_lines WHERE order_id = '{}')",
-    ),
-    "stock_adds_up": sql(
-        "UPDATE inventory.stock SET on_hand = on_hand + 1 WHERE sku ="
-        " (SELECT min(sku) FROM \"order\".order_lines WHERE order_id = '{}')",
-        "UPDATE inventory.stock SET on_hand = on_hand - 1 WHERE sku ="
-        " (SELECT min(sku) FROM \"order\".order_lines WHERE order_id = '{}')",
-    ),
-    "reservation_follows_order": sql(
-        "UPDATE inventory.reservations SET state = 'held' WHERE order_id = '{}'",
-        "UPDATE inventory.reservations SET state = 'committed' WHERE order_id = '{}'",
-    ),
-    "money_matches": sql(
-        "UPDATE payment.ledger_entries SET amount_minor = amount_minor + 1 WHERE account = 'sales'"
-        " AND payment_id = (SELECT id FROM payment.payments WHERE order_id = '{}')",
-        "UPDATE payment.ledger_entries SET amount_minor = amount_minor - 1 WHERE account = 'sales'"
-        " AND payment_id = (SELECT id FROM payment.payments WHERE order_id = '{}')",
-    ),
-    "returns_settled": sql(
-        "UPDATE \"order\".returns SET restocked = false, next_nudge_at = 'infinity'"
-        " WHERE status = 'refunded'",
-        'UPDATE "order".returns SET restocked = true, next_nudge_at = NULL'
-        " WHERE next_nudge_at = 'infinity'",
-    ),
-    "cart_follows_order": sql(
-        "UPDATE cart.carts SET lines = jsonb_build_array(jsonb_build_object('sku', 'MUG-1',"
-        " 'quantity', 1)) WHERE customer_id ="
-        " (SELECT customer_id FROM \"order\".orders WHERE id = '{}')",
-        "UPDATE cart.carts SET lines = '[]' WHERE customer_id ="
-        " (SELECT customer_id FROM \"order\".orders WHERE id = '{}')",
-    ),
-    "read_your_writes": taken_back,
-    "effects_once": applied_again,
-    "messages_settled": dead_letter,
-    "one_mail_an_order": second_mail,
-    "provider_asked_once": second_key,
-    "traces_complete": lost_trace,
-}
 
 
 def test_every_invariant_has_a_fault_planted_here() -> None:
@@ -250,6 +108,32 @@ def test_a_fault_planted_in_the_running_shop_is_named(
 
     assert invariant not in broken(before)
     assert invariant in broken(after)
+
+
+LEFT = "UPDATE cart.carts SET lines = {} WHERE customer_id = '{{}}'"
+
+
+def test_what_an_abandoner_left_is_missed(endpoints: Endpoints, result: Result) -> None:
+    before = read(endpoints, result)
+    customer_id = next(c.customer_id for c in result.checkouts if c.outcome == "abandoned")
+    assert customer_id
+    quantity = "jsonb_set(lines, '{{{{0,quantity}}}}', to_jsonb((lines->0->>'quantity')::int {}))"
+    taken = sql(LEFT.format(quantity.format("+ 1")), LEFT.format(quantity.format("- 1")))
+
+    with taken(endpoints, before, customer_id):
+        after = read(endpoints, result)
+
+    assert "cart_follows_order" not in broken(before)
+    assert "cart_follows_order" in broken(after)
+
+
+def test_an_order_of_an_abandoner_is_none_of_theirs(endpoints: Endpoints, result: Result) -> None:
+    books = read(endpoints, result)
+    bought = next(c for c in result.checkouts if c.outcome == "confirmed")
+    left = replace(bought, outcome="abandoned", order_id=None)
+    checkouts = [left if c == bought else c for c in books.checkouts]
+
+    assert "one_final_outcome" in broken(replace(books, checkouts=checkouts))
 
 
 def test_a_run_is_not_begun_where_stock_is_already_wrong_and_changes_nothing(

@@ -13,7 +13,7 @@ from simulators.checkout.weather.plan import Planned, Weather
 pytestmark = pytest.mark.xdist_group("faults")
 
 # Three seconds of shoppers, of every persona.
-PLAN = Plan(journey="sample", baskets=30, speed=4_000.0, concurrency=8, seed=52, command="test")
+PLAN = Plan(journey="sample", baskets=30, speed=4_000.0, concurrency=8, seed=618, command="test")
 PAID_FOR = "stock.reserved"
 SQUALL = Weather(
     name="squall",

@@ -114,6 +114,39 @@ def looked(
     )
 
 
+def filled(
+    at: float, *, version: int | None, if_match: int | None = None, customer_id: str = "ana"
+) -> Operation:
+    """version: None if it was refused."""
+    outcome, status = (Outcome.FAIL, 412) if version is None else (Outcome.OK, 200)
+    return Operation(
+        *("fill_cart", "ana", outcome, at, at + 0.1, status),
+        customer_id=customer_id,
+        if_match=if_match,
+        version=version,
+    )
+
+
+def left_without_ordering(books: Books) -> Books:
+    leaver = Checkout(
+        *("b-leaver", "household leaver", "k-leaver", {"MUG-1": 2}, "t_leaver", 1.0, "abandoned"),
+        customer_id="leaver",
+    )
+    return replace(
+        books,
+        checkouts=[*books.checkouts, leaver],
+        carts={**books.carts, "leaver": {"MUG-1": 2}},
+        traces={**books.traces, "t_leaver": trace("t_leaver", "abandoned")},
+    )
+
+
+def ordered_again(books: Books) -> Books:
+    """The confirmed order is of whose card was bad before: one basket, two keys, two traces."""
+    again = {"basket_id": "b-bad-card", "shopper": "household bad-card"}
+    of_one_customer = order(CONFIRMED, customer_id="bad-card")(checkout(CONFIRMED, **again)(books))
+    return replace(of_one_customer, carts={**books.carts, "bad-card": {}})
+
+
 def with_effects(books: Books, *event_ids: str, said_as: str = EVENT_ID) -> Trace:
     """The trace of the confirmed order, in which cart heard of it so often."""
     whole = books.traces["t_confirmed"]
@@ -256,6 +289,18 @@ PLANTED: list[tuple[str, str, Plant]] = [
     ("cart_follows_order", "what was bought stays in the cart",
      field("carts", "confirmed", {"MUG-1": 2})),
     ("cart_follows_order", "what was not bought is gone", field("carts", "cancelled", {})),
+    ("cart_follows_order", "what was left without ordering is gone",
+     lambda b: field("carts", "leaver", {})(left_without_ordering(b))),
+    ("cart_follows_order", "what was left without ordering is half there",
+     lambda b: field("carts", "leaver", {"MUG-1": 1})(left_without_ordering(b))),
+    ("cart_follows_order", "what the second order bought stays in the cart",
+     lambda b: field("carts", "bad-card", {"MUG-1": 2})(ordered_again(b))),
+    ("one_final_outcome", "who left without ordering has an order",
+     lambda b: order(CONFIRMED, customer_id="leaver")(left_without_ordering(b))),
+    ("traces_complete", "who left without ordering has no trace",
+     lambda b: lost("traces", "t_leaver")(left_without_ordering(b))),
+    ("read_your_writes", "an outdated window writes over the cart",
+     lambda b: replace(b, operations=[filled(1.0, version=1), filled(2.0, if_match=0, version=2)])),
     ("read_your_writes", "an order is not there yet when its shopper looks",
      lambda b: replace(b, operations=[placed(1.0), looked(2.0, status=404, outcome=Outcome.FAIL)])),
     ("read_your_writes", "an order that was confirmed is pending again",
@@ -417,6 +462,30 @@ def test_payment_may_hear_of_a_cancellation_when_the_stock_was_refused() -> None
 
     assert broken_by(books) == set()
     assert broken_by(spoiled) == {"traces_complete"}
+
+
+def test_who_leaves_without_ordering_breaks_nothing() -> None:
+    assert broken_by(left_without_ordering(GOOD_BOOKS)) == set()
+
+
+def test_a_basket_that_is_ordered_twice_is_two_orders_each_whole() -> None:
+    declined_first = ordered_again(GOOD_BOOKS)
+
+    assert broken_by(declined_first) == set()
+    assert broken_by(lost("mails", CONFIRMED)(declined_first)) == {"one_mail_an_order"}
+
+
+def test_a_write_is_judged_by_what_its_shopper_knew_before() -> None:
+    """Refused; of the version that was read; begun before the other was answered; of others."""
+    refused = filled(2.0, if_match=0, version=None)
+    meant = filled(2.0, if_match=1, version=2)
+    overlapping = filled(1.05, if_match=0, version=1)
+    another = filled(2.0, if_match=0, version=1, customer_id="eve")
+    blindly = filled(2.0, version=2)
+
+    for second in (refused, meant, overlapping, another, blindly):
+        operations = [filled(1.0, version=1), second]
+        assert broken_by(replace(GOOD_BOOKS, operations=operations)) == set()
 
 
 def test_what_may_happen_is_no_violation() -> None:

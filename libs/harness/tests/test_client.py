@@ -99,6 +99,19 @@ def test_what_is_not_answered_is_sent_again_with_the_same_key(
     assert len(history.operations()) == 1
 
 
+def test_a_refused_version_is_certain_only_if_it_was_asked_for_once() -> None:
+    stale = says(412, {"type": "/problems/version-mismatch"})
+    history = History()
+    for shop in (Shop(stale), Shop(silence, stale)):
+        with pytest.raises((ShopRefused, ShopDidNotAnswer)):
+            shopper(shop, history, []).fill_cart([Line("MUG-1", 1)], version=7)
+        assert {request.headers["If-Match"] for request in shop.requests} == {'"7"'}
+
+    once, again = history.operations()
+    assert (once.outcome, once.if_match, once.version) == (Outcome.FAIL, 7, None)
+    assert again.outcome is Outcome.UNKNOWN
+
+
 def test_a_shop_that_asks_for_patience_gets_it() -> None:
     waited: list[float] = []
 

@@ -24,6 +24,7 @@ class Run:
         for _ in range(baskets):
             self.now_s += within_s / baskets
             self._progress.started += 1
+            self._progress.left += 1
             self._progress.finished.append(Checkout("b", "h", "k", {}, "t", 0.0, "confirmed"))
             self.show()
 

@@ -1,3 +1,4 @@
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,8 +9,10 @@ from simulators.checkout.mix import (
     MIX,
     ODD_CARDS,
     ODD_SHARE,
+    ORDERS,
     SPARE,
     Persona,
+    Visit,
     stock_levels,
     visits,
 )
@@ -40,10 +43,14 @@ def test_the_shares_are_those_of_the_mix() -> None:
         assert abs(dealt.count(persona) / len(dealt) - share) < 0.03
 
 
+def test_every_persona_is_met_in_a_run_of_two_hundred_baskets() -> None:
+    assert {visit.persona for visit in visits(MANY[:200], seed=1)} == set(Persona)
+
+
 def test_the_declined_bring_a_bad_card_and_the_challenged_one_whose_bank_asks() -> None:
     asked = {Persona.CHALLENGED, Persona.CHALLENGE_REFUSER}
     for visit in visits(MANY, seed=1):
-        if visit.persona is Persona.DECLINED:
+        if visit.persona in {Persona.DECLINED, Persona.SECOND_CARD}:
             assert visit.payment_method in DECLINING_CARDS
         else:
             assert visit.payment_method == (ASKING_CARD if visit.persona in asked else GOOD_CARD)
@@ -75,12 +82,26 @@ def test_no_baskets_are_no_visits() -> None:
     assert visits([], seed=1) == []
 
 
+def test_the_shelf_holds_what_is_ordered_twice_and_nothing_for_who_orders_nothing() -> None:
+    def visit(number: int, persona: Persona) -> Visit:
+        return Visit(basket(number, f"OF-{persona}"), persona, GOOD_CARD, 0.0)
+
+    levels = stock_levels([visit(n, persona) for n, persona in enumerate(Persona)], seed=1)
+
+    times = {persona: (levels[f"OF-{persona}"] - SPARE) // 2 for persona in Persona}
+    unusual = {persona: count for persona, count in times.items() if count != 1}
+    assert unusual == {Persona.IMPATIENT: 2, Persona.SECOND_CARD: 2, Persona.ABANDONER: 0}
+
+
 def test_the_shelf_holds_what_is_wanted_but_for_the_scarce() -> None:
     planned = visits(MANY, seed=1)
 
     levels = stock_levels(planned, seed=1)
 
-    wanted = {"MUG-1": 2000} | {f"S-{n}": 40 for n in range(50)}
+    wanted = Counter[str]()
+    for visit in planned:
+        orders = ORDERS.get(visit.persona, 1)
+        wanted.update({sku: orders * quantity for sku, quantity in visit.lines.items()})
     plenty = {sku for sku, level in levels.items() if level == wanted[sku] + SPARE}
     scarce = {sku for sku, level in levels.items() if level < wanted[sku]}
     assert levels.keys() == wanted.keys()

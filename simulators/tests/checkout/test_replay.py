@@ -16,8 +16,8 @@ BASKETS = [
 VISITS = visits(BASKETS, seed=1)
 
 
-def bring(visit: Visit) -> Checkout:
-    return Checkout(visit.basket.id, "h", "k", {}, "t", 0.0, "confirmed")
+def bring(visit: Visit) -> list[Checkout]:
+    return [Checkout(visit.basket.id, "h", "k", {}, "t", 0.0, "confirmed")]
 
 
 def run(bring_one, stop: threading.Event | None = None, concurrency: int = 4) -> Progress:  # type: ignore[no-untyped-def]
@@ -41,18 +41,25 @@ def test_every_visit_is_brought_once() -> None:
     assert len(progress.lateness_s) == len(VISITS)
 
 
+def test_who_orders_twice_has_left_once() -> None:
+    progress = run(lambda visit: bring(visit) * 2)
+
+    assert len(progress.finished) == 2 * len(VISITS)
+    assert (progress.left, progress.in_flight) == (len(VISITS), 0)
+
+
 def test_no_more_shoppers_are_inside_than_allowed() -> None:
     inside, most, lock = 0, 0, threading.Lock()
 
-    def crowded(visit: Visit) -> Checkout:
+    def crowded(visit: Visit) -> list[Checkout]:
         nonlocal inside, most
         with lock:
             inside += 1
             most = max(most, inside)
-        checkout = bring(visit)
+        checkouts = bring(visit)
         with lock:
             inside -= 1
-        return checkout
+        return checkouts
 
     run(crowded, concurrency=3)
 
@@ -62,7 +69,7 @@ def test_no_more_shoppers_are_inside_than_allowed() -> None:
 def test_stopping_lets_those_inside_finish_and_nobody_else_in() -> None:
     stop = threading.Event()
 
-    def stop_at_the_third(visit: Visit) -> Checkout:
+    def stop_at_the_third(visit: Visit) -> list[Checkout]:
         if visit.basket.id == "b-2":
             stop.set()
         return bring(visit)
@@ -74,7 +81,7 @@ def test_stopping_lets_those_inside_finish_and_nobody_else_in() -> None:
 
 
 def test_a_bug_of_the_simulator_is_kept_not_swallowed() -> None:
-    def buggy(visit: Visit) -> Checkout:
+    def buggy(visit: Visit) -> list[Checkout]:
         raise KeyError(visit.basket.id)
 
     progress = run(buggy)

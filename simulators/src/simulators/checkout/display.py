@@ -78,19 +78,17 @@ class LiveDisplay:
 
     def replaying(self, progress: Progress) -> None:
         elapsed_s = self._bars.tasks[0].elapsed or 0.0
-        rate = len(progress.finished) / elapsed_s if elapsed_s else 0.0
+        rate = progress.left / elapsed_s if elapsed_s else 0.0
         note = f"{rate:.1f}/s, {progress.in_flight} in the shop"
-        self._bars.update(
-            self._task, total=progress.total, completed=len(progress.finished), note=note
-        )
+        self._bars.update(self._task, total=progress.total, completed=progress.left, note=note)
         with progress.lock:
             counts = Counter(outcome_of(checkout) for checkout in progress.finished)
         told = [f"{name} {n}" for name, n in counts.most_common()]
         if faults := progress.faults():
             told.append(f"faults {faults}")
         self._counts.plain = "   ".join(told)
-        done = f"{counts.total()} of {progress.total} baskets"
-        self._say(f"{done}, {note}   {self._counts}", tenth=_tenth(counts.total(), progress.total))
+        done = f"{progress.left} of {progress.total} baskets"
+        self._say(f"{done}, {note}   {self._counts}", tenth=_tenth(progress.left, progress.total))
 
     def settling(self, unrest: Unrest) -> None:
         self._bars.update(self._task, note=str(unrest))
@@ -222,8 +220,9 @@ def _print_unlike(console: Console, run: str, unlike: Sequence[str]) -> None:
 
 
 def _outcomes(result: Result) -> Table:
-    rows = [(o, str(n), f"{n / result.baskets:.1%}") for o, n in result.outcomes.items()]
-    return _table(("outcome", "baskets", "share"), rows, "What became of the baskets")
+    total = sum(result.outcomes.values())
+    rows = [(o, str(n), f"{n / total:.1%}") for o, n in result.outcomes.items()]
+    return _table(("outcome", "checkouts", "share"), rows, "What became of the checkouts")
 
 
 def _times(result: Result) -> Table:

@@ -22,12 +22,16 @@ class Persona(StrEnum):
     RETURNER = "returner"  # brings one piece back, and wants its money
     CHALLENGED = "challenged"  # is asked by the bank (3-D Secure), and says yes
     CHALLENGE_REFUSER = "challenge_refuser"  # is asked, and says no
+    IMPATIENT = "impatient"  # orders again in another tab before the first is decided
+    SECOND_CARD = "second_card"  # the card is refused; orders again with one that is good
+    INDECISIVE = "indecisive"  # changes the cart from two windows, one of which is outdated
+    ABANDONER = "abandoner"  # fills the cart and leaves
 
 
 # Shares of all baskets. Declines: about what card-not-present shops see; the others are
-# large enough that each is met in a run of a hundred baskets.
+# large enough that each is met in a run of two hundred baskets.
 MIX: Mapping[Persona, float] = {
-    Persona.GUEST: 0.68,
+    Persona.GUEST: 0.58,
     Persona.RETURNING: 0.10,
     Persona.DECLINED: 0.05,
     Persona.CANCELLER: 0.05,
@@ -35,6 +39,10 @@ MIX: Mapping[Persona, float] = {
     Persona.RETURNER: 0.04,
     Persona.CHALLENGED: 0.03,
     Persona.CHALLENGE_REFUSER: 0.01,
+    Persona.IMPATIENT: 0.02,
+    Persona.SECOND_CARD: 0.02,
+    Persona.INDECISIVE: 0.03,
+    Persona.ABANDONER: 0.03,
 }
 DECLINING_CARDS = ("pm_declined", "pm_insufficient_funds", "pm_expired_card")
 GOOD_CARD, ASKING_CARD = "pm_ok", "pm_3ds_required"
@@ -49,8 +57,17 @@ ODD_CARDS = (
 # Of who does not bring a good one; None: any of those that decline.
 CARDS: Mapping[Persona, str | None] = {
     Persona.DECLINED: None,
+    Persona.SECOND_CARD: None,  # The first of the two.
     Persona.CHALLENGED: ASKING_CARD,
     Persona.CHALLENGE_REFUSER: ASKING_CARD,
+}
+
+# How often who does not order their basket once orders it: what is held for a first order may not
+# be back on the shelf when the second comes.
+ORDERS: Mapping[Persona, int] = {
+    Persona.IMPATIENT: 2,
+    Persona.SECOND_CARD: 2,
+    Persona.ABANDONER: 0,
 }
 
 # Of the SKUs that are wanted more than once, this share gets only half of what is wanted.
@@ -113,12 +130,13 @@ def _with_odd_card(visit: Visit, odd: random.Random) -> Visit:
 def stock_levels(visits: Iterable[Visit], seed: int) -> dict[str, int]:
     """How many of each SKU the shelf holds at the start: enough, but for the scarce ones."""
     wanted = Counter[str]()
-    baskets = Counter[str]()
+    orders = Counter[str]()
     for visit in visits:
+        times = ORDERS.get(visit.persona, 1)
         for sku, quantity in visit.lines.items():
-            wanted[sku] += quantity
-            baskets[sku] += 1
-    repeated = sorted(sku for sku, count in baskets.items() if count > 1)
+            wanted[sku] += times * quantity
+            orders[sku] += times
+    repeated = sorted(sku for sku, count in orders.items() if count > 1)
     shelf = stream(seed, "shelf")
     scarce = set(shelf.sample(repeated, round(len(repeated) * SCARCE_SHARE)))
     return {

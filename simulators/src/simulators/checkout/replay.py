@@ -14,7 +14,7 @@ from harness.audit.books import Checkout
 
 from simulators.checkout.mix import Visit
 
-Bring = Callable[[Visit], Checkout]
+Bring = Callable[[Visit], Sequence[Checkout]]  # One at least.
 
 
 @dataclass(slots=True)
@@ -23,6 +23,7 @@ class Progress:
 
     total: int
     started: int = 0
+    left: int = 0  # Visits that are over; each has finished one checkout or more.
     finished: list[Checkout] = field(default_factory=list)
     lateness_s: list[float] = field(default_factory=list)  # started after the intended moment
     failures: list[BaseException] = field(default_factory=list)  # bugs of the simulator
@@ -31,7 +32,7 @@ class Progress:
 
     @property
     def in_flight(self) -> int:
-        return self.started - len(self.finished) - len(self.failures)
+        return self.started - self.left - len(self.failures)
 
 
 def replay(
@@ -68,9 +69,10 @@ def _enter(
     with progress.lock:
         progress.started += 1
         progress.lateness_s.append(max(0.0, time.monotonic() - due))
-    checkout = bring(visit)
+    checkouts = bring(visit)
     with progress.lock:
-        progress.finished.append(checkout)
+        progress.finished += checkouts
+        progress.left += 1
 
 
 def _note_bug(future: "Future[None]", progress: Progress) -> None:

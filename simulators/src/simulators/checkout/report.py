@@ -22,7 +22,13 @@ CHART_WIDTH, CHART_HEIGHT = 720, 160
 MARK_ROW, MARK_WIDTH, MARKS_TOP = 9, 3, -49
 # Of equal violations; what they all are stands in result.json.
 SHOWN_OF_A_KIND = 5
-COLOURS = {"confirmed": "ok", "cancelled": "warn", "refused": "bad", "unknown": "bad"}
+COLOURS = {
+    "confirmed": "ok",
+    "cancelled": "warn",
+    "abandoned": "warn",
+    "refused": "bad",
+    "unknown": "bad",
+}
 
 
 @dataclass(frozen=True, slots=True)

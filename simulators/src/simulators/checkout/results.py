@@ -88,7 +88,9 @@ class Observed:
 class Result:
     """One run of the simulator. Durations in seconds unless the name says otherwise.
 
-    outcomes: counts of ``confirmed``, ``cancelled: out_of_stock``, ``refused: …``, ``unknown``.
+    baskets: brought; a few of them in two checkouts, so that there are more of these.
+    outcomes: counts of checkouts: ``confirmed``, ``cancelled: out_of_stock``, ``refused: …``,
+        ``abandoned``, ``unknown``.
     excused: checkouts whose trace was not judged, because a process was killed meanwhile.
     traces_unread: why no trace was read, and so none judged; empty if they were.
     others: orders that were placed meanwhile by nobody of this run.
@@ -192,7 +194,7 @@ def grouped(violations: Sequence[Violation]) -> list[Group]:
 
 
 def outcome_of(checkout: Checkout) -> str:
-    """``confirmed``, ``cancelled: out_of_stock``, ``refused: price-changed``, ``unknown``."""
+    """``confirmed``, ``cancelled: out_of_stock``, ``refused: price-changed``, ``abandoned``, …"""
     return f"{checkout.outcome}: {checkout.reason}" if checkout.reason else checkout.outcome
 
 
@@ -255,7 +257,7 @@ def summarize(observed: Observed) -> Result:
         plan=observed.plan,
         started_at=observed.started_at,
         phases_s=observed.phases_s,
-        baskets=len(checkouts),
+        baskets=len({checkout.basket_id for checkout in checkouts}),
         interrupted=observed.interrupted,
         unrest=observed.unrest,
         outcomes=outcomes(checkouts),

@@ -235,7 +235,7 @@ def _replay(
     with new_http_client(plan.concurrency * 2) as http:
         staff = Staff(endpoints.services, http, lambda: staff_token(endpoints.jwt_secret))
 
-        def bring(visit: Visit) -> Checkout:
+        def bring(visit: Visit) -> Sequence[Checkout]:
             shopper = Shopper(f"household {visit.basket.household_id}", urls, http, history)
             return visit_shop(shopper, persons[visit.basket.household_id], visit, staff)
 

@@ -94,10 +94,13 @@ class QueueDepth:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """One basket a shopper brought, and what they know became of it.
+    """One try of a shopper to buy a basket, and what they know became of it.
 
-    outcome: ``confirmed``, ``cancelled``, ``refused``, or ``unknown`` (no answer came).
+    basket_id: a basket that was ordered twice makes two checkouts.
+    outcome: ``confirmed``, ``cancelled``, ``refused``, ``abandoned`` (filled a cart and left), or
+        ``unknown`` (no answer came).
     lines: sku -> quantity, as in the basket.
+    customer_id: as the shop calls the shopper; None if that is not known.
     """
 
     basket_id: str
@@ -109,6 +112,7 @@ class Checkout:
     outcome: str
     order_id: str | None = None
     reason: str | None = None
+    customer_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,9 +133,11 @@ class Shopper:
         body = self._call("log_in", "POST", f"{self._urls.auth}/login", json=credentials)
         self._remember(body)
 
-    def fill_cart(self, lines: Sequence[Line]) -> None:
+    def fill_cart(self, lines: Sequence[Line], *, version: int | None = None) -> dict[str, Any]:
+        """Returns the cart. version: of the cart that is meant; None means any."""
         body = {"lines": [{"sku": line.sku, "quantity": line.quantity} for line in lines]}
-        self._call("fill_cart", "PUT", f"{self._urls.cart}/cart", json=body)
+        url = f"{self._urls.cart}/cart"
+        return self._call("fill_cart", "PUT", url, json=body, if_match=version)
 
     def cart(self) -> dict[str, Any]:
         return self._call("read_cart", "GET", f"{self._urls.cart}/cart")
@@ -225,8 +227,11 @@ class Shopper:
         json: Any = None,
         key: str | None = None,
         order_id: str | None = None,
+        if_match: int | None = None,
     ) -> dict[str, Any]:
         headers = dict(self._headers)
+        if if_match is not None:
+            headers["If-Match"] = f'"{if_match}"'
         if key:
             headers["Idempotency-Key"] = key
         started_at = time.time()
@@ -246,6 +251,9 @@ class Shopper:
                 key=key,
                 detail=str(body.get("type", "")) if outcome is not Outcome.OK else "",
                 order_status=body.get("status") if told else None,
+                customer_id=self.id,
+                if_match=if_match,
+                version=body.get("version") if outcome is Outcome.OK else None,
             )
         )
         if outcome is Outcome.FAIL and status is not None:

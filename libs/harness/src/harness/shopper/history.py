@@ -25,6 +25,9 @@ class Operation:
     kind: ``place_order``, ``cancel_order``, ``read_order``, …
     started_at, finished_at: seconds since the epoch, by the shopper's clock.
     status: HTTP status, None when there was no answer.
+    customer_id: as the shop calls the shopper; empty before they have come in.
+    if_match: the version that was to be changed, if the shopper said one (RFC 9110 §13.1.1).
+    version: of what was read or written, if the answer tells it.
     """
 
     kind: str
@@ -38,6 +41,9 @@ class Operation:
     key: str | None = None  # the Idempotency-Key sent
     detail: str = ""
     order_status: str | None = None  # as the answer tells it
+    customer_id: str = ""
+    if_match: int | None = None
+    version: int | None = None
 
     @property
     def duration_ms(self) -> float:

@@ -1,7 +1,7 @@
 """When a shopper asks again, as clients should: the same request, bounded. Sends nothing itself."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -34,14 +34,18 @@ class Answer:
     """What came of one try.
 
     status: None if nothing came. retry_after_s: what it asks for; 0 if it does not say.
+    tries: how many it took.
     """
 
     status: int | None
     body: dict[str, Any]
     retry_after_s: float = 0.0
+    tries: int = 1
 
     @property
     def outcome(self) -> Outcome:
+        if self.status == httpx.codes.PRECONDITION_FAILED and self.tries > 1:
+            return Outcome.UNKNOWN  # It may be one of the tries before that has changed it.
         if self.status is None or self.status >= httpx.codes.INTERNAL_SERVER_ERROR:
             return Outcome.UNKNOWN
         return Outcome.OK if self.status < httpx.codes.BAD_REQUEST else Outcome.FAIL
@@ -63,7 +67,8 @@ def until_answered(ask: Callable[[], Answer], sleep: Callable[[float], None]) ->
         retry=retry_if_result(lambda answer: answer.is_to_be_repeated),
         retry_error_callback=_result,
     )
-    return repeating(ask)
+    answer: Answer = repeating(ask)
+    return replace(answer, tries=repeating.statistics["attempt_number"])
 
 
 def retry_after_s(response: httpx.Response) -> float:

@@ -1,4 +1,4 @@
-"""Every basket has exactly one final outcome, and the shopper was told the truth about it.
+"""Every checkout has exactly one final outcome, and the shopper was told the truth about it.
 
 It cannot see whether the end was the right one, e.g. that a good card was declined.
 """
@@ -10,13 +10,22 @@ from harness.audit.books import Books, Checkout
 from harness.audit.checkers.violation import Violation
 
 FINAL = frozenset({"confirmed", "cancelled"})
+# Outcomes that leave no order, and what is wrong if there is one.
+WITHOUT_ORDER = {
+    "refused": "the shopper was told no, and there is an order",
+    "abandoned": "the shopper left without ordering, and there is an order",
+}
 
 
 def check(books: Books) -> Iterator[Violation]:
-    yield from _no_order_for_two_baskets(books)
+    yield from _no_order_for_two_checkouts(books)
     by_key = {row["key"]: order_id for order_id, row in books.orders.items() if row["key"]}
+    by_customer = {row["customer_id"]: order_id for order_id, row in books.orders.items()}
     for checkout in books.checkouts:
-        yield from _as_the_shopper_saw_it(books, checkout, by_key.get(checkout.key))
+        theirs = by_key.get(checkout.key)
+        if checkout.outcome == "abandoned":  # No key was sent: an order of theirs has another.
+            theirs = by_customer.get(checkout.customer_id)
+        yield from _as_the_shopper_saw_it(books, checkout, theirs)
     for order_id, order in books.orders.items():
         if order["status"] not in FINAL:
             yield Violation(
@@ -37,8 +46,8 @@ def check(books: Books) -> Iterator[Violation]:
             )
 
 
-def _no_order_for_two_baskets(books: Books) -> Iterator[Violation]:
-    """One order per basket: a shopper's key leads to one order, an order to one key.
+def _no_order_for_two_checkouts(books: Books) -> Iterator[Violation]:
+    """One order per checkout: a shopper's key leads to one order, an order to one key.
 
     Two shoppers may choose the same key: it means something to its owner only.
     """
@@ -57,19 +66,19 @@ def _no_order_for_two_baskets(books: Books) -> Iterator[Violation]:
 
 
 def _as_the_shopper_saw_it(
-    books: Books, checkout: Checkout, of_its_key: str | None
+    books: Books, checkout: Checkout, theirs: str | None
 ) -> Iterator[Violation]:
-    """ok: the order exists as told. refused: it does not. unknown: both are right.
+    """ok: the order exists as told. refused, abandoned: it does not. unknown: both are right.
 
-    of_its_key: an order with the key of the basket, if there is one.
+    theirs: an order that can only be of this checkout, if there is one.
     """
     if checkout.outcome == "unknown":
         return
-    if checkout.outcome == "refused":
-        if of_its_key:
+    if checkout.outcome in WITHOUT_ORDER:
+        if theirs:
             yield Violation(
-                "the shopper was told no, and there is an order",
-                of_its_key,
+                WITHOUT_ORDER[checkout.outcome],
+                theirs,
                 checkout.trace_id,
                 expected="no order",
                 found="an order",

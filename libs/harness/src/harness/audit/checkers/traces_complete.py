@@ -39,6 +39,7 @@ STEPS: dict[str, frozenset[tuple[str, str]]] = {
             ("notification", "publish notification.sent"),
         }
     ),
+    "abandoned": frozenset({("cart", "PUT /cart")}),
 }
 # What must never happen without stock: money is asked for what can be delivered. (Payment may
 # still hear that the customer wants to cancel.)
