@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -5,6 +7,7 @@ from harness.audit.books import Books, Checkout
 from harness.audit.checkers import CHECKERS, Finding, Violation
 from simulators.checkout.mix import Persona, Visit
 from simulators.checkout.results import (
+    Result,
     apart,
     grouped,
     others,
@@ -102,3 +105,14 @@ def test_equal_violations_are_grouped_the_most_frequent_first() -> None:
 
     assert [(group.what, len(group.violations)) for group in groups] == [("often", 2), ("rare", 1)]
     assert groups[0].first == often
+
+
+def test_the_first_wrong_checkout_is_told_by_its_basket(run_of: Callable[..., Result]) -> None:
+    first = replace(checkout("cancelled"), basket_id="b-1")
+    again = replace(first, trace_id="t-2", started_at=1.0)
+    wrong = replace(again, basket_id="b-2", order_id="o-2", trace_id="t-3", started_at=2.0)
+    findings = [Finding(CHECKERS[0], (Violation("w", "o-2"),))]
+
+    run = run_of(checkouts=[wrong, again, first], findings=findings)
+
+    assert run.first_wrong == (2, wrong)

@@ -160,7 +160,7 @@ class Result:
 
     @property
     def first_wrong(self) -> tuple[int, Checkout] | None:
-        """The earliest checkout with a violation to its name, and the how-manieth it was."""
+        """The earliest checkout with a violation to its name, and of the how-manieth basket."""
         named = {
             name
             for finding in self.findings
@@ -168,9 +168,11 @@ class Result:
             for name in (violation.order_id, violation.trace_id)
             if name
         }
+        ordered = sorted(self.checkouts, key=_started)
+        baskets = list(dict.fromkeys(checkout.basket_id for checkout in ordered))
         wrong = (
-            (number, checkout)
-            for number, checkout in enumerate(sorted(self.checkouts, key=_started), start=1)
+            (baskets.index(checkout.basket_id) + 1, checkout)
+            for checkout in ordered
             if named & {checkout.order_id, checkout.trace_id}
         )
         return next(wrong, None)
