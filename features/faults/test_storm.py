@@ -32,8 +32,8 @@ SQUALL = Weather(
         Planned(kind="kill", at=0.3, process="order-web"),
         Planned(kind="line-down", at=0.3, place="redis", for_s=1),
         Planned(kind="database-cut", at=0.5),
-        Planned(kind="commit-refused", at=0.0, for_s=2, place="order.orders"),
-        Planned(kind="commit-refused", at=0.4, for_s=3, place="payment.inbox"),
+        Planned(kind="commit-refused", at=0.0, for_s=60, place="order.orders"),
+        Planned(kind="commit-refused", at=0.4, for_s=60, place="payment.inbox"),
         Planned(kind="cache-empty", at=0.6),
     ],
 )
