@@ -26,6 +26,7 @@ Feature: News that goes astray
       | the payment was captured   | gets lost                                |
       | an order was placed        | is refused three times                   |
       | an order was confirmed     | is refused three times                   |
+      | an order was confirmed     | is refused twice among others            |
       | an order was placed        | is told, and its teller does not hear so |
       | an order was confirmed     | is told, and its teller does not hear so |
       | the stock was reserved     | gets lost on its way to a reader         |

@@ -55,6 +55,7 @@ FATES: Mapping[str, tuple[Fault, Operation, Mapping[str, Any]]] = {
     "is always handed over twice": (Fault.DUPLICATE, Operation.RECEIVE, {"times": 1000}),
     "gets lost": (Fault.DROP, Operation.PUBLISH, {}),
     "is refused three times": (Fault.REFUSE, Operation.PUBLISH, {"times": 3}),
+    "is refused twice among others": (Fault.REFUSE_ENTRY, Operation.PUBLISH, {"times": 2}),
     "is told, and its teller does not hear so": (Fault.LOSE_ANSWER, Operation.PUBLISH, {}),
     "gets lost on its way to a reader": (Fault.LOSE_ANSWER, Operation.RECEIVE, {}),
     "is read, and nobody notes that it was": (Fault.DROP, Operation.DELETE, {}),

@@ -21,6 +21,7 @@ from harness.audit.checkers import CHECKERS, audit
 from harness.shopper.history import Operation, Outcome
 from harness.traces.causality import Trace
 from harness.traces.conventions import EFFECT, EFFECT_APPLIED, EVENT_ID, WEBHOOK_ID
+from harness.traces.spans import Kind
 
 Plant = Callable[[Books], Books]
 
@@ -64,7 +65,7 @@ def lost(name: str, key: str) -> Plant:
 REFUND = {"refund_id": "re_1", "order_id": CONFIRMED, "return_id": None, "amount_minor": 100}
 RETURN = {
     "id": "r-1", "order_id": CONFIRMED, "status": "refunded", "amount_minor": 100,
-    "restocked": True, "received": True,
+    "restocked": True, "received": True, "lines": {"MUG-1": 1},
 }  # fmt: skip
 
 PAYMENT = {
@@ -94,6 +95,7 @@ RETURNED = replace(
     stock={"MUG-1": {"on_hand": 9, "reserved": 0}},
     movements={"MUG-1": {"on_hand": 9, "reserved": 0}},
     returns={CONFIRMED: [RETURN]},
+    restocked={"r-1": [{"sku": "MUG-1", "quantity": 1}]},
     refunds={CONFIRMED: [{**REFUND, "return_id": RETURN["id"]}]},
 )
 
@@ -157,6 +159,27 @@ def with_effects(books: Books, *event_ids: str, said_as: str = EVENT_ID) -> Trac
         for n, id_ in enumerate(event_ids)
     ]
     return Trace((*whole.spans, *effects))
+
+
+def told_by(books: Books, *event_ids: str) -> Trace:
+    """The same trace, in which deliveries of these events each wrote down something to tell."""
+    whole = books.traces["t_confirmed"]
+    assert whole
+    delivery = span("t_confirmed", 0, "payment", "process stock.reserved")
+    told = span("t_confirmed", 0, "payment", "publish payment.authorized")
+    found = list(whole.spans)
+    for number, event_id in enumerate(event_ids, start=80):
+        id_ = f"{number:016x}"
+        root = {"trace_id": "t_confirmed", "parent_span_id": whole.roots[0].span_id}
+        attributes = {EVENT_ID: event_id}
+        found.append(
+            replace(delivery, span_id=id_, kind=Kind.CONSUMER, attributes=attributes, **root)
+        )
+        # Twice: who tells is killed before it can note that it did.
+        for again in (100, 200):
+            sent = replace(told, span_id=f"{number + again:016x}", kind=Kind.PRODUCER)
+            found.append(replace(sent, parent_span_id=id_))
+    return Trace(tuple(found))
 
 
 PLANTED: list[tuple[str, str, Plant]] = [
@@ -252,6 +275,10 @@ PLANTED: list[tuple[str, str, Plant]] = [
      lambda _: replace(RETURNED, returns={CONFIRMED: [{**RETURN, "status": "received"}]})),
     ("returns_settled", "goods came back and are not on the shelf",
      lambda _: replace(RETURNED, returns={CONFIRMED: [{**RETURN, "restocked": False}]})),
+    ("returns_settled", "goods are said to be back, and the stock knows nothing of it",
+     lambda _: replace(RETURNED, restocked={})),
+    ("returns_settled", "more came back than was brought",
+     lambda _: field("restocked", "r-1", [{"sku": "MUG-1", "quantity": 2}])(RETURNED)),
     ("returns_settled", "a refund that the order does not know",
      lambda _: replace(RETURNED, orders=GOOD_BOOKS.orders)),
     ("returns_settled", "more was paid back than was promised",
@@ -309,6 +336,8 @@ PLANTED: list[tuple[str, str, Plant]] = [
      lambda b: replace(b, operations=[placed(1.0), placed(2.0, "o-2")])),
     ("effects_once", "an event takes effect each time it comes",
      lambda b: field("traces", "t_confirmed", with_effects(b, "e-1", "e-1"))(b)),
+    ("effects_once", "what follows from an event is told by a delivery that was undone, too",
+     lambda b: field("traces", "t_confirmed", told_by(b, "e-1", "e-1"))(b)),
     ("effects_once", "a webhook takes effect each time it comes",
      lambda b: field("traces", "t_confirmed", with_effects(b, "w", "w", said_as=WEBHOOK_ID))(b)),
     ("traces_complete", "no trace", field("traces", "t_confirmed", None)),
@@ -498,6 +527,8 @@ def test_what_may_happen_is_no_violation() -> None:
     one_customer = {key: {**row, "customer_id": "ana"} for key, row in GOOD_BOOKS.orders.items()}
 
     assert broken_by(field("traces", "t_confirmed", webhooks)(GOOD_BOOKS)) == set()
+    told = told_by(GOOD_BOOKS, "e-1", "e-2")
+    assert broken_by(field("traces", "t_confirmed", told)(GOOD_BOOKS)) == set()
     assert broken_by(replace(books, operations=overlapping)) == set()
     came_again = [*books.checkouts, refused]
     assert broken_by(replace(books, checkouts=came_again, carts=left)) == set()

@@ -251,6 +251,18 @@ def test_what_is_delayed_comes_by_itself() -> None:
     soon(steps())
 
 
+def test_what_is_refused_in_its_batch_is_not_told() -> None:
+    async def steps() -> None:
+        async with post(Rule(Fault.REFUSE_ENTRY, event_type="order.placed")) as shop:
+            said = await shop.tell("order.placed")
+
+            assert (said.status_code, shop.types_told()) == (200, [])
+            assert "<Successful></Successful><Failed><member><Id>" in said.text
+            assert shop.journal() == ["refuse_entry"]
+
+    soon(steps())
+
+
 def test_half_of_what_is_garbled_arrives() -> None:
     async def steps() -> None:
         async with post(Rule(Fault.GARBLE)) as shop:

@@ -138,6 +138,22 @@ def test_half_of_a_garbled_text_is_left_and_others_are_whole() -> None:
     assert texts == [whole[: len(whole) // 2], envelope("order.confirmed", "e-2")]
 
 
+def test_what_is_refused_in_a_batch_is_left_out_of_it_and_said() -> None:
+    told = [("order.placed", "e-1"), ("order.confirmed", "e-2"), ("order.placed", "e-3")]
+    call = aws_calls.read("", batch(*told), {})
+    refused = [message for message in call.messages if message.event_id == "e-1"]
+
+    left = aws_calls.read("", aws_calls.without(call, refused), {})
+    done, failed = aws_calls.done(call, refused)[1].decode().split("<Failed>")
+
+    assert [message.event_id for message in left.messages] == ["e-2", "e-3"]
+    keys = [key for key, _ in parse_qsl(left.body.decode()) if key.endswith(".Message")]
+    assert keys == [f"{aws_calls.ENTRY}{number}.Message" for number in (1, 2)]
+    for message in call.messages:
+        said = f"<Id>{message.key}</Id>"
+        assert (said in failed, said in done) == (message in refused, message not in refused)
+
+
 def test_every_place_has_a_proxy_with_a_port_of_its_own() -> None:
     usual = {"aws": 4566, "redis": 6379, "otlp": 4318, "payment-provider": 8090, "order": 8005}
 

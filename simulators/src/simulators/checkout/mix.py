@@ -4,6 +4,7 @@ The baskets are real; who declines, cancels or clicks twice is not in the data a
 invented here, in the open (docs/data.md).
 """
 
+import math
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,7 +71,8 @@ ORDERS: Mapping[Persona, int] = {
     Persona.ABANDONER: 0,
 }
 
-# Of the SKUs that are wanted more than once, this share gets only half of what is wanted.
+# Of the SKUs that are wanted more than once, this share gets only half of what is wanted; and of
+# those of which somebody wants several, one fewer than the most that anybody does.
 SCARCE_SHARE = 0.02
 # Of all others there is this much more than is wanted: a shop does not plan to sell its last.
 SPARE = 20
@@ -131,14 +133,22 @@ def stock_levels(visits: Iterable[Visit], seed: int) -> dict[str, int]:
     """How many of each SKU the shelf holds at the start: enough, but for the scarce ones."""
     wanted = Counter[str]()
     orders = Counter[str]()
+    most = Counter[str]()  # in one order
     for visit in visits:
         times = ORDERS.get(visit.persona, 1)
         for sku, quantity in visit.lines.items():
             wanted[sku] += times * quantity
             orders[sku] += times
+            most[sku] = max(most[sku], quantity if times else 0)
     repeated = sorted(sku for sku, count in orders.items() if count > 1)
     shelf = stream(seed, "shelf")
     scarce = set(shelf.sample(repeated, round(len(repeated) * SCARCE_SHARE)))
-    return {
-        sku: total // 2 if sku in scarce else total + SPARE for sku, total in sorted(wanted.items())
-    }
+    several = sorted(sku for sku, count in most.items() if count > 1 and sku not in scarce)
+    short = set(shelf.sample(several, math.ceil(len(several) * SCARCE_SHARE)))
+
+    def level(sku: str, total: int) -> int:
+        if sku in short:
+            return most[sku] - 1
+        return total // 2 if sku in scarce else total + SPARE
+
+    return {sku: level(sku, total) for sku, total in sorted(wanted.items())}

@@ -46,7 +46,9 @@ SELECT order_id::text, version, status, event,
 """
 RETURNS = """
 SELECT id::text, order_id::text, status, amount_minor, restocked,
-       received_at IS NOT NULL AS received
+       received_at IS NOT NULL AS received,
+       (SELECT json_object_agg(sku, quantity)
+          FROM "order".return_lines WHERE return_id = id) AS lines
   FROM "order".returns
 """
 REFUNDS = """
@@ -60,6 +62,10 @@ STOCK = "SELECT sku, on_hand, reserved FROM inventory.stock"
 MOVEMENTS = """
 SELECT sku, sum(delta_on_hand)::bigint AS on_hand, sum(delta_reserved)::bigint AS reserved
   FROM inventory.movements GROUP BY sku
+"""
+RESTOCKED = """
+SELECT return_id::text, sku, sum(delta_on_hand)::bigint AS quantity
+  FROM inventory.movements WHERE return_id IS NOT NULL GROUP BY return_id, sku
 """
 CONFIRMED = """SELECT id::text, status FROM "order".orders WHERE status = 'confirmed'"""
 RESERVATIONS = "SELECT order_id::text, state FROM inventory.reservations"
@@ -140,6 +146,7 @@ class Books:
     order_lines: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     order_history: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     returns: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by order id
+    restocked: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by return id
     refunds: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by order id
     prices: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by SKU, oldest first
     stock: Mapping[str, Row] = field(default_factory=dict)
@@ -177,6 +184,7 @@ class Tables:
     order_lines: Mapping[str, Sequence[Row]]
     order_history: Mapping[str, Sequence[Row]]
     returns: Mapping[str, Sequence[Row]]
+    restocked: Mapping[str, Sequence[Row]]
     refunds: Mapping[str, Sequence[Row]]
     prices: Mapping[str, Sequence[Row]]
     stock: Mapping[str, Row]
@@ -244,6 +252,7 @@ def read_tables(auditor_dsn: str) -> Tables:
             order_lines=grouped(rows(ORDER_LINES), "order_id"),
             order_history=grouped(rows(ORDER_HISTORY), "order_id"),
             returns=grouped(rows(RETURNS), "order_id"),
+            restocked=grouped(rows(RESTOCKED), "return_id"),
             refunds=grouped(rows(REFUNDS), "order_id"),
             prices=grouped(rows(PRICES), "sku"),
             stock={row["sku"]: row for row in rows(STOCK)},

@@ -82,6 +82,7 @@ def read_books(
         order_lines=tables.order_lines,
         order_history=tables.order_history,
         returns=tables.returns,
+        restocked=tables.restocked,
         refunds=tables.refunds,
         prices=tables.prices,
         stock=tables.stock,

@@ -91,6 +91,26 @@ def garbled(call: Call, hit: Collection[Message]) -> bytes:
     ).encode()
 
 
+def without(call: Call, refused: Collection[Message]) -> bytes:
+    """The body of *call*, a batch, without the entries of *refused*; the others count from 1."""
+    form = parse_qsl(call.body.decode(), keep_blank_values=True)
+    keys = {message.key for message in refused}
+    left = [
+        key.removesuffix("Id")
+        for key, value in form
+        if key.startswith(ENTRY) and key.endswith(".Id") and value not in keys
+    ]
+    numbered = {entry: f"{ENTRY}{number}." for number, entry in enumerate(left, start=1)}
+    body = []
+    for key, value in form:
+        entry = ENTRY + key.removeprefix(ENTRY).partition(".")[0] + "."
+        if not key.startswith(ENTRY):
+            body.append((key, value))
+        elif entry in numbered:
+            body.append((numbered[entry] + key.removeprefix(entry), value))
+    return urlencode(body).encode()
+
+
 def handed_over(place: str, answer: bytes) -> list[tuple[Message, dict[str, Any]]]:
     """The messages in the answer to a receive, each with its JSON."""
     messages = json.loads(answer or b"{}").get("Messages") or []
@@ -109,16 +129,22 @@ def handed_over_otherwise(answer: bytes, fault: Fault, keys: Collection[str]) ->
     return json.dumps(document).encode()
 
 
-def done(call: Call) -> tuple[str, bytes]:
-    """(content type, body) of the answer that says that all of *call* is done."""
+def done(call: Call, refused: Collection[Message] = ()) -> tuple[str, bytes]:
+    """(content type, body) of the answer that says that all of *call* is done but *refused*."""
     if call.operation is not Operation.PUBLISH:
         return "application/x-amz-json-1.0", _deleted(call)
     entries = "".join(
         f"<member><Id>{escape(message.key)}</Id><MessageId>{uuid.uuid4()}</MessageId></member>"
         for message in call.messages
+        if message not in refused
+    )
+    failed = "".join(
+        f"<member><Id>{escape(message.key)}</Id><Code>InternalError</Code>"
+        "<Message>planted: refused</Message><SenderFault>false</SenderFault></member>"
+        for message in refused
     )
     result = (
-        f"<Successful>{entries}</Successful><Failed/>"
+        f"<Successful>{entries}</Successful><Failed>{failed}</Failed>"
         if call.name == "PublishBatch"
         else f"<MessageId>{uuid.uuid4()}</MessageId>"
     )

@@ -22,7 +22,8 @@ RECEIPTS_MAX = 10_000
 REFUSAL = b'{"__type": "ServiceUnavailable", "message": "planted: refused"}'
 # What comes after a deed, and so not after one that was refused.
 AFTERWARDS = frozenset({Fault.DUPLICATE, Fault.LOSE_ANSWER, Fault.KILL_AFTER})
-
+# Of messages by themselves; else a request is spoilt as a whole.
+OF_ENTRIES = frozenset({Fault.GARBLE, Fault.REFUSE_ENTRY})
 
 OK = 200
 
@@ -121,8 +122,7 @@ class MessageProxy:
         after the deed has not if upstream refused the deed.
         """
         fault = rule.fault
-        # A request is spoilt as a whole, with whatever else of its sender's is in it.
-        spoilt = hit if fault is Fault.GARBLE else call.messages
+        spoilt = hit if fault in OF_ENTRIES else call.messages
         if fault in AFTERWARDS:
             said = await _ask(upstream, request)
             if not _is_done(said):
@@ -141,9 +141,25 @@ class MessageProxy:
         if fault is Fault.GARBLE:
             body = aws_calls.garbled(call, hit)
             return await _ask(upstream, _with_body(request, body))
+        if fault is Fault.REFUSE_ENTRY:
+            return await self._refuse_entries(request, call, hit, upstream)
         if fault is not Fault.DROP:
             self._later(request, call, rule)
         return answer(200, *aws_calls.done(call))
+
+    async def _refuse_entries(
+        self, request: Whole, call: Call, refused: list[Message], upstream: Wire
+    ) -> Whole:
+        """The others of the batch are told as ever; what is no batch is refused as a whole."""
+        if call.name != "PublishBatch":
+            return answer(503, "application/x-amz-json-1.0", REFUSAL)
+        if len(refused) < len(call.messages):
+            body = aws_calls.without(call, refused)
+            said = await _ask(upstream, _with_body(request, body))
+            if not _is_done(said):
+                return said
+            self._let_go_on(call)
+        return answer(200, *aws_calls.done(call, refused))
 
     async def _afterwards(self, rule: Rule, request: Whole) -> None:
         """Raises Cut if it cannot be done, so that it is not noted."""

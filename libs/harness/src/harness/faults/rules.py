@@ -24,7 +24,8 @@ class Fault(StrEnum):
     """drop: told as done, and not done; on receiving: not handed over, so it comes again later.
 
     duplicate: done twice. delay: told as done, done after `delay_s`. hold: told as done, done after
-    an event of type `until` was told. refuse: answered 503, not done. lose_answer: done, and the
+    an event of type `until` was told. refuse: answered 503, not done. refuse_entry: answered 200,
+    in which these messages of the batch are refused, and not done. lose_answer: done, and the
     connection is closed. garble: half of the message's text arrives. kill_before, kill_after: the
     process `pid` dies, by SIGKILL, before or after it is done, and gets no answer.
     """
@@ -34,14 +35,15 @@ class Fault(StrEnum):
     DELAY = "delay"
     HOLD = "hold"
     REFUSE = "refuse"
+    REFUSE_ENTRY = "refuse_entry"
     LOSE_ANSWER = "lose_answer"
     GARBLE = "garble"
     KILL_BEFORE = "kill_before"
     KILL_AFTER = "kill_after"
 
 
-# What a delay, an order of arrival or a text can be of: telling. The rest is of all three.
-OF_PUBLISHING_ONLY = frozenset({Fault.DELAY, Fault.HOLD, Fault.GARBLE})
+# What a delay, an order of arrival, a text or an entry can be of: telling. The rest is of all.
+OF_PUBLISHING_ONLY = frozenset({Fault.DELAY, Fault.HOLD, Fault.GARBLE, Fault.REFUSE_ENTRY})
 KILLS = frozenset({Fault.KILL_BEFORE, Fault.KILL_AFTER})
 NOT_OF_DELETING = frozenset({Fault.DUPLICATE})
 

@@ -1,20 +1,25 @@
 """A weather: which faults, of what, when. Data: drawn from a seed or read from a file, and kept."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from simulators.checkout import documents
-from simulators.checkout.weather.kinds import Kind, Target
+from simulators.checkout.weather.kinds import Kind, Seam, Target
 from simulators.checkout.weather.registry import KINDS
 
+Card = TypeVar("Card")
+
 CALM, STORMY = "calm", "stormy"
-# A storm on two cores that lets checkouts through all the same: a fault a second.
-FAULTS_PER_S = 1.0
+# A storm on two cores that lets checkouts through all the same: a fault a second, and one more of
+# messages, which cost little and of which there are the most.
+FAULTS_PER_S, OF_MESSAGES_PER_S = 1.0, 1.0
 FAULTS_MIN = 4
 FAULTS_MAX = 5_000
 # Shares of the replay: there are shoppers in the shop from the first fault to the last.
@@ -104,32 +109,46 @@ def storm(seed: int, replay_s: float, *, without: Iterable[str] = ()) -> Weather
     shop cannot do without them.
     """
     dealer = random.Random(f"{seed}/weather")  # noqa: S311  Seeded on purpose, guards nothing.
-    count = min(FAULTS_MAX, max(FAULTS_MIN, round(replay_s * FAULTS_PER_S)))
+    of_messages = [kind for kind in KINDS.values() if kind.seam is Seam.MESSAGES]
     spared = frozenset(without)
-    hit_at: dict[str, float] = {}
-    planned = []
+    planned = [
+        *_dealt(list(KINDS.values()), FAULTS_PER_S, dealer, replay_s, spared),
+        *_dealt(of_messages, OF_MESSAGES_PER_S, dealer, replay_s, spared),
+    ]
+    return Weather(name=STORMY, faults=sorted(planned, key=lambda one: one.at))
+
+
+def _dealt(
+    kinds: Sequence[Kind],
+    per_s: float,
+    dealer: random.Random,
+    replay_s: float,
+    spared: Collection[str],
+) -> Iterable[Planned]:
+    count = min(FAULTS_MAX // 2, max(FAULTS_MIN, round(replay_s * per_s)))
+    deck, hit_at = _shuffled(kinds, dealer), dict[str, float]()
+    targets = {kind.name: _shuffled(kind.targets, dealer) for kind in kinds}
     step = (LAST_AT - FIRST_AT) / count
-    for number, kind in zip(range(count), _deal(dealer), strict=False):
+    for number, kind in zip(range(count), deck, strict=False):
         at = FIRST_AT + step * (number + dealer.random())
-        targets = [
-            target
-            for target in kind.targets
-            if target.process not in spared
-            and at * replay_s - hit_at.get(target.process, -APART_S) >= APART_S
-        ]
-        if not targets:
+
+        def may_be(target: Target, at: float = at) -> bool:
+            is_well = at * replay_s - hit_at.get(target.process, -APART_S) >= APART_S
+            return target.process not in spared and is_well
+
+        tried = islice(targets[kind.name], len(kind.targets))
+        target = next(filter(may_be, tried), None)
+        if target is None:
             continue  # Everybody it could be of has just been hit.
-        target = dealer.choice(targets)
         for_s = round(dealer.uniform(*kind.lasts_s), 1) if kind.lasts_s else 0
         if target.process:
             hit_at[target.process] = at * replay_s + for_s
-        planned.append(Planned(kind=kind.name, at=round(at, 4), for_s=for_s, **asdict(target)))
-    return Weather(name=STORMY, faults=planned)
+        yield Planned(kind=kind.name, at=round(at, 4), for_s=for_s, **asdict(target))
 
 
-def _deal(dealer: random.Random) -> Iterable[Kind]:
-    """Every kind once in random order, then all of them again, without end."""
+def _shuffled(cards: Sequence[Card], dealer: random.Random) -> Iterator[Card]:
+    """Each once in random order, then all of them again, without end."""
     while True:
-        deck = list(KINDS.values())
+        deck = list(cards)
         dealer.shuffle(deck)
         yield from deck

@@ -126,6 +126,7 @@ def _of_messages() -> list[Kind]:
         (publish, Fault.DUPLICATE, "published twice", {}),
         (publish, Fault.DELAY, "published two seconds late", {"delay_s": 2.0}),
         (publish, Fault.REFUSE, "answered 503 three times, not published", {"times": 3}),
+        (publish, Fault.REFUSE_ENTRY, "answered 200, refused in its batch, not published", {}),
         (publish, Fault.LOSE_ANSWER, "published, and the answer is lost", {}),
         (publish, Fault.GARBLE, "published with half of its text", {}),
         (receive, Fault.DROP, "received by nobody, comes again", {}),

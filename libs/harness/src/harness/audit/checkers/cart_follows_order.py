@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.audit.books import Books, Checkout
-from harness.audit.checkers.violation import Violation
+from harness.audit.checkers.violation import Violation, listed
 
 
 def check(books: Books) -> Iterator[Violation]:
@@ -51,10 +51,6 @@ def _one_cart(
             f"the cart of a basket that ended {end} is not what was left to buy",
             checkout.order_id,
             checkout.trace_id,
-            expected=_told(wanted),
-            found=_told(cart),
+            expected=listed(wanted),
+            found=listed(cart),
         )
-
-
-def _told(lines: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} × {sku}" for sku, count in sorted(lines.items())) or "nothing"

@@ -6,7 +6,7 @@ It cannot see goods that came back and that nobody took in.
 from collections.abc import Iterator
 
 from harness.audit.books import Books
-from harness.audit.checkers.violation import Violation
+from harness.audit.checkers.violation import Violation, listed
 from harness.audit.pricing import shown
 
 
@@ -27,6 +27,16 @@ def _returns(books: Books, order_id: str) -> Iterator[Violation]:
                 books.trace_id_of(order_id),
                 expected="refunded, and on the shelf",
                 found=f"{one['status']}, {'' if one['restocked'] else 'not '}on the shelf",
+                about=f"return {one['id']}",
+            )
+        back = {line["sku"]: line["quantity"] for line in books.restocked.get(one["id"], ())}
+        if one["restocked"] and back != one["lines"]:
+            yield Violation(
+                "goods are said to be on the shelf again, and the stock knows otherwise",
+                order_id,
+                books.trace_id_of(order_id),
+                expected=listed(one["lines"]),
+                found=listed(back),
                 about=f"return {one['id']}",
             )
 

@@ -1,5 +1,6 @@
 """One thing that is wrong, in words for people, and where to look."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -34,3 +35,8 @@ class Violation:
     def message(self) -> str:
         """All of it on one line, but for order and trace."""
         return f"{self.what}: {self.values}" if self.values else self.what
+
+
+def listed(lines: Mapping[str, int]) -> str:
+    """``2 × MUG-1, 1 × POT-7``. lines: SKU -> quantity."""
+    return ", ".join(f"{count} × {sku}" for sku, count in sorted(lines.items())) or "nothing"
