@@ -34,7 +34,10 @@ class UndefinedSteps:
             file = str(Path(scenario.feature.filename).relative_to(self._folder))
             if why := missing.get((file, scenario.name)):
                 item.stash[_WHY] = why
-        _tell(config, dict.fromkeys(i.stash[_WHY] for i in items if _WHY in i.stash))
+        # At once, where there is somebody to tell: not in a process of many.
+        if terminal := config.pluginmanager.get_plugin("terminalreporter"):
+            for why in dict.fromkeys(i.stash[_WHY] for i in items if _WHY in i.stash):
+                terminal.write_line(why, red=True)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -51,11 +54,3 @@ class UndefinedSteps:
             )
             for one in scenarios
         }
-
-
-def _tell(config: pytest.Config, lines: Sequence[str] | dict[str, None]) -> None:
-    """At once, where there is somebody to tell: not in a process of many."""
-    terminal = config.pluginmanager.get_plugin("terminalreporter")
-    for line in lines:
-        if terminal:
-            terminal.write_line(line, red=True)

@@ -98,9 +98,10 @@ def _let_run(
             folder / "simulation.log",
             simulation.TIME_LIMIT_S,
         )
-        outcomes += simulation.outcomes(folder)
+        found = simulation.outcomes(folder)
         cut_short |= not ended
-        said = said or log
+        said = said or ("" if found else log)
+        outcomes += found
     seconds = round(time.monotonic() - began, 1)
     return Trial(outcomes, spoilt.loaded_by(), seconds, cut_short, said)
 
