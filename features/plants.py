@@ -129,6 +129,17 @@ PLANTED: dict[str, Plant] = {
         "UPDATE \"order\".order_history SET version = 99 WHERE order_id = '{}' AND version = 2",
         "UPDATE \"order\".order_history SET version = 2 WHERE order_id = '{}' AND version = 99",
     ),
+    "ended_for_a_reason": sql(
+        "UPDATE payment.outbox SET subject = 'planted'"
+        " WHERE subject = '{}' AND event_type = 'payment.authorized'",
+        "UPDATE payment.outbox SET subject = '{}' WHERE subject = 'planted'",
+    ),
+    "answers_kept": sql(
+        "UPDATE \"order\".idempotency_keys SET location = '/orders/planted'"
+        " WHERE location = '/orders/{}'",
+        "UPDATE \"order\".idempotency_keys SET location = '/orders/{}'"
+        " WHERE location = '/orders/planted'",
+    ),
     "price_integrity": sql(
         "UPDATE catalog.product_prices SET price_minor = price_minor + 1 WHERE sku ="
         " (SELECT min(sku) FROM \"order\".order_lines WHERE order_id = '{}')",
@@ -141,6 +152,12 @@ PLANTED: dict[str, Plant] = {
         "UPDATE inventory.stock SET on_hand = on_hand - 1 WHERE sku ="
         " (SELECT min(sku) FROM \"order\".order_lines WHERE order_id = '{}')",
     ),
+    "stock_in_sequence": sql(
+        "UPDATE inventory.movements SET delta_on_hand = delta_on_hand - 1, note = 'planted'"
+        " WHERE order_id = '{}' AND reason = 'commit'",
+        "UPDATE inventory.movements SET delta_on_hand = delta_on_hand + 1, note = NULL"
+        " WHERE order_id = '{}' AND note = 'planted'",
+    ),
     "reservation_follows_order": sql(
         "UPDATE inventory.reservations SET state = 'held' WHERE order_id = '{}'",
         "UPDATE inventory.reservations SET state = 'committed' WHERE order_id = '{}'",
@@ -150,6 +167,15 @@ PLANTED: dict[str, Plant] = {
         " AND payment_id = (SELECT id FROM payment.payments WHERE order_id = '{}')",
         "UPDATE payment.ledger_entries SET amount_minor = amount_minor - 1 WHERE account = 'sales'"
         " AND payment_id = (SELECT id FROM payment.payments WHERE order_id = '{}')",
+    ),
+    "ledger_in_pairs": sql(
+        "UPDATE payment.payments SET status = 'authorized' WHERE order_id = '{}'",
+        "UPDATE payment.payments SET status = 'captured' WHERE order_id = '{}'",
+    ),
+    "webhooks_kept": sql(
+        "UPDATE payment.webhook_events SET state = 'due', next_attempt_at = 'infinity'"
+        " WHERE type = 'payment.captured' AND body LIKE '%{}%'",
+        "UPDATE payment.webhook_events SET state = 'done' WHERE next_attempt_at = 'infinity'",
     ),
     "returns_settled": sql(
         "UPDATE \"order\".returns SET restocked = false, next_nudge_at = 'infinity'"

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from harness.audit.books import Books, read_stock
+from harness.audit.books import Books
 from harness.audit.checkers import CHECKERS, audit
 from harness.audit.reader import read_books
+from harness.audit.tables import read_stock
 from harness.process.endpoints import Endpoints
 from harness.shopper.scenario_shop import ScenarioShop
 from harness.traces import trace_archive

@@ -98,16 +98,41 @@ GOOD_BOOKS = Books(
         CONFIRMED: "committed", CANCELLED: "released", BAD_CARD: "released", SHORT: "rejected",
     },
     reservation_lines={CONFIRMED: [{"sku": "MUG-1", "quantity": 2}]},
+    lowest={"MUG-1": {"free": 1, "reserved": 0, "since": -60.0}},
+    moved={CONFIRMED: [{"sku": "MUG-1", "promised": 2, "taken": 2, "reserved": 0}]},
+    missing={SHORT: [{"sku": "MUG-1", "requested": 2, "available": 1}]},
+    payments={
+        CONFIRMED: {"id": "p-1", "status": "captured"},
+        CANCELLED: {"id": "p-2", "status": "voided"},
+        BAD_CARD: {"id": "p-3", "status": "declined"},
+    },
     ledger=(
         {"order_id": CONFIRMED, "account": "provider_receivable", "amount_minor": 1139,
-         "currency": "USD"},
-        {"order_id": CONFIRMED, "account": "sales", "amount_minor": -1139, "currency": "USD"},
+         "currency": "USD", "refund_id": None},
+        {"order_id": CONFIRMED, "account": "sales", "amount_minor": -1139, "currency": "USD",
+         "refund_id": None},
     ),
+    webhooks={"evt_1": {"type": "payment.captured", "state": "done", "last_error": None}},
+    answers=[
+        {"subject": name, "key": f"k-{name}", "status": 202, "order_id": f"o-{name}"}
+        for name in KINDS
+    ],
     provider_payments={
         CONFIRMED: [CAPTURED],
         CANCELLED: [{**CAPTURED, "status": "voided", "captured_minor": 0}],
         BAD_CARD: [{**CAPTURED, "status": "declined", "captured_minor": 0}],
     },
+    provider_facts={
+        CONFIRMED: [
+            {"name": "payment.authorized", "amount_minor": 1139},
+            {"name": "payment.captured", "amount_minor": 1139},
+        ],
+        BAD_CARD: [{"name": "payment.declined", "amount_minor": 1139}],
+    },
+    provider_webhooks=[
+        {"id": "evt_1", "type": "payment.captured", "reference": CONFIRMED, "taken": True},
+        {"id": "evt_2", "type": "payment.declined", "reference": BAD_CARD, "taken": False},
+    ],
     provider_calls={
         CONFIRMED: [
             {"name": "payment.authorize", "idempotency_key": "k-1"},

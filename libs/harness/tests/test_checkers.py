@@ -1,7 +1,7 @@
 """Each invariant holds on good books, and a planted bug breaks exactly the one it should."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +11,13 @@ from books_for_tests import (
     CANCELLED,
     CONFIRMED,
     GOOD_BOOKS,
+    SHORT,
     change,
     span,
     trace,
     without,
 )
-from harness.audit.books import Books, Checkout, QueueDepth, Restart
+from harness.audit.books import Books, Checkout, QueueDepth, Restart, Row
 from harness.audit.checkers import CHECKERS, audit
 from harness.shopper.history import Operation, Outcome
 from harness.traces.causality import Trace
@@ -84,10 +85,18 @@ REFUNDED = replace(
     },
     ledger=(
         *GOOD_BOOKS.ledger,
-        {"order_id": CONFIRMED, "account": "refunds", "amount_minor": 100, "currency": "USD"},
+        {"order_id": CONFIRMED, "account": "refunds", "amount_minor": 100, "currency": "USD",
+         "refund_id": "re_1"},
         {"order_id": CONFIRMED, "account": "provider_payable", "amount_minor": -100,
-         "currency": "USD"},
+         "currency": "USD", "refund_id": "re_1"},
     ),
+    provider_facts={
+        **GOOD_BOOKS.provider_facts,
+        CONFIRMED: [
+            *GOOD_BOOKS.provider_facts[CONFIRMED],
+            {"name": "payment.refunded", "amount_minor": 100},
+        ],
+    },
 )  # fmt: skip
 # A mug came back for it: it is on the shelf again, and she was told of her money.
 RETURNED = replace(
@@ -146,7 +155,14 @@ def ordered_again(books: Books) -> Books:
     """The confirmed order is of whose card was bad before: one basket, two keys, two traces."""
     again = {"basket_id": "b-bad-card", "shopper": "household bad-card"}
     of_one_customer = order(CONFIRMED, customer_id="bad-card")(checkout(CONFIRMED, **again)(books))
-    return replace(of_one_customer, carts={**books.carts, "bad-card": {}})
+    return answered_to(replace(of_one_customer, carts={**books.carts, "bad-card": {}}), "bad-card")
+
+
+def answered_to(books: Books, subject: str) -> Books:
+    """The confirmed order's answer is kept for *subject*."""
+    key = books.orders[CONFIRMED]["key"]
+    answers = [{**row, "subject": subject} if row["key"] == key else row for row in books.answers]
+    return replace(books, answers=answers)
 
 
 def with_effects(books: Books, *event_ids: str, said_as: str = EVENT_ID) -> Trace:
@@ -180,6 +196,38 @@ def told_by(books: Books, *event_ids: str) -> Trace:
             sent = replace(told, span_id=f"{number + again:016x}", kind=Kind.PRODUCER)
             found.append(replace(sent, parent_span_id=id_))
     return Trace(tuple(found))
+
+
+def told_to_order(books: Books, order_id: str, *heard: str) -> Books:
+    """The order service has said that it was placed, and has taken in what its neighbours said."""
+    events = [{**EVENT, "event_id": f"e-{type_}", "event_type": type_, "subject": order_id}
+              | {"published": True} for type_ in ("order.placed", *heard)]  # fmt: skip
+    return replace(
+        books,
+        outboxes={
+            **books.outboxes,
+            "order": [*books.outboxes["order"], events[0]],
+            "payment": events[1:],
+        },
+        inboxes={**books.inboxes, "order": {e["event_id"]: e["event_type"] for e in events[1:]}},
+    )
+
+
+def given_up(books: Books, order_id: str, *asked_at: float) -> Books:
+    """At its deadline, after a minute and a half."""
+    told = [("order.placed", at) for at in asked_at] + [("order.cancellation_requested", 91.0)]
+    events = [
+        {**EVENT, "event_id": f"e-{at}", "event_type": type_, "subject": order_id, "at": at}
+        | {"published": True} for type_, at in told
+    ]  # fmt: skip
+    heard = told_to_order(order(order_id, cancel_reason="deadline_exceeded")(books), order_id,
+                          "payment.voided")  # fmt: skip
+    return replace(heard, outboxes={**heard.outboxes, "order": [*books.outboxes["order"], *events]})
+
+
+def halves(entries: Sequence[Row]) -> list[Row]:
+    """Each of *entries* as two."""
+    return [{**entry, "amount_minor": entry["amount_minor"] // 2} for entry in entries * 2]
 
 
 PLANTED: list[tuple[str, str, Plant]] = [
@@ -340,6 +388,47 @@ PLANTED: list[tuple[str, str, Plant]] = [
      lambda b: field("traces", "t_confirmed", told_by(b, "e-1", "e-1"))(b)),
     ("effects_once", "a webhook takes effect each time it comes",
      lambda b: field("traces", "t_confirmed", with_effects(b, "w", "w", said_as=WEBHOOK_ID))(b)),
+    ("ended_for_a_reason", "confirmed before payment said anything",
+     lambda b: told_to_order(b, CONFIRMED, "stock.reserved")),
+    ("ended_for_a_reason", "cancelled for goods that were there all the time",
+     field("lowest", "MUG-1", {"free": 2, "reserved": 0, "since": -60.0})),
+    ("ended_for_a_reason", "a time-out is taken for a decline",
+     field("provider_facts", BAD_CARD, [{"name": "payment.authorized", "amount_minor": 1139}])),
+    ("ended_for_a_reason", "given up without having asked again",
+     lambda b: given_up(b, CANCELLED, 1.0)),
+    ("ended_for_a_reason", "cancelled in somebody's name",
+     lambda b: replace(b, operations=[replace(looked(1.0, "cancelled"), order_id=CANCELLED)])),
+    ("answers_kept", "the answer to a key names another order",
+     lambda b: replace(b, answers=[{**row, "order_id": SHORT} for row in b.answers])),
+    ("answers_kept", "no answer is kept", lambda b: replace(b, answers=())),
+    ("answers_kept", "an order that was answered is rolled back",
+     lambda b: replace(b, answers=[*b.answers, {**b.answers[0], "key": "k-9"}])),
+    ("stock_in_sequence", "oversold for a moment",
+     field("lowest", "MUG-1", {"free": -1, "reserved": 0, "since": -60.0})),
+    ("stock_in_sequence", "let go before it was reserved",
+     field("lowest", "MUG-1", {"free": 1, "reserved": -2, "since": -60.0})),
+    ("stock_in_sequence", "committed without leaving the shelf",
+     field("moved", CONFIRMED,
+           [{"sku": "MUG-1", "promised": 2, "taken": 0, "reserved": 0}])),
+    ("stock_in_sequence", "less was reserved than was ordered",
+     field("moved", CONFIRMED,
+           [{"sku": "MUG-1", "promised": 1, "taken": 2, "reserved": 0}])),
+    ("ledger_in_pairs", "a capture is written down twice",
+     lambda b: replace(b, ledger=[*b.ledger, *b.ledger])),
+    ("ledger_in_pairs", "a refund is written down as two",
+     lambda _: replace(REFUNDED, ledger=[*GOOD_BOOKS.ledger, *halves(REFUNDED.ledger[-2:])])),
+    ("ledger_in_pairs", "an entry stands with another refund",
+     lambda _: replace(REFUNDED, ledger=[
+         *REFUNDED.ledger[:-1], {**REFUNDED.ledger[-1], "refund_id": "re_2"}])),
+    ("ledger_in_pairs", "a payment is unknown for ever",
+     field("payments", CONFIRMED, {"id": "p-1", "status": "unknown"})),
+    ("ledger_in_pairs", "a payment that the provider never heard of is captured",
+     field("payments", SHORT, {"id": "p-4", "status": "captured"})),
+    ("webhooks_kept", "a webhook is acknowledged and forgotten", lost("webhooks", "evt_1")),
+    ("webhooks_kept", "a webhook is never looked at",
+     field("webhooks", "evt_1", {**GOOD_BOOKS.webhooks["evt_1"], "state": "due"})),
+    ("webhooks_kept", "a forged webhook is believed",
+     field("webhooks", "evt_9", GOOD_BOOKS.webhooks["evt_1"])),
     ("traces_complete", "no trace", field("traces", "t_confirmed", None)),
     ("traces_complete", "the trace of another outcome",
      lambda b: field("traces", "t_confirmed", b.traces["t_short"])(b)),
@@ -371,7 +460,8 @@ def test_equal_violations_say_the_same_and_name_their_values_apart(plant: Plant)
 def test_money_is_told_in_units_with_the_payment_it_is_about() -> None:
     books = field("provider_payments", BAD_CARD, [PAYMENT | {"id": "pay_1"}])(GOOD_BOOKS)
 
-    (kept, ledger) = (v for finding in audit(books) for v in finding.violations)
+    findings = {finding.checker.name: finding for finding in audit(books)}
+    kept, ledger = findings["money_matches"].violations
 
     assert kept.what == "the provider does not keep what a cancelled order costs"
     assert kept.expected == "nothing kept"
@@ -441,25 +531,17 @@ def test_a_step_that_nobody_was_told_of_is_not_missed_if_that_was_on_purpose() -
     whole = GOOD_BOOKS.traces["t_cancelled"]
     assert whole
     deaf = Trace(tuple(span for span in whole.spans if span.name != "process order.placed"))
-    event = {
-        **EVENT,
-        "published": True,
-        "event_id": "e-7",
-        "event_type": "order.placed",
-        "subject": CANCELLED,
-    }
-    books = replace(
-        field("traces", "t_cancelled", deaf)(GOOD_BOOKS),
-        outboxes={**GOOD_BOOKS.outboxes, "order": [*GOOD_BOOKS.outboxes["order"], event]},
-    )
+    told = told_to_order(GOOD_BOOKS, CANCELLED, "payment.voided")
+    books = field("traces", "t_cancelled", deaf)(told)
+    event = told.outboxes["order"][-1]
     again = {**event, "event_id": "e-8"}
 
     assert "traces_complete" in broken_by(books)
-    assert broken_by(replace(books, planted_loss=frozenset({"e-7"}))) == set()
+    assert broken_by(replace(books, planted_loss=frozenset({event["event_id"]}))) == set()
     told_again = replace(
         books,
         outboxes={**books.outboxes, "order": [*books.outboxes["order"], again]},
-        planted_loss=frozenset({"e-7"}),
+        planted_loss=frozenset({event["event_id"]}),
     )
     assert "traces_complete" in broken_by(told_again)
 
@@ -479,7 +561,9 @@ def test_traces_that_could_not_be_read_are_not_judged_and_the_books_are() -> Non
     unread = replace(GOOD_BOOKS, traces={}, traces_unread="ConnectError: refused")
 
     assert broken_by(unread) == set()
-    assert broken_by(lost("provider_payments", CONFIRMED)(unread)) == {"money_matches"}
+    assert broken_by(lost("provider_payments", CONFIRMED)(unread)) == {
+        "money_matches", "ledger_in_pairs",
+    }  # fmt: skip
 
 
 def test_payment_may_hear_of_a_cancellation_when_the_stock_was_refused() -> None:
@@ -532,7 +616,36 @@ def test_what_may_happen_is_no_violation() -> None:
     assert broken_by(replace(books, operations=overlapping)) == set()
     came_again = [*books.checkouts, refused]
     assert broken_by(replace(books, checkouts=came_again, carts=left)) == set()
-    assert broken_by(replace(books, orders=one_customer, carts={"ana": {"MUG-1": 1}})) == set()
+    answers = [{**row, "subject": "ana"} for row in books.answers]
+    of_ana = replace(books, orders=one_customer, answers=answers, carts={"ana": {"MUG-1": 1}})
+    assert broken_by(of_ana) == set()
+
+
+def test_an_end_that_all_had_agreed_on_is_one() -> None:
+    confirmed = told_to_order(GOOD_BOOKS, CONFIRMED, "stock.reserved", "payment.authorized")
+    declined = told_to_order(GOOD_BOOKS, BAD_CARD, "payment.declined")
+    asked_again = given_up(GOOD_BOOKS, CANCELLED, 1.0, 5.0)
+    soon = given_up(GOOD_BOOKS, CANCELLED, 60.0)
+    delivered = {"MUG-1": {"free": 9, "reserved": 0, "since": 0.5}}
+    cancelled = [
+        replace(looked(1.0), kind="cancel_order", order_id=CANCELLED, outcome=outcome)
+        for outcome in (Outcome.OK, Outcome.UNKNOWN)
+    ]
+
+    for books in (confirmed, declined, asked_again, soon, replace(GOOD_BOOKS, lowest=delivered)):
+        assert "ended_for_a_reason" not in broken_by(books)
+    for operation in cancelled:
+        assert broken_by(replace(GOOD_BOOKS, operations=[operation])) == set()
+
+
+def test_what_was_forgotten_in_time_is_not_missed() -> None:
+    """The answer to a key after three days, a webhook after two weeks."""
+    later = {**GOOD_BOOKS.orders[CONFIRMED], "placed_at": 15 * 86400.0, "key": None}
+    books = replace(
+        GOOD_BOOKS, orders={**GOOD_BOOKS.orders, "o-later": later}, answers=(), webhooks={}
+    )
+
+    assert not broken_by(books) & {"answers_kept", "webhooks_kept"}
 
 
 def test_every_checker_says_what_it_cannot_see() -> None:

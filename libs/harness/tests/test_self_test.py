@@ -7,7 +7,7 @@ from pathlib import Path
 import fake_shop
 import pytest
 from harness import stack
-from harness.audit.outside_books import read_mails, read_provider_payments
+from harness.audit.outside_books import read_mails, read_provider
 from harness.audit.settlement import queue_depths
 from harness.eventually import eventually
 from harness.process import supervisor
@@ -68,7 +68,7 @@ def test_nothing_of_it_is_in_the_books_or_left_on_a_queue(running: Endpoints) ->
     look(running, REPOSITORY / TOPOLOGY)
 
     key = {"Authorization": f"Bearer {running.payment_provider_api_key}"}
-    assert read_provider_payments(running.payment_provider_url, key) == {}
+    assert read_provider(running.payment_provider_url, key).payments == {}
     assert read_mails(running.mailbox_url) == {}
     assert waiting(running) == {}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from harness import stack
+from harness.audit.checkers import CHECKERS
 from test_repository import files
 
 ROOT = stack.repository()
@@ -18,6 +19,7 @@ MADE = re.compile(r"<!-- Made by|^Written by", re.M)
 # A table's row, a heading, a picture or a bare address cannot be broken.
 UNBREAKABLE = re.compile(r"\s*(\||#|!\[|<|https?://|\[[^\]]*\]:)")
 LINE_MAX = 160
+INVARIANTS = [checker.name for checker in CHECKERS]
 # Of Keep a Changelog 1.1.0, "What makes a good changelog".
 HEADINGS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
@@ -68,6 +70,12 @@ def test_the_decisions_are_numbered_without_a_gap() -> None:
     numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs/adr").glob("[0-9]*.md"))
 
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_readme_names_each_invariant_once() -> None:
+    named = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(), re.M)
+
+    assert [name for name in named if name in INVARIANTS] == INVARIANTS
 
 
 def test_the_changelog_keeps_its_headings() -> None:

@@ -10,7 +10,7 @@ import httpx
 import psycopg2
 import typer
 from harness import stack
-from harness.audit import books
+from harness.audit import tables
 from harness.process.endpoints import Endpoints
 from harness.suite.report import drawing
 from harness.suite.report.recording import Bar
@@ -107,7 +107,7 @@ def _in_shop(wanted: str, endpoints: Endpoints) -> tuple[str, Found | None]:
     source = f"the running shop, {endpoints.trace_query_url}"
     try:
         order_id = wanted if "-" in wanted else None
-        trace_id = books.read_trace_id(endpoints.auditor_dsn, wanted) if order_id else wanted
+        trace_id = tables.read_trace_id(endpoints.auditor_dsn, wanted) if order_id else wanted
         with TraceReader(endpoints.trace_query_url) as reader:
             stored = reader.fetch(trace_id) if trace_id else None
     except (httpx.HTTPError, psycopg2.Error) as error:

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 
 import psutil
 from harness import stack
-from harness.audit.books import Checkout, patiently, read_stock
+from harness.audit.books import Checkout, patiently
 from harness.audit.checkers import audit, stock_adds_up
 from harness.audit.reader import Keep, keep_nothing, read_books
 from harness.audit.settlement import Unrest, queue_depths, wait_until_settled
+from harness.audit.tables import read_stock
 from harness.identity.tokens import staff_token
 from harness.process import control
 from harness.process.control import Usage

@@ -4,19 +4,16 @@ The services' tables (as the read-only auditor), the outside world's own books (
 provider, mailbox, queues), and the shoppers' history. No service vouches for itself.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx
 import psycopg2
-import psycopg2.extras
 from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from harness.shopper.history import Operation
-from harness.topology.summary import SERVICES
 from harness.traces.causality import Trace
 
 Row = Mapping[str, Any]
@@ -26,62 +23,6 @@ T = TypeVar("T")
 BACK_WITHIN_S = 30.0
 ASK_AGAIN_S = 0.5
 AWAY = (psycopg2.OperationalError, httpx.HTTPError, BotoCoreError, ClientError)
-
-ORDERS = """
-SELECT id::text, customer_id, email, currency, subtotal_minor, shipping_minor, tax_minor,
-       total_minor, refunded_minor, status, cancel_reason, stock_settled, payment_settled,
-       extract(epoch FROM placed_at)::float8 AS placed_at, version, traceparent, client_token AS key
-  FROM "order".orders
-"""
-TRACE_OF_ORDER = """
-SELECT split_part(traceparent, '-', 2) FROM "order".orders WHERE id = %s::uuid
-"""
-ORDER_LINES = """
-SELECT order_id::text, sku, quantity, unit_price_minor FROM "order".order_lines
-"""
-ORDER_HISTORY = """
-SELECT order_id::text, version, status, event,
-       extract(epoch FROM at)::float8 AS at FROM "order".order_history
- ORDER BY order_id, version
-"""
-RETURNS = """
-SELECT id::text, order_id::text, status, amount_minor, restocked,
-       received_at IS NOT NULL AS received,
-       (SELECT json_object_agg(sku, quantity)
-          FROM "order".return_lines WHERE return_id = id) AS lines
-  FROM "order".returns
-"""
-REFUNDS = """
-SELECT refund_id, order_id::text, return_id::text, amount_minor FROM "order".refunds
-"""
-PRICES = """
-SELECT sku, price_minor, extract(epoch FROM valid_from)::float8 AS since
-  FROM catalog.product_prices ORDER BY sku, position
-"""
-STOCK = "SELECT sku, on_hand, reserved FROM inventory.stock"
-MOVEMENTS = """
-SELECT sku, sum(delta_on_hand)::bigint AS on_hand, sum(delta_reserved)::bigint AS reserved
-  FROM inventory.movements GROUP BY sku
-"""
-RESTOCKED = """
-SELECT return_id::text, sku, sum(delta_on_hand)::bigint AS quantity
-  FROM inventory.movements WHERE return_id IS NOT NULL GROUP BY return_id, sku
-"""
-CONFIRMED = """SELECT id::text, status FROM "order".orders WHERE status = 'confirmed'"""
-RESERVATIONS = "SELECT order_id::text, state FROM inventory.reservations"
-RESERVATION_LINES = "SELECT order_id::text, sku, quantity FROM inventory.reservation_lines"
-PAYMENTS = "SELECT id::text, order_id::text, amount_minor, currency, status FROM payment.payments"
-LEDGER = """
-SELECT p.order_id::text, l.account, l.amount_minor, l.currency
-  FROM payment.ledger_entries l JOIN payment.payments p ON p.id = l.payment_id
-"""
-CARTS = "SELECT customer_id, lines FROM cart.carts"
-OUTBOX = """
-SELECT event_id::text, event_type, subject, published_at IS NOT NULL AS published,
-       extract(epoch FROM created_at)::float8 AS at
-  FROM {schema}.outbox
-"""
-INBOX = "SELECT event_id::text, event_type FROM {schema}.inbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +79,7 @@ class Restart:
 
 @dataclass(frozen=True)
 class Books:
-    """Everything the checkers look at. Rows are mappings with the column names above."""
+    """Everything the checkers look at. Rows are mappings with the column names of `tables`."""
 
     checkouts: Sequence[Checkout] = ()
     operations: Sequence[Operation] = ()
@@ -151,13 +92,20 @@ class Books:
     prices: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by SKU, oldest first
     stock: Mapping[str, Row] = field(default_factory=dict)
     movements: Mapping[str, Row] = field(default_factory=dict)
+    lowest: Mapping[str, Row] = field(default_factory=dict)  # by SKU, what it came down to
+    moved: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by order id
     reservations: Mapping[str, str] = field(default_factory=dict)  # order id -> state
+    missing: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by order id
     reservation_lines: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     payments: Mapping[str, Row] = field(default_factory=dict)  # by order id
     ledger: Sequence[Row] = ()
+    webhooks: Mapping[str, Row] = field(default_factory=dict)  # that payment took in, by id
+    answers: Sequence[Row] = ()  # to keys that orders were placed with
     provider_payments: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by reference
     mails: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by order id
     provider_calls: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by reference
+    provider_facts: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by reference
+    provider_webhooks: Sequence[Row] = ()
     carts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # customer -> SKU -> n
     outboxes: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by service
     inboxes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # service -> id -> type
@@ -174,28 +122,6 @@ class Books:
         """The trace in which the order was placed (W3C traceparent, second field)."""
         traceparent = self.orders.get(order_id, {}).get("traceparent")
         return str(traceparent).split("-")[1] if traceparent else None
-
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """What one read of the services' tables gives; see `Books` for the shapes."""
-
-    orders: Mapping[str, Row]
-    order_lines: Mapping[str, Sequence[Row]]
-    order_history: Mapping[str, Sequence[Row]]
-    returns: Mapping[str, Sequence[Row]]
-    restocked: Mapping[str, Sequence[Row]]
-    refunds: Mapping[str, Sequence[Row]]
-    prices: Mapping[str, Sequence[Row]]
-    stock: Mapping[str, Row]
-    movements: Mapping[str, Row]
-    reservations: Mapping[str, str]
-    reservation_lines: Mapping[str, Sequence[Row]]
-    payments: Mapping[str, Row]
-    ledger: Sequence[Row]
-    carts: Mapping[str, Mapping[str, int]]
-    outboxes: Mapping[str, Sequence[Row]]
-    inboxes: Mapping[str, Mapping[str, str]]
 
 
 class BooksUnread(Exception):
@@ -215,70 +141,6 @@ def patiently(book: str, read: Callable[[], T]) -> T:
     except AWAY as error:
         said = " ".join(str(error).split())
         raise BooksUnread(f"{book} could not be read: {type(error).__name__}: {said}") from error
-
-
-@contextmanager
-def _snapshot(auditor_dsn: str) -> Iterator[Callable[[str], list[Row]]]:
-    """Asks for rows in one snapshot (REPEATABLE READ), so that tables agree with one another."""
-    with closing(psycopg2.connect(auditor_dsn)) as connection:
-        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
-
-        def rows(statement: str) -> list[Row]:
-            with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
-                cursor.execute(statement)
-                return list(cursor.fetchall())
-
-        yield rows
-
-
-def read_stock(auditor_dsn: str) -> Books:
-    """Only what `stock_adds_up` looks at: a small part of the tables of a shop long in use."""
-    with _snapshot(auditor_dsn) as rows:
-        return Books(
-            orders={row["id"]: row for row in rows(CONFIRMED)},
-            order_lines=grouped(rows(ORDER_LINES), "order_id"),
-            stock={row["sku"]: row for row in rows(STOCK)},
-            movements={row["sku"]: row for row in rows(MOVEMENTS)},
-            reservations={row["order_id"]: row["state"] for row in rows(RESERVATIONS)},
-            reservation_lines=grouped(rows(RESERVATION_LINES), "order_id"),
-        )
-
-
-def read_tables(auditor_dsn: str) -> Tables:
-    """All tables, in one snapshot."""
-    with _snapshot(auditor_dsn) as rows:
-        return Tables(
-            orders={row["id"]: row for row in rows(ORDERS)},
-            order_lines=grouped(rows(ORDER_LINES), "order_id"),
-            order_history=grouped(rows(ORDER_HISTORY), "order_id"),
-            returns=grouped(rows(RETURNS), "order_id"),
-            restocked=grouped(rows(RESTOCKED), "return_id"),
-            refunds=grouped(rows(REFUNDS), "order_id"),
-            prices=grouped(rows(PRICES), "sku"),
-            stock={row["sku"]: row for row in rows(STOCK)},
-            movements={row["sku"]: row for row in rows(MOVEMENTS)},
-            reservations={row["order_id"]: row["state"] for row in rows(RESERVATIONS)},
-            reservation_lines=grouped(rows(RESERVATION_LINES), "order_id"),
-            payments={row["order_id"]: row for row in rows(PAYMENTS)},
-            ledger=rows(LEDGER),
-            carts={
-                row["customer_id"]: {line["sku"]: line["quantity"] for line in row["lines"]}
-                for row in rows(CARTS)
-            },
-            outboxes={s: rows(OUTBOX.format(schema=f'"{s}"')) for s in SERVICES},
-            inboxes={
-                s: {r["event_id"]: r["event_type"] for r in rows(INBOX.format(schema=f'"{s}"'))}
-                for s in SERVICES
-            },
-        )
-
-
-def read_trace_id(auditor_dsn: str, order_id: str) -> str | None:
-    """The trace in which the order was placed; None if there is no such order. order_id: a UUID."""
-    with closing(psycopg2.connect(auditor_dsn)) as connection, connection.cursor() as cursor:
-        cursor.execute(TRACE_OF_ORDER, (order_id,))
-        row = cursor.fetchone()
-    return row[0] if row else None
 
 
 def grouped(rows: Sequence[Row], column: str) -> dict[str, list[Row]]:

@@ -1,6 +1,7 @@
 """What the world around the shop wrote down by itself: the payment provider and the mailbox."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import httpx
 
@@ -11,15 +12,36 @@ PAGE_SIZE = 1000
 READ_TIMEOUT_S = 10.0
 
 
-def read_provider_payments(url: str, headers: Mapping[str, str]) -> dict[str, list[Row]]:
-    """Every payment in the provider's own book, by reference (our order id)."""
-    return grouped(list(_pages(f"{url}/book/payments", "payments", headers)), "reference")
+@dataclass(frozen=True, slots=True)
+class ProviderBook:
+    """What the payment provider wrote down; by reference, which is our order's id.
+
+    calls: what it was asked for. facts: what became true there, in that order.
+    webhooks: all that it had to tell, each with whether the shop took it.
+    """
+
+    payments: Mapping[str, Sequence[Row]]
+    calls: Mapping[str, Sequence[Row]]
+    facts: Mapping[str, Sequence[Row]]
+    webhooks: Sequence[Row]
 
 
-def read_provider_calls(url: str, headers: Mapping[str, str]) -> dict[str, list[Row]]:
-    """Every call that the provider was asked by, as it wrote them down, by our order's id."""
+def read_provider(url: str, headers: Mapping[str, str]) -> ProviderBook:
+    """All of the provider's book, once."""
     calls = (call for call in _pages(f"{url}/book/calls", "calls", headers) if "reference" in call)
-    return grouped(list(calls), "reference")
+    return ProviderBook(
+        payments=grouped(list(_pages(f"{url}/book/payments", "payments", headers)), "reference"),
+        calls=grouped(list(calls), "reference"),
+        facts=grouped(list(_pages(f"{url}/book/facts", "facts", headers)), "reference"),
+        webhooks=[_told(one) for one in _pages(f"{url}/book/webhooks", "webhooks", headers)],
+    )
+
+
+def _told(webhook: Row) -> Row:
+    """As much of it as is judged: the body of each is a kilobyte."""
+    answers = [try_["status"] for one in webhook["deliveries"] for try_ in one["attempts"]]
+    taken = any(status is not None and 200 <= status < 300 for status in answers)
+    return {name: webhook[name] for name in ("id", "type", "reference")} | {"taken": taken}
 
 
 def read_mails(url: str) -> dict[str, list[Row]]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,11 @@ from typing import Any
 import httpx
 import orjson
 
-from harness.audit.books import (
-    Books,
-    Checkout,
-    Restart,
-    patiently,
-    read_tables,
-)
+from harness.audit.books import Books, Checkout, Restart, patiently
 from harness.audit.checkers import traces_complete
-from harness.audit.outside_books import read_mails, read_provider_calls, read_provider_payments
+from harness.audit.outside_books import read_mails, read_provider
 from harness.audit.settlement import queue_depths
+from harness.audit.tables import read_tables
 from harness.process.endpoints import Endpoints
 from harness.process.home import whole_lines
 from harness.shopper.history import Operation
@@ -75,34 +71,18 @@ def read_books(
         traces_unread = str(error)
     tables = patiently("PostgreSQL", lambda: read_tables(endpoints.auditor_dsn))
     key = {"Authorization": f"Bearer {endpoints.payment_provider_api_key}"}
-    return Books(
+    provider = patiently(
+        "the payment provider", lambda: read_provider(endpoints.payment_provider_url, key)
+    )
+    return replace(
+        tables,
         checkouts=checkouts,
         operations=operations,
-        orders=tables.orders,
-        order_lines=tables.order_lines,
-        order_history=tables.order_history,
-        returns=tables.returns,
-        restocked=tables.restocked,
-        refunds=tables.refunds,
-        prices=tables.prices,
-        stock=tables.stock,
-        movements=tables.movements,
-        reservations=tables.reservations,
-        reservation_lines=tables.reservation_lines,
-        payments=tables.payments,
-        ledger=tables.ledger,
-        provider_payments=patiently(
-            "the payment provider",
-            lambda: read_provider_payments(endpoints.payment_provider_url, key),
-        ),
-        provider_calls=patiently(
-            "the payment provider",
-            lambda: read_provider_calls(endpoints.payment_provider_url, key),
-        ),
-        carts=tables.carts,
+        provider_payments=provider.payments,
+        provider_calls=provider.calls,
+        provider_facts=provider.facts,
+        provider_webhooks=provider.webhooks,
         mails=patiently("the mailbox", lambda: read_mails(endpoints.mailbox_url)),
-        outboxes=tables.outboxes,
-        inboxes=tables.inboxes,
         consumers=topology.consumers,
         queues=patiently("SQS", lambda: queue_depths(endpoints)),
         traces=traces,

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 from harness.audit.books import Books
 from harness.audit.checkers import (
+    answers_kept,
     cart_follows_order,
     effects_once,
+    ended_for_a_reason,
+    ledger_in_pairs,
     legal_history,
     messages_settled,
     money_matches,
@@ -22,7 +25,9 @@ from harness.audit.checkers import (
     reservation_follows_order,
     returns_settled,
     stock_adds_up,
+    stock_in_sequence,
     traces_complete,
+    webhooks_kept,
 )
 from harness.audit.checkers.violation import Violation
 
@@ -57,11 +62,16 @@ CHECKERS = tuple(
         one_final_outcome,
         read_your_writes,
         legal_history,
+        ended_for_a_reason,
+        answers_kept,
         price_integrity,
         stock_adds_up,
+        stock_in_sequence,
         reservation_follows_order,
         money_matches,
+        ledger_in_pairs,
         provider_asked_once,
+        webhooks_kept,
         returns_settled,
         one_mail_an_order,
         cart_follows_order,
