@@ -3,9 +3,13 @@
 from pathlib import Path
 
 import pytest
+from harness.audit.tables import read_tables
+from harness.eventually import eventually
+from harness.faults import letters
 from harness.faults.planter import Faults
 from harness.faults.rules import Fault
 from harness.shopper.scenario_shop import ScenarioShop
+from harness.topology import messaging, redrive
 from simulating import simulate, violations
 from simulators.checkout.results import Plan
 from simulators.checkout.weather.plan import Planned, Weather
@@ -49,6 +53,37 @@ def test_checkouts_come_right_in_a_storm_of_which_all_happened(
     assert [f"{one.kind} {one.target}: {one.why_not}" for one in result.toll.missed] == []
     assert result.outcomes.get("unknown", 0) == 0
     assert result.excused == 0, "every trace was judged"
+
+
+def test_what_nobody_refused_is_sent_back_after_a_storm_and_what_was_refused_is_not(
+    shop: ScenarioShop, faults: Faults, tmp_path: Path
+) -> None:
+    """SQS puts a message aside after five receives, without a reason: their receivers had died."""
+    simulate(PLAN, shop, tmp_path)
+    endpoints = faults.endpoints
+    event = read_tables(endpoints.auditor_dsn).outboxes["order"][0]
+    attributes = {
+        name: {"DataType": "String", "StringValue": event[name]}
+        for name in ("event_id", "event_type")
+    }
+    reason = {redrive.REASON: {"DataType": "String", "StringValue": "IllegalTransition"}}
+    sqs = messaging.sqs(endpoints.aws_endpoint_url)
+    for more in ({}, reason):
+        sqs.send_message(
+            QueueUrl=endpoints.dead_letter_queue_urls["cart-inbox"],
+            MessageBody="as it was sent",
+            MessageAttributes={**attributes, **more},
+        )
+
+    assert letters.clear_up(endpoints, ()) == 1
+
+    def reasons() -> list[str]:
+        aside = letters.kept_aside(endpoints)["cart-inbox"]
+        return sorted(letter.reason.partition(":")[0] for letter in aside)
+
+    # The one was refused before; the other has now been looked at, and is no event.
+    eventually(lambda: reasons() == ["IllegalTransition", "MalformedEvent"], 20, "both refused")
+    letters.throw_away(endpoints, "cart-inbox")
 
 
 def test_what_a_storm_did_not_lose_is_missed_in_the_next_run(

@@ -26,7 +26,19 @@ def install(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
             stop()
 
     loop.add_signal_handler(signal.SIGUSR1, look)
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGUSR1) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    _ask_for(signal.SIGUSR1)
     look()  # The parent may have ended before the kernel was asked.
+
+
+def end_with(parent: int) -> None:
+    """Be killed when `parent`, whose fork we are, ends."""
+    if sys.platform.startswith("linux"):
+        _ask_for(signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def _ask_for(name: signal.Signals) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_PDEATHSIG, name) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")

@@ -71,8 +71,7 @@ async def _serve(port: int) -> None:
     durability.load()
     saving = durability.start_saving()
     await serve(browser_guard.application, _config(port), shutdown_trigger=stop.wait)
-    if saving is not None:
-        saving.cancel()
+    await durability.stop_saving(saving)
     durability.save()
 
 

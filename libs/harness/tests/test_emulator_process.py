@@ -202,6 +202,22 @@ def test_a_killed_emulator_comes_back_with_what_it_saved(env_dir: Path, tmp_path
     assert message["Body"] == "before the crash"
 
 
+def test_what_it_was_writing_ends_with_it_when_it_is_killed(env_dir: Path, tmp_path: Path) -> None:
+    """Or its port would stay taken, and what is old be written over what is new."""
+    with temporary_emulator(REPO, env_dir, tmp_path, {"EMULATOR_SAVE_EVERY_S": "0.001"}) as it:
+        sqs, emulator = sqs_of(it), psutil.Process(it.pid)
+        url = sqs.create_queue(QueueName="long")["QueueUrl"]
+        for _ in range(100):
+            entries = [{"Id": str(n), "MessageBody": "x" * 10_000} for n in range(10)]
+            sqs.send_message_batch(QueueUrl=url, Entries=entries)
+        writers: list[psutil.Process] = []
+        eventually(lambda: bool(writers.extend(emulator.children()) or writers), ENDS_WITHIN_S)
+
+        emulator.kill()
+
+        eventually(lambda: not any(one.is_running() for one in writers), ENDS_WITHIN_S)
+
+
 # When it ends
 
 

@@ -212,6 +212,17 @@ def test_a_budget_is_earned_by_calls_and_has_an_end_and_a_limit() -> None:
     assert (at_first, earned, saved) == (10, 2, 10)
 
 
+def test_a_budget_may_let_some_through_though_nothing_is_called() -> None:
+    now = [0.0]
+    budget = RetryBudget(saved_max=3, per_s=0.5, clock=lambda: now[0])
+
+    assert (budget.spend(4), budget.spend(3), budget.left()) == (False, True, 0)
+    now[0] = 5.0
+    assert budget.left() == 2
+    now[0] = 500.0
+    assert budget.left() == 3
+
+
 def test_threads_share_a_budget_without_spending_it_twice() -> None:
     budget, barrier = RetryBudget(), threading.Barrier(8)
     spent: list[bool] = []

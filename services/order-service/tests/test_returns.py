@@ -8,6 +8,7 @@ from common.auth import Role
 from common.db import Database
 from common.events import Event
 from common.ids import new_id
+from common.retries import RetryBudget
 from common.testing import bearer, deliver, promised, published
 from flask.testing import FlaskClient
 from order.worker import HANDLERS, nudge, on_restocked
@@ -184,12 +185,12 @@ def test_the_watchdog_asks_again_until_both_have_answered(
     ana.hand_in(order_id, return_id)
     later = datetime.now(UTC) + timedelta(minutes=10)
 
-    asked = [nudge(db, 1.0, later)]
+    asked = [nudge(db, 1.0, RetryBudget(), later)]
     tell(db, "stock.returned", order_id, return_id=return_id)
     tell(
         db, "payment.refunded", order_id, refund_id=REFUND_ID, return_id=return_id, amount_minor=270
     )
-    asked.append(nudge(db, 1.0, later + timedelta(hours=1)))
+    asked.append(nudge(db, 1.0, RetryBudget(), later + timedelta(hours=1)))
 
     assert asked == [1, 0]
     assert len(events(db, "order.returned")) == 2

@@ -47,23 +47,47 @@ class NotNow(Exception):
 
 
 class RetryBudget:
-    """Lets a tenth of all calls be retried. Threads share one."""
+    """Lets a tenth of all calls be retried. Threads share one.
 
-    def __init__(self) -> None:
-        self._left = RETRIES_SAVED_MAX
+    saved_max: as many may be retried at once after a quiet time. per_s: how many a second are let
+    through though nothing is called. clock: for tests, another.
+    """
+
+    def __init__(
+        self,
+        saved_max: float = RETRIES_SAVED_MAX,
+        per_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._left, self._saved_max = saved_max, saved_max
+        self._per_s, self._clock, self._at_s = per_s, clock, clock()
         self._lock = threading.Lock()
 
     def earn(self) -> None:
         """A call is made."""
         with self._lock:
-            self._left = min(self._left + RETRIES_PER_CALL, RETRIES_SAVED_MAX)
+            self._add(RETRIES_PER_CALL)
 
-    def spend(self) -> bool:
-        """Whether a retry may be made, which is then counted."""
+    def left(self) -> int:
+        """How many retries may be made now."""
         with self._lock:
-            affordable = self._left >= 1
-            self._left -= affordable
+            return self._whole()
+
+    def spend(self, count: int = 1) -> bool:
+        """Whether *count* retries may be made, which are then counted."""
+        with self._lock:
+            affordable = self._whole() >= count
+            self._left -= count if affordable else 0
             return affordable
+
+    def _whole(self) -> int:
+        now_s = self._clock()
+        self._add(self._per_s * (now_s - self._at_s))
+        self._at_s = now_s
+        return int(self._left)
+
+    def _add(self, retries: float) -> None:
+        self._left = min(self._left + retries, self._saved_max)
 
 
 class Retries:

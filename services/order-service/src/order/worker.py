@@ -9,6 +9,7 @@ from common import worker
 from common.consumer import Handler
 from common.db import Database
 from common.events import Event
+from common.retries import RetryBudget
 from common.worker import Loop
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
@@ -18,6 +19,10 @@ from order.use_cases import orders, returns
 
 # Orders nudged in one transaction; their rows stay locked for it.
 NUDGE_BATCH_SIZE = 50
+# Asked again are a tenth as many as were answered, and one a second beside. Where neighbours are
+# late because there is too much for them, to ask them all again would be the end: each question
+# makes four messages more, and nobody ever catches up.
+NUDGES_PER_S = 1.0
 # How often it is looked for them: a thirtieth of the first pause.
 WATCH_EVERY_S = 1.0
 
@@ -92,15 +97,28 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 
-def nudge(db: Database, time_scale: float, now: datetime | None = None) -> int:
+def nudge(db: Database, time_scale: float, budget: RetryBudget, now: datetime | None = None) -> int:
     """One round of the watchdog; how many orders and returns it asked about.
 
     now: for tests, another time.
     """
+    limit = min(NUDGE_BATCH_SIZE, budget.left())
     with db.transaction() as tx:
         at = now or datetime.now(UTC)
-        waiting = orders.nudge_waiting_orders(tx, at, NUDGE_BATCH_SIZE, time_scale=time_scale)
-        return waiting + returns.nudge_returns(tx, at, NUDGE_BATCH_SIZE, time_scale=time_scale)
+        asked = returns.nudge_returns(tx, at, limit, time_scale=time_scale)
+        asked += orders.nudge_waiting_orders(tx, at, limit - asked, time_scale=time_scale)
+    budget.spend(asked)
+    return asked
+
+
+def earning(budget: RetryBudget, handler: Handler) -> Handler:
+    """*handler*, by whose every answer questions may be asked again."""
+
+    def handle(tx: Connection, event: Event) -> None:
+        budget.earn()
+        handler(tx, event)
+
+    return handle
 
 
 def main() -> None:
@@ -108,12 +126,13 @@ def main() -> None:
     settings = Settings()
     db = Database(settings.database_url.get_secret_value())
     scale = settings.saga_time_scale
-    watchdog = Loop("watchdog", lambda: nudge(db, scale), every_s=WATCH_EVERY_S / scale)
+    budget = RetryBudget(saved_max=NUDGE_BATCH_SIZE, per_s=NUDGES_PER_S)
+    watchdog = Loop("watchdog", lambda: nudge(db, scale, budget), every_s=WATCH_EVERY_S / scale)
     hurried: dict[str, Handler] = {
         "payment.refunded": partial(on_refunded, time_scale=scale),
         "stock.returned": partial(on_restocked, time_scale=scale),
     }
-    handlers = {**HANDLERS, **hurried}
+    handlers = {type_: earning(budget, each) for type_, each in {**HANDLERS, **hurried}.items()}
     worker.run(worker.messaging_loops(settings, db, handlers, others=[watchdog]))
 
 

@@ -67,7 +67,11 @@ def set_right(endpoints: Endpoints, queue: str) -> int:
 
 def clear_up(endpoints: Endpoints, garbled: Collection[str]) -> int:
     """Of every dead-letter queue: throw our own nonsense away, and send those of the events
-    *garbled* back with their sender's words. What else lies there stays, for the audit.
+    *garbled* back with their sender's words.
+
+    Sent back as they are, too, are letters without a reason: nobody refused them, and SQS put them
+    aside because who had received them died or stood still each time. One that lies here again
+    after that, or that a consumer refused, stays for the audit.
 
     Returns how many were sent back.
     """
@@ -83,10 +87,10 @@ def _clear_up(endpoints: Endpoints, queue: str, bodies: Mapping[str, str]) -> in
     for letter in redrive.receive(sqs, dead):
         attributes = redrive.kept(letter)
         event_id = attributes["event_id"]["StringValue"] if "event_id" in attributes else ""
-        if event_id in bodies:
-            sqs.send_message(
-                QueueUrl=live, MessageBody=bodies[event_id], MessageAttributes=attributes
-            )
+        was_refused = redrive.REASON in letter.get("MessageAttributes", {})
+        if event_id in bodies or (event_id and not was_refused):
+            body = bodies.get(event_id, letter["Body"])
+            sqs.send_message(QueueUrl=live, MessageBody=body, MessageAttributes=attributes)
             sent += 1
         elif letter["Body"] != NONSENSE:
             left.append(letter["ReceiptHandle"])

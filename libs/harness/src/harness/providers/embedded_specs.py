@@ -10,7 +10,7 @@ from harness.providers import emulator, postgres, shop_specs, valkey
 from harness.providers.setting import Setting
 from harness.providers.shop_specs import INFRASTRUCTURE
 
-# What a killed emulator may lose at most. A save stops it for about 10 ms per 1,000 messages.
+# What a killed emulator may lose at most, but for a backlog that takes longer to write.
 EMULATOR_SAVE_EVERY_S = 1
 
 

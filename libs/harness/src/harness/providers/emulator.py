@@ -66,8 +66,8 @@ def environment(port: int, state_dir: Path) -> dict[str, str]:
     """What it needs beside PATH and HOME. Topics and messages are kept in `state_dir` when it is
     stopped by SIGTERM or SIGINT; after SIGKILL it starts from the stop before.
 
-    Add EMULATOR_SAVE_EVERY_S to bound what SIGKILL can lose: each save stops the emulator for the
-    time it takes to write every queue.
+    Add EMULATOR_SAVE_EVERY_S to bound what SIGKILL can lose: each save is written by a copy of the
+    emulator, which takes a second for 10,000 messages.
     """
     return {
         "GATEWAY_PORT": str(port),
