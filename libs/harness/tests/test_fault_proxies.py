@@ -71,13 +71,12 @@ class Post:
     proxy: MessageProxy
     client: httpx.AsyncClient
 
-    async def tell(self, event_type: str) -> httpx.Response:
-        form = {
-            "Action": "PublishBatch",
-            "TopicArn": TOPIC,
-            "PublishBatchRequestEntries.member.1.Id": "1",
-            "PublishBatchRequestEntries.member.1.Message": json.dumps({"type": event_type}),
-        }
+    async def tell(self, *event_types: str) -> httpx.Response:
+        form = {"Action": "PublishBatch", "TopicArn": TOPIC}
+        for number, event_type in enumerate(event_types, start=1):
+            entry = f"PublishBatchRequestEntries.member.{number}"
+            form |= {f"{entry}.Id": str(number)}
+            form |= {f"{entry}.Message": json.dumps({"type": event_type})}
         return await self.client.post("/", content=urlencode(form))
 
     async def receive(self) -> list[str]:
@@ -259,6 +258,23 @@ def test_what_is_refused_in_its_batch_is_not_told() -> None:
             assert (said.status_code, shop.types_told()) == (200, [])
             assert "<Successful></Successful><Failed><member><Id>" in said.text
             assert shop.journal() == ["refuse_entry"]
+
+    soon(steps())
+
+
+@pytest.mark.parametrize("fault", [Fault.DROP, Fault.REFUSE_ENTRY])
+def test_what_is_lost_in_its_batch_takes_nothing_along(fault: Fault) -> None:
+    """Of other news than those of the rule nobody may be able to do without."""
+
+    async def steps() -> None:
+        async with post(Rule(fault, event_type="order.placed")) as shop:
+            said = await shop.tell("order.placed", "order.cancelled")
+
+            ((_, told),) = shop.emulator.asked
+            assert ("order.cancelled" in told, "order.placed" in told) == (True, False)
+            assert ("<Failed></Failed>" in said.text) is (fault is Fault.DROP)
+            (entry,) = shop.proxy.journal.to_json(0)
+            assert [message["event_type"] for message in entry["messages"]] == ["order.placed"]
 
     soon(steps())
 

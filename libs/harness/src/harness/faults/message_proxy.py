@@ -22,8 +22,8 @@ RECEIPTS_MAX = 10_000
 REFUSAL = b'{"__type": "ServiceUnavailable", "message": "planted: refused"}'
 # What comes after a deed, and so not after one that was refused.
 AFTERWARDS = frozenset({Fault.DUPLICATE, Fault.LOSE_ANSWER, Fault.KILL_AFTER})
-# Of messages by themselves; else a request is spoilt as a whole.
-OF_ENTRIES = frozenset({Fault.GARBLE, Fault.REFUSE_ENTRY})
+# Of published messages by themselves; else a request is spoilt as a whole.
+OF_ENTRIES = frozenset({Fault.DROP, Fault.GARBLE, Fault.REFUSE_ENTRY})
 
 OK = 200
 
@@ -122,7 +122,8 @@ class MessageProxy:
         after the deed has not if upstream refused the deed.
         """
         fault = rule.fault
-        spoilt = hit if fault in OF_ENTRIES else call.messages
+        of_entries = call.operation is Operation.PUBLISH and fault in OF_ENTRIES
+        spoilt = hit if of_entries else call.messages
         if fault in AFTERWARDS:
             said = await _ask(upstream, request)
             if not _is_done(said):
@@ -141,20 +142,23 @@ class MessageProxy:
         if fault is Fault.GARBLE:
             body = aws_calls.garbled(call, hit)
             return await _ask(upstream, _with_body(request, body))
-        if fault is Fault.REFUSE_ENTRY:
-            return await self._refuse_entries(request, call, hit, upstream)
+        if of_entries:
+            return await self._leave_out(request, call, hit, upstream, fault)
         if fault is not Fault.DROP:
             self._later(request, call, rule)
         return answer(200, *aws_calls.done(call))
 
-    async def _refuse_entries(
-        self, request: Whole, call: Call, refused: list[Message], upstream: Wire
+    async def _leave_out(
+        self, request: Whole, call: Call, hit: list[Message], upstream: Wire, fault: Fault
     ) -> Whole:
-        """The others of the batch are told as ever; what is no batch is refused as a whole."""
-        if call.name != "PublishBatch":
+        """The others of the batch are told as ever. What is dropped is said to be told, too; what
+        is refused is not, and as a whole if it is no batch.
+        """
+        refused = [] if fault is Fault.DROP else hit
+        if refused and call.name != "PublishBatch":
             return answer(503, "application/x-amz-json-1.0", REFUSAL)
-        if len(refused) < len(call.messages):
-            body = aws_calls.without(call, refused)
+        if len(hit) < len(call.messages):
+            body = aws_calls.without(call, hit)
             said = await _ask(upstream, _with_body(request, body))
             if not _is_done(said):
                 return said
