@@ -7,9 +7,11 @@ is done by a copy of the process (fork(2), as Redis does BGSAVE) while this one 
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import time
+from typing import NoReturn
 
 import parent_watch
 import sqs_addresses
@@ -22,6 +24,8 @@ POLL_S = 0.02
 # One that takes longer will never end.
 WRITTEN_WITHIN_S = 60.0
 OWN_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+logger = logging.getLogger(__name__)
 
 
 def load() -> None:
@@ -56,29 +60,41 @@ async def _save_every(every_s: float) -> None:
     while True:
         await asyncio.sleep(pause_s)
         began = time.monotonic()
-        await _save_aside()
+        try:
+            await _save_aside()
+        except OSError as error:  # No fork, no end, no disk: the next one may do better.
+            logger.error("Not saved: %s", error)
         pause_s = max(every_s, PAUSES_PER_SAVE * (time.monotonic() - began))
 
 
 async def _save_aside() -> None:
+    """Raises OSError where nothing says that all was written."""
     parent = os.getpid()
     writer = os.fork()
     if not writer:
-        try:
-            _leave_alone(parent)
-            save()
-        finally:
-            os._exit(0)
+        _write_and_end(parent)
     give_up_at = time.monotonic() + WRITTEN_WITHIN_S
     try:
-        while os.waitpid(writer, os.WNOHANG) == (0, 0):
+        while (ended := os.waitpid(writer, os.WNOHANG)) == (0, 0):
             if time.monotonic() > give_up_at:
-                raise TimeoutError(f"not saved within {WRITTEN_WITHIN_S:.0f} s")
+                raise TimeoutError(f"not written within {WRITTEN_WITHIN_S:.0f} s")
             await asyncio.sleep(POLL_S)
     except BaseException:
         os.kill(writer, signal.SIGKILL)
         os.waitpid(writer, 0)
         raise
+    if code := os.waitstatus_to_exitcode(ended[1]):
+        raise ChildProcessError(f"who was to write it ended with {code}")
+
+
+def _write_and_end(parent: int) -> NoReturn:
+    try:
+        _leave_alone(parent)
+        save()
+    except BaseException:
+        logger.exception("Not saved")
+        os._exit(1)
+    os._exit(0)
 
 
 def _leave_alone(parent: int) -> None:

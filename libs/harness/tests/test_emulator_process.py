@@ -1,5 +1,6 @@
 """The emulator's process: who may reach it, what it gives and keeps, and when it ends."""
 
+import contextlib
 import http.client
 import json
 import subprocess
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 REPO = Path(__file__).parents[3]
 # Far less than the 20 s of a long poll.
 ENDS_WITHIN_S = 5
+# A guard against hangs: on a busy machine a save of a full queue takes seconds.
+SAVES_WITHIN_S = 90
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +60,15 @@ def open_long_poll(running: RunningEmulator, url: str) -> http.client.HTTPConnec
     # Another request, sent after it, is answered.
     assert emulator.is_healthy(running.port)
     return connection
+
+
+def fill_a_queue(sqs: "SQSClient") -> str:
+    """The URL of one that takes long enough to write for a test to come between."""
+    url = sqs.create_queue(QueueName="long")["QueueUrl"]
+    for _ in range(100):
+        entries = [{"Id": str(n), "MessageBody": "x" * 10_000} for n in range(10)]
+        sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    return url
 
 
 # Starting
@@ -190,7 +202,7 @@ def test_a_killed_emulator_comes_back_with_what_it_saved(env_dir: Path, tmp_path
         url = sqs_of(first).create_queue(QueueName="kept")["QueueUrl"]
         sqs_of(first).send_message(QueueUrl=url, MessageBody="before the crash")
         eventually(
-            lambda: saved.exists() and "before the crash" in saved.read_text(), ENDS_WITHIN_S
+            lambda: saved.exists() and "before the crash" in saved.read_text(), SAVES_WITHIN_S
         )
         psutil.Process(first.pid).kill()
 
@@ -202,16 +214,37 @@ def test_a_killed_emulator_comes_back_with_what_it_saved(env_dir: Path, tmp_path
     assert message["Body"] == "before the crash"
 
 
+def test_it_saves_again_after_a_save_that_failed_and_once_more_at_the_end(
+    env_dir: Path, tmp_path: Path
+) -> None:
+    saved, log = tmp_path / "sqs.json", tmp_path / "emulator.log"
+    with temporary_emulator(REPO, env_dir, tmp_path, {"EMULATOR_SAVE_EVERY_S": "0.001"}) as it:
+        sqs, emulator = sqs_of(it), psutil.Process(it.pid)
+        url = fill_a_queue(sqs)
+
+        def a_writer_was_killed() -> bool:
+            for writer in emulator.children():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    writer.kill()
+            return "Not saved: who was to write it ended with -9" in log.read_text()
+
+        eventually(a_writer_was_killed, SAVES_WITHIN_S)
+        sqs.send_message(QueueUrl=url, MessageBody="after the failure")
+        eventually(
+            lambda: saved.exists() and "after the failure" in saved.read_text(), SAVES_WITHIN_S
+        )
+        sqs.send_message(QueueUrl=url, MessageBody="the last one")
+
+    assert "the last one" in saved.read_text()
+
+
 def test_what_it_was_writing_ends_with_it_when_it_is_killed(env_dir: Path, tmp_path: Path) -> None:
     """Or its port would stay taken, and what is old be written over what is new."""
     with temporary_emulator(REPO, env_dir, tmp_path, {"EMULATOR_SAVE_EVERY_S": "0.001"}) as it:
         sqs, emulator = sqs_of(it), psutil.Process(it.pid)
-        url = sqs.create_queue(QueueName="long")["QueueUrl"]
-        for _ in range(100):
-            entries = [{"Id": str(n), "MessageBody": "x" * 10_000} for n in range(10)]
-            sqs.send_message_batch(QueueUrl=url, Entries=entries)
+        fill_a_queue(sqs)
         writers: list[psutil.Process] = []
-        eventually(lambda: bool(writers.extend(emulator.children()) or writers), ENDS_WITHIN_S)
+        eventually(lambda: bool(writers.extend(emulator.children()) or writers), SAVES_WITHIN_S)
 
         emulator.kill()
 
