@@ -35,6 +35,7 @@ SQUALL = Weather(
         Planned(kind="http-delay", at=0.2, place="order", request="GET /orders/.*"),
         Planned(kind="kill", at=0.3, process="order-web"),
         Planned(kind="line-down", at=0.3, place="redis", for_s=1),
+        Planned(kind="restart", at=0.4, process="emulator"),
         Planned(kind="database-cut", at=0.5),
         Planned(kind="commit-refused", at=0.0, for_s=60, place="order.orders"),
         Planned(kind="commit-refused", at=0.4, for_s=60, place="payment.inbox"),

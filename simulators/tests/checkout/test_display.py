@@ -56,9 +56,15 @@ def test_soon_and_then_every_ten_seconds_it_is_said_how_far_it_is(run: Run) -> N
 
 
 def test_a_long_run_says_a_line_at_once_and_for_each_tenth(run: Run) -> None:
-    run.finish(100, within_s=36_000.0)
+    run.finish(100, within_s=500.0)
 
     assert len(run.lines()) == 1 + 1 + 10
+
+
+def test_a_run_whose_tenths_are_long_says_a_line_each_minute(run: Run) -> None:
+    run.finish(9, within_s=9 * 40.0)
+
+    assert len(run.lines()) == 1 + 1 + 4
 
 
 def test_a_short_run_says_its_end_once(run: Run) -> None:

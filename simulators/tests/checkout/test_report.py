@@ -232,6 +232,20 @@ def test_a_storm_is_told_by_kind_on_the_timeline_and_at_each_order(
     assert [(kind["kind"], kind["met"]) for kind in kinds] == [("publish-drop", 0), ("freeze", 1)]
 
 
+def test_a_storm_tells_who_was_killed_at_which_step(result: Result, tmp_path: Path) -> None:
+    killed = replace(MET, kind="kill-at-receive", target="cart-worker order.confirmed")
+
+    page = report.write(replace(result, toll=Toll("stormy", [killed])), tmp_path).read_text()
+
+    assert '<td>cart-worker order.confirmed</td><td class="n">1, 1.5 s</td>' in page
+    [deaths] = orjson.loads((tmp_path / "result.json").read_bytes())["deaths"]
+    assert deaths == {
+        "who": "cart-worker order.confirmed",
+        "by_step": {"at receive": [1, 1.5]},
+    }
+    assert "Who was killed" not in report.write(replace(result, toll=STORMY), tmp_path).read_text()
+
+
 def test_a_calm_run_says_nothing_of_weather(result: Result, tmp_path: Path) -> None:
     page = report.write(result, tmp_path).read_text()
 

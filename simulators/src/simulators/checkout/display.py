@@ -30,8 +30,10 @@ from simulators.checkout.weather.toll import Toll
 GROUPS_SHOWN = 5
 OTHERS_SHOWN = 3
 MISSED_SHOWN = 4  # Faults that met nothing.
-# On a plain pipe: often enough that nobody thinks it hangs, and of a long run a line each tenth.
+# On a plain pipe: often enough that nobody thinks it hangs, and of a long run a line each tenth, or
+# each minute where a tenth takes longer.
 SAY_EVERY_S = 10.0
+SAY_AGAIN_AFTER_S = 60.0
 SAY_FIRST_AFTER_S = 3.0
 TENTHS = 10
 NOTHING_SAID = -1
@@ -99,10 +101,14 @@ class LiveDisplay:
         self._say(f"{done} of {total} traces read", tenth=_tenth(done, total))
 
     def _say(self, line: str, *, tenth: int | None = None) -> None:
-        """A line on a plain pipe: after 3 s, every 10 s but once for each *tenth*; and the end."""
+        """A line on a plain pipe: after 3 s, every 10 s but once for each *tenth* or minute; and
+        the end.
+        """
         now_s = self._clock()
-        is_due = now_s - self._said_at_s >= SAY_EVERY_S or tenth == TENTHS
-        if self._live is None and is_due and tenth != self._said_tenth:
+        silent_s = now_s - self._said_at_s
+        is_new = tenth != self._said_tenth or (silent_s >= SAY_AGAIN_AFTER_S and tenth != TENTHS)
+        is_due = is_new and (silent_s >= SAY_EVERY_S or tenth == TENTHS)
+        if self._live is None and is_due:
             self._console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
             self._said_at_s, self._said_tenth = now_s, tenth or 0
 

@@ -15,7 +15,7 @@ from simulators.checkout.exhibits import VIOLATING_MAX
 from simulators.checkout.results import Result, grouped
 from simulators.checkout.weather.kinds import Seam
 from simulators.checkout.weather.registry import KINDS
-from simulators.checkout.weather.toll import Struck, Toll
+from simulators.checkout.weather.toll import DEATHS, Struck, Toll
 
 CHART_WIDTH, CHART_HEIGHT = 720, 160
 # Five rows of marks, one a seam, above a chart's upper edge.
@@ -79,6 +79,7 @@ def write(
         result=result,
         judgement=judgement,
         beside=beside,
+        death_steps=list(DEATHS.values()),
         heads={"gate": gate.HEADS, "comparison": comparison.HEADS},
         grouped=grouped,
         shown_of_a_kind=SHOWN_OF_A_KIND,
@@ -196,6 +197,7 @@ def _summary(result: Result) -> dict[str, object]:
         summary["first_wrong"] = {"basket": number, "at_s": round(at_s, 1)}
     summary["is_judged"] = result.is_judged
     summary["faults_by_kind"] = [asdict(kind) for kind in result.toll.kinds]
+    summary["deaths"] = [asdict(deaths) for deaths in result.toll.deaths]
     summary["invariants"] = {
         finding.checker.name: [asdict(violation) for violation in finding.violations]
         for finding in result.findings

@@ -6,7 +6,8 @@ import pytest
 from harness.audit.books import Books
 from simulators.checkout.weather.nemesis import Injected
 from simulators.checkout.weather.plan import Planned, Weather
-from simulators.checkout.weather.toll import NO_TOLL, Struck, Toll, reckon
+from simulators.checkout.weather.registry import KINDS
+from simulators.checkout.weather.toll import DEATHS, NO_TOLL, Struck, Toll, reckon
 
 DROP = Planned(kind="publish-drop", at=0.1, event="order.placed")
 FREEZE = Planned(kind="freeze", at=0.2, process="order-worker", for_s=4)
@@ -89,6 +90,31 @@ def test_kinds_are_told_in_the_registrys_order_with_median_and_worst() -> None:
     assert counts == ("publish-drop", 2, 2, 3, 2)
     assert drop.recovered_s == (4.5, 8.0)
     assert (freeze.kind, freeze.orders, freeze.recovered_s) == ("freeze", 0, (None, None))
+
+
+def test_who_was_killed_at_which_step_is_told_with_the_slowest_recovery() -> None:
+    one = Struck(
+        "kill-before-delete", "cart-worker order.confirmed", 1.0, 1.0, None, 1, [], 2.0, ""
+    )
+    toll = Toll(
+        "stormy",
+        [
+            replace(one, recovered_s=5.0),
+            one,
+            replace(one, met_s=None),
+            replace(one, kind="kill-at-receive", recovered_s=None),
+            replace(one, kind="kill", target="cart-worker"),
+        ],
+    )
+
+    [cart] = toll.deaths
+
+    assert cart.who == "cart-worker order.confirmed"
+    assert cart.by_step == {"at receive": (1, None), "before delete": (2, 5.0)}
+
+
+def test_every_kind_of_death_at_a_step_has_its_column() -> None:
+    assert set(DEATHS) == {name for name in KINDS if name.startswith("kill-")}
 
 
 @pytest.mark.parametrize(

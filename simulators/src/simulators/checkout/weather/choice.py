@@ -19,8 +19,8 @@ NO_PROXIES = (
     "this shop runs without the proxies that plant faults; after `cartwright down` this command"
     " starts one that has them"
 )
-# Where containers are, PostgreSQL belongs to the engine, and is not ours to restart.
-SPARED = {str(ProviderName.CONTAINERS): ("postgres",)}
+# Where containers are, these belong to the engine, and are not ours to restart.
+SPARED = {str(ProviderName.CONTAINERS): ("postgres", "emulator")}
 
 
 def of_file(wanted: str | None) -> Weather | None:

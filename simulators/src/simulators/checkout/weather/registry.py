@@ -187,8 +187,8 @@ def _processes(*names: str) -> list[Target]:
     return [Target(process=name) for name in names]
 
 
-# Nowhere among the targets: the trace store, as what it does not get nobody can judge; and the
-# emulator, which saves once a second: SQS loses nothing that it has taken, and ours would.
+# Never killed: the emulator, which saves once a second, as SQS loses nothing that it has taken; it
+# stands still, or ends in good order. And the trace store: what it does not get nobody can judge.
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -221,7 +221,7 @@ KINDS: Mapping[str, Kind] = {
             Seam.PROCESSES,
             "SIGSTOP, for longer than a message stays hidden",
             _freeze,
-            _processes(*WEBS, *WORKERS),
+            _processes(*WEBS, *WORKERS, "emulator"),
             lasts_s=FROZEN_S,
         ),
         Kind(
@@ -229,7 +229,7 @@ KINDS: Mapping[str, Kind] = {
             Seam.PROCESSES,
             "stopped in good order, and started",
             _restart,
-            _processes(*WEBS, *WORKERS, "postgres"),
+            _processes(*WEBS, *WORKERS, "postgres", "emulator"),
         ),
         Kind(
             "line-latency",

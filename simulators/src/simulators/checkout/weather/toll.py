@@ -12,6 +12,14 @@ from simulators.checkout.weather.registry import KINDS
 
 # Notes that come when a customer brings goods back, however much later that is.
 OF_RETURNS = ("return", "refund")
+# Where who does its part of a checkout can die, in the order of the steps, by the kind of fault.
+DEATHS: Mapping[str, str] = {
+    "kill-at-receive": "at receive",
+    "kill-before-publish": "before publish",
+    "kill-after-publish": "after publish",
+    "kill-before-delete": "before delete",
+    "kill-after-delete": "after delete",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,14 @@ class KindToll:
 
 
 @dataclass(frozen=True, slots=True)
+class Deaths:
+    """Of a process at what it tells or hears. by_step: times and slowest recovery, by `DEATHS`."""
+
+    who: str
+    by_step: Mapping[str, tuple[int, float | None]]
+
+
+@dataclass(frozen=True, slots=True)
 class Toll:
     """calmed_s: how long after the last shopper the last fault was ended and all answered."""
 
@@ -76,7 +92,7 @@ class Toll:
 
     @property
     def slowest_recovery_s(self) -> float | None:
-        return max((s for one in self.faults if (s := one.recovered_s) is not None), default=None)
+        return _slowest(self.faults)
 
     def __str__(self) -> str:
         """A sentence; nothing of calm."""
@@ -94,6 +110,15 @@ class Toll:
     def kinds(self) -> Sequence[KindToll]:
         """In the registry's order."""
         return [_of_kind(name, those) for name in KINDS if (those := self._of(name))]
+
+    @property
+    def deaths(self) -> Sequence[Deaths]:
+        """Who was killed at which step of a checkout; who never was is left out."""
+        died = [one for one in self.faults if one.has_met and one.kind in DEATHS]
+        return [
+            Deaths(who, _by_step([one for one in died if one.target == who]))
+            for who in sorted({one.target for one in died})
+        ]
 
     @property
     def by_seam(self) -> Mapping[str, int]:
@@ -120,6 +145,19 @@ def _of_kind(name: str, faults: Sequence[Struck]) -> KindToll:
         orders=len({order for one in faults for order in one.orders}),
         recovered_s=(median(recovered), max(recovered)) if recovered else (None, None),
     )
+
+
+def _by_step(died: Sequence[Struck]) -> Mapping[str, tuple[int, float | None]]:
+    by_step: dict[str, tuple[int, float | None]] = {}
+    for kind, step in DEATHS.items():
+        here = [one for one in died if one.kind == kind]
+        if here:
+            by_step[step] = (len(here), _slowest(here))
+    return by_step
+
+
+def _slowest(faults: Iterable[Struck]) -> float | None:
+    return max((s for one in faults if (s := one.recovered_s) is not None), default=None)
 
 
 def reckon(
