@@ -14,7 +14,7 @@ from simulating import simulate, violations
 from simulators.checkout.results import Plan
 from simulators.checkout.weather.plan import Planned, Weather
 
-pytestmark = pytest.mark.xdist_group("faults")
+pytestmark = pytest.mark.xdist_group("storm")
 
 # Three seconds of shoppers, of every persona.
 PLAN = Plan(journey="sample", baskets=30, speed=4_000.0, concurrency=8, seed=618, command="test")

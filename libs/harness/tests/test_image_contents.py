@@ -57,9 +57,17 @@ def contexts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return made
 
 
+@pytest.fixture(scope="module")
+def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all images: uv takes away what the next one does not name, and what is the same
+    need not be installed and compiled again.
+    """
+    return tmp_path_factory.mktemp("image") / "venv"
+
+
 @pytest.mark.parametrize("image", [*SERVICES, TOOLS])
 def test_an_image_has_all_that_its_programs_import(
-    image: str, contexts: dict[str, Path], tmp_path: Path
+    image: str, contexts: dict[str, Path], venv: Path, tmp_path: Path
 ) -> None:
     dockerfile = "simulators" if image == TOOLS else "services"
     by_lock_file, with_sources = [
@@ -70,7 +78,7 @@ def test_an_image_has_all_that_its_programs_import(
         for run in instructions(dockerfile, "RUN")
         for command in re.findall(r"uv (sync .*)", run)
     ]
-    environment = surroundings.of_installers() | {"UV_PROJECT_ENVIRONMENT": str(tmp_path / "venv")}
+    environment = surroundings.of_installers() | {"UV_PROJECT_ENVIRONMENT": str(venv)}
     # The first of them sees nothing else: its layer is that of all sources.
     alone = tmp_path / "alone"
     alone.mkdir()
@@ -82,10 +90,9 @@ def test_an_image_has_all_that_its_programs_import(
             [UV, *arguments], cwd=folder, env=environment, capture_output=True, text=True
         )
         assert made.returncode == 0, made.stderr
-    python = tmp_path / "venv" / "bin" / "python"
     packages = ["simulators.payment_provider", "simulators.mailbox", "harness.providers"]
     imported = subprocess.run(
-        [python, "-I", "-c", IMPORT_ALL]
+        [venv / "bin" / "python", "-I", "-c", IMPORT_ALL]
         + (packages if image == TOOLS else [image, "common", "card_numbers"]),
         cwd=tmp_path,
         capture_output=True,
