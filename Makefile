@@ -12,6 +12,8 @@ RUN_TIME ?= 1m
 N ?= 20
 SLO ?= loadtests/slo.yaml
 LOAD := .venv-load
+# Which shop is meant, if not one that is started for it: `running`, `compose`, or a file of its endpoints.
+AT_SHOP = $(if $(SHOP),CARTWRIGHT_ENDPOINTS=$(SHOP))
 STOREFRONT := frontend/.next/standalone/server.js
 # Only Python: these checks and tests cover every package of the workspace.
 SOURCES := conftest.py libs services simulators features conformance loadtests infra/emulator frontend
@@ -20,7 +22,7 @@ SOURCES := conftest.py libs services simulators features conformance loadtests i
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup simulate test check audit contracts unit quick acceptance mutants conformance containers steps up down status format clean load demo walk doors flakes
+.PHONY: help setup simulate test check audit contracts unit quick acceptance mutants conformance containers steps up down status format clean load demo walk compose doors flakes
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -72,8 +74,7 @@ steps: $(READY) ## Every sentence that a scenario may say, with an example; ARGS
 
 containers: $(READY) ## The same scenarios on PostgreSQL, Redis, LocalStack and Jaeger in containers
 	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --inexact --group containers
-	@$(BIN)/pytest -q -n 2 features --ignore features/security \
-	  --ignore features/audit/test_canaries.py --provider containers $(ARGS)
+	@$(BIN)/pytest -q -n 2 features --ignore features/security --provider containers $(ARGS)
 
 mutants: $(READY) ## Plant each bug of mutants/ alone: who notices? Writes docs/mutants.md; half an hour
 	@$(BIN)/python -m harness.suite.mutants --write $(ARGS)
@@ -113,10 +114,10 @@ format: $(READY) ## Format the code and mend what the linter can
 	@$(BIN)/ruff format --quiet $(SOURCES)
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
 
-load: $(READY) ## Real baskets by Locust, judged by loadtests/slo.yaml and the books; starts the shop
+load: $(READY) ## Real baskets by Locust, judged by loadtests/slo.yaml and the books; SHOP=compose: of that one
 	@UV_PROJECT_ENVIRONMENT=$(LOAD) $(UV) sync --quiet --frozen --inexact --no-dev --group load
-	@$(BIN)/cartwright up && mkdir -p reports
-	@CARTWRIGHT_SLO=$(SLO) $(LOAD)/bin/locust -f loadtests/locustfile.py --headless -u $(USERS) -r 4 -t $(RUN_TIME) \
+	@mkdir -p reports $(if $(SHOP),,&& $(BIN)/cartwright up)
+	@$(AT_SHOP) CARTWRIGHT_SLO=$(SLO) $(LOAD)/bin/locust -f loadtests/locustfile.py --headless -u $(USERS) -r 4 -t $(RUN_TIME) \
 	  --only-summary --html reports/load.html $(ARGS)
 
 # Where the machine has no Node.js, PyPI has one.
@@ -131,8 +132,18 @@ demo: $(READY) $(STOREFRONT) ## The shop with its storefront; Ctrl-C ends the st
 	@$(BIN)/cartwright stock
 	@$(BIN)/python frontend/start.py
 
-walk: $(READY) $(STOREFRONT) ## A shopper without JavaScript buys through the storefront of a shop of its own
-	@$(BIN)/pytest -q frontend $(ARGS)
+walk: $(READY) $(if $(SHOP),,$(STOREFRONT)) ## A shopper without JavaScript buys through the storefront of a shop of its own, or of SHOP=compose
+	@$(AT_SHOP) $(BIN)/pytest -q frontend $(ARGS)
+
+# With the limits that simulated shoppers need; a project of its own, so that nobody's data is gone with it.
+compose: export COMPOSE_FILE = docker-compose.yml:infra/compose-simulation.yml
+compose: export COMPOSE_PROJECT_NAME = cartwright-once
+compose: $(READY) ## The shop in containers, once: build, start, simulate, buy, and leave nothing; needs Docker
+	@test -e .env || cp .env.example .env
+	@install -d -m 1777 reports/ledgers && docker compose up -d --build --quiet-pull >reports/compose.log 2>&1 \
+	  || { tail -n 20 reports/compose.log; docker compose ps -a; docker compose down -v >/dev/null 2>&1; exit 1; }
+	@$(BIN)/cartwright simulate --shop compose --baskets 50 $(ARGS) && $(MAKE) --no-print-directory walk SHOP=compose; code=$$?; \
+	  docker compose down -v >>reports/compose.log 2>&1 && exit $$code
 
 # With a home of its own, so that it never meets the shop of whoever tries it.
 DOORS := $(CURDIR)/reports/doors

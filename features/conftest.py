@@ -13,6 +13,7 @@ pytest.register_assert_rewrite("steps", "security", "audit")
 
 from harness.process.endpoints import Endpoints
 from harness.shopper.scenario_shop import ScenarioShop
+from harness.suite.not_run import NotRun
 from harness.suite.report import plugin as report
 from harness.suite.undefined_steps import UndefinedSteps, scenario_of
 from harness.traces.export import trace_to
@@ -47,6 +48,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="what the shop stands on: embedded (default), containers, external or auto",
     )
     parser.addoption(
+        "--shop",
+        default=None,
+        metavar="WHICH",
+        help="one that runs: `running`, `compose`, or a file of its endpoints (docs/providers.md)",
+    )
+    parser.addoption(
         "--write-authorization",
         action="store_true",
         help="write docs/authorization.md as the shop answers now",
@@ -64,6 +71,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.tbstyle = "short"
     config.stash[SHOP] = OneShop(config)
     config.pluginmanager.register(config.stash[SHOP])
+    config.pluginmanager.register(NotRun())
     config.pluginmanager.register(UndefinedSteps(Path(__file__).parent))
     if config.getoption("--report"):
         config.pluginmanager.register(report.Report(config, str(choice(config))))

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from harness import stack
 from harness.process.endpoints import Endpoints
-from harness.providers.choice import Choice, UnknownProvider, choose
+from harness.process.failure import CannotStart
+from harness.providers.choice import Capability, Choice, UnknownProvider, choose
 
 # What a worker is told by its controller.
 ENDPOINTS = "shop_endpoints"
@@ -21,9 +22,18 @@ ENDPOINTS = "shop_endpoints"
 def choice(config: pytest.Config) -> Choice:
     """What the shop of this run stands on."""
     try:
-        return choose(config.getoption("--provider"), stack.repository())
+        return choose(
+            config.getoption("--provider"), stack.repository(), shop=config.getoption("--shop")
+        )
     except UnknownProvider as error:
         raise pytest.UsageError(f"--provider: {error}") from error
+
+
+def need(config: pytest.Config, capability: Capability) -> None:
+    """Skip who asks where it is missing; `not_run` tells of them at the end."""
+    chosen = choice(config)
+    if not chosen.has(capability):
+        pytest.skip(f"{chosen.name} has no {capability}")
 
 
 @contextmanager
@@ -37,7 +47,7 @@ def new_shop(
         home = folder / "home"
         with stack.running(
             home,
-            provider=choice(config).name,
+            provider=choice(config),
             environment=stack.provable(home) | environment,
             faults=faults,
         ) as shop:
@@ -58,7 +68,10 @@ class OneShop:
             return Endpoints.from_json(self._told[ENDPOINTS])
         if self._endpoints is None:
             shop = new_shop(self._config, "shop", {}, faults=False)
-            self._endpoints = self._held.enter_context(shop)
+            try:
+                self._endpoints = self._held.enter_context(shop)
+            except CannotStart as error:
+                pytest.exit("\n".join((*error.log, str(error))), pytest.ExitCode.USAGE_ERROR)
         return self._endpoints
 
     @pytest.hookimpl(optionalhook=True)

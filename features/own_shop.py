@@ -9,10 +9,10 @@ from types import MappingProxyType
 
 import pytest
 from harness.process.endpoints import Endpoints
-from harness.providers.choice import ProviderName
+from harness.providers.choice import Capability
 from harness.shopper.scenario_shop import ScenarioShop
 from harness.traces.export import Destination, aimed_at
-from one_shop import choice, new_shop
+from one_shop import need, new_shop
 
 
 @contextmanager
@@ -24,8 +24,7 @@ def own_shop(
     faults: bool = False,
 ) -> Iterator[Endpoints]:
     """name: of what needs it, in the plural. environment: of its services, beside the usual."""
-    if choice(config).name == ProviderName.EXTERNAL:
-        pytest.skip(f"{name} need a shop that was started for them, not somebody's")
+    need(config, Capability.OWN_SHOPS)
     with new_shop(config, name, environment, faults=faults) as shop:
         yield shop
 

@@ -1,6 +1,7 @@
 """Shoppers without JavaScript go through the storefront's own pages. Judges no looks.
 
-`make walk`: a shop and a storefront of their own, on free ports, that meet no other ones.
+`make walk`: a shop and a storefront of their own, on free ports, that meet no other ones; or those
+that CARTWRIGHT_ENDPOINTS names, which is what `make walk SHOP=compose` sets.
 """
 
 import os
@@ -19,6 +20,7 @@ import pytest
 from harness import stack
 from harness.eventually import eventually
 from harness.process.endpoints import Endpoints
+from harness.providers.choice import ENDPOINTS_VARIABLE
 from harness.shopper.scenario_shop import ScenarioShop
 
 START = Path(__file__).parent / "start.py"
@@ -108,6 +110,9 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def endpoints() -> Iterator[Endpoints]:
+    if os.environ.get(ENDPOINTS_VARIABLE):
+        yield stack.external_shop()
+        return
     with tempfile.TemporaryDirectory(prefix="cartwright-walk-") as folder:
         Path(folder).chmod(0o711)  # PostgreSQL, which refuses to be root, passes through.
         with stack.running(Path(folder) / "home") as endpoints:
@@ -122,6 +127,9 @@ def shop(endpoints: Endpoints) -> Iterator[ScenarioShop]:
 
 @pytest.fixture(scope="module")
 def storefront(endpoints: Endpoints) -> Iterator[str]:
+    if not endpoints.home:
+        yield f"http://127.0.0.1:{stack.topology().infrastructure['storefront'].port}"
+        return
     with start(endpoints) as server:
         assert server.stdout
         address = re.search(r"http://\S+", server.stdout.read())  # It closes it and serves.
@@ -221,6 +229,7 @@ def test_an_order_is_not_shown_to_another_browser(browser: Browser) -> None:
     assert "This order cannot be shown here" in page.words
 
 
+@pytest.mark.skipif(ENDPOINTS_VARIABLE in os.environ, reason="Compose says it of its own")
 @pytest.mark.usefixtures("storefront")
 def test_a_taken_port_is_told_with_its_fix_before_any_address(
     endpoints: Endpoints, capfd: pytest.CaptureFixture[str]

@@ -1,12 +1,14 @@
 """Shoppers under load: each brings a real basket, orders it as a guest, and waits for the end.
 
-Run by `make load`, against the shop that runs in CARTWRIGHT_HOME. Judged by `slo.py`, and by
+Run by `make load`, against the shop that runs in CARTWRIGHT_HOME or that CARTWRIGHT_ENDPOINTS
+names (docs/providers.md). Judged by `slo.py`, and by
 `books.py` once the last one has left.
 """
 
 import itertools
 import logging
 import os
+import sys
 import time
 import uuid
 from contextlib import ExitStack
@@ -21,6 +23,7 @@ from harness.identity.tokens import staff_token
 from harness.process import surroundings
 from harness.process.endpoints import Endpoints
 from harness.process.home import Home, RunUnderWay
+from harness.providers.external import NoEndpoints
 from locust import HttpUser, between, events, task
 from locust.env import Environment
 from locust.exception import RescheduleTask
@@ -49,20 +52,15 @@ class NotConfirmed(Exception):
     """It ended otherwise, or nobody could say how."""
 
 
-class ShopIsNotRunning(Exception):
-    pass
+def shop_to_load() -> Endpoints:
+    try:
+        return stack.external_shop()
+    except NoEndpoints as error:
+        print(f"not judged, nothing was changed: {error}")  # noqa: T201
+        sys.exit(slo.EXIT_NOT_JUDGED)
 
 
-def running_shop() -> Endpoints:
-    """Raises ShopIsNotRunning."""
-    home = Home.default(stack.repository()).path
-    found = stack.endpoints(home)
-    if found is None:
-        raise ShopIsNotRunning(f"no shop runs in {home}: start it by `make up`")
-    return found
-
-
-SHOP = running_shop()
+SHOP = shop_to_load()
 SLO = slo.load(Path(os.environ.get("CARTWRIGHT_SLO", slo.SLO_FILE)))
 # What became of each basket. Locust's own processes on other cores know theirs only.
 CHECKOUTS: list[Checkout] = []
@@ -76,7 +74,7 @@ def stock_the_shelves(environment: Environment, **_: Any) -> None:
     if isinstance(environment.runner, WorkerRunner):
         return  # The master did.
     try:
-        ALONE.enter_context(Home(Path(SHOP.home)).sole_run())
+        ALONE.enter_context(Home.default(stack.repository()).sole_run())
         expect_rest(SHOP)
     except (RunUnderWay, ShopNotAtRest, BooksUnread) as error:
         environment.process_exit_code = slo.EXIT_NOT_JUDGED

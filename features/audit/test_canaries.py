@@ -22,8 +22,10 @@ from harness.audit import output, settlement
 from harness.audit.canaries import Canary, Passage, search
 from harness.eventually import eventually
 from harness.process.endpoints import Endpoints
+from harness.providers.choice import Capability
 from harness.shopper.scenario_shop import ScenarioShop
 from harness.topology import messaging
+from one_shop import need
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics import MeterProvider
@@ -68,7 +70,10 @@ class Aftermath:
 
 
 @pytest.fixture(scope="module")
-def aftermath(endpoints: Endpoints, shop: ScenarioShop) -> Iterator[Aftermath]:
+def aftermath(
+    pytestconfig: pytest.Config, endpoints: Endpoints, shop: ScenarioShop
+) -> Iterator[Aftermath]:
+    need(pytestconfig, Capability.FIGURES)
     careless, logs = Careless(shop), Path(endpoints.home) / "logs"
     with tapped(endpoints) as tap:
         careless.do_everything(shop.sell("canary", 1999, 50))

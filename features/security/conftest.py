@@ -3,13 +3,21 @@
 from collections.abc import Iterator
 
 import pytest
+from harness.providers.choice import Capability
 from harness.shopper.client import new_http_client
 from harness.shopper.scenario_shop import ScenarioShop
+from one_shop import need
 from security import table
 from security.cast import Cast
 from security.operations import all_operations
 from security.scene import Scene
 from security.table import Row
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ours(pytestconfig: pytest.Config) -> None:
+    """A shop whose secrets lie in its home: what is asked as a service needs them."""
+    need(pytestconfig, Capability.OWN_SHOPS)
 
 
 @pytest.fixture(scope="session")

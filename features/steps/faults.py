@@ -17,9 +17,10 @@ from harness.process import control
 from harness.process.endpoints import Endpoints
 from harness.proof.flows import Proof
 from harness.proof.quiescence import TraceIncomplete
-from harness.providers.choice import ProviderName
+from harness.providers.choice import Capability
 from harness.shopper.client import ShopDidNotAnswer
 from harness.shopper.scenario_shop import ScenarioShop
+from one_shop import need
 from pytest_bdd import given, parsers, then, when
 
 from steps.challenge import bank_asks
@@ -126,9 +127,9 @@ def dies_at(faults: Faults, planted: Planted, name: str, moment: str, news: str)
 
 
 @given(parsers.re(r"the (?P<name>[\w-]+) has just died"))
-def dies(faults: Faults, planted: Planted, name: str, endpoints: Endpoints) -> None:
-    if name == EMULATOR and endpoints.provider != ProviderName.EMBEDDED:
-        pytest.skip("only our emulator keeps messages through kill -9; LocalStack has no disk")
+def dies(faults: Faults, planted: Planted, name: str, pytestconfig: pytest.Config) -> None:
+    if name == EMULATOR:
+        need(pytestconfig, Capability.LASTING_MESSAGES)
     planted.died[name] = control.find(faults.home, name).pid
     faults.kill(name)
 

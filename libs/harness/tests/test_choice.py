@@ -71,6 +71,18 @@ def test_auto_takes_a_shop_that_it_is_told_of() -> None:
     assert str(chosen) == "provider external: CARTWRIGHT_ENDPOINTS is set"
 
 
+def test_who_names_a_shop_need_not_say_that_it_is_external() -> None:
+    chosen = choose(None, ROOT, {"CARTWRIGHT_PROVIDER": "containers"}, shop="compose")
+
+    assert (chosen.name, chosen.shop) == (ProviderName.EXTERNAL, "compose")
+    assert str(chosen) == "provider external: --shop compose"
+
+
+def test_who_names_a_shop_cannot_choose_what_it_stands_on() -> None:
+    with pytest.raises(UnknownProvider, match="not 'containers'"):
+        choose("containers", ROOT, {}, shop="running")
+
+
 def test_external_starts_nothing() -> None:
     with pytest.raises(UnknownProvider, match="'external' starts nothing"):
         choice.local_provider("external")

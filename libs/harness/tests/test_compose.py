@@ -76,7 +76,7 @@ def test_every_port_of_the_topology_is_published_on_this_machine_only_where_one_
     found = {match[1]: int(match[2]) for match in matches if match}
     parts = {**TOPOLOGY.services, **TOPOLOGY.infrastructure}
     expected = {name.upper().replace("-", "_"): part.port for name, part in parts.items()}
-    assert found == {name: port for name, port in expected.items() if name != "STOREFRONT"}
+    assert found == expected
     assert len(found) == len(published)
 
 
@@ -148,11 +148,17 @@ def test_everything_has_a_limit(name: str) -> None:
     assert {"mem_limit", "cpus", "logging"} <= SERVICES[name].keys()
 
 
-# Of a web the image says it. Jaeger's promises no shell to ask with.
+# Of a web and of the storefront the image says it. Jaeger's promises no shell to ask with.
+IMAGES_WITH_A_CHECK = {"cartwright/storefront": "frontend"} | {
+    f"cartwright/{name}": "services" for name in TOPOLOGY.services
+}
+
+
 @pytest.mark.parametrize("name", sorted({*LASTING, *THEIRS} - {"jaeger"}))
 def test_whoever_waits_can_be_told_that_it_is_ready(name: str) -> None:
-    if name.endswith("-web"):
-        dockerfile = (ROOT / "services" / "Dockerfile").read_text(encoding="utf-8")
+    if "healthcheck" not in SERVICES[name]:
+        folder = ROOT / IMAGES_WITH_A_CHECK[SERVICES[name]["image"]]
+        dockerfile = (folder / "Dockerfile").read_text(encoding="utf-8")
         assert "/healthz" in dockerfile.partition("\nHEALTHCHECK ")[2].splitlines()[1]
     else:
         assert SERVICES[name]["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
@@ -161,6 +167,16 @@ def test_whoever_waits_can_be_told_that_it_is_ready(name: str) -> None:
 @pytest.mark.parametrize("name", LASTING)
 def test_what_ends_is_started_again(name: str) -> None:
     assert SERVICES[name]["restart"] == "unless-stopped"
+
+
+def test_the_storefront_finds_the_services_that_it_asks_and_waits_for_them() -> None:
+    client = (ROOT / "frontend" / "lib" / "api" / "client.ts").read_text(encoding="utf-8")
+    asked = set(re.findall(r'"(\w+)_URL"', client))
+
+    assert SERVICES["storefront"]["environment"] == {
+        f"{name}_URL": f"http://{name.lower()}-web:8000" for name in asked
+    }
+    assert waits_for("storefront") == {f"{name.lower()}-web": "healthy" for name in asked}
 
 
 def test_the_queues_are_made_by_the_generated_script() -> None:
@@ -206,7 +222,7 @@ def test_what_compose_prints_says_where_the_shop_is(tmp_path: Path) -> None:
     printed = tmp_path / "compose.json"
     printed.write_text(json.dumps({"services": SERVICES} | SIMULATION))
 
-    found = external.endpoints({"CARTWRIGHT_ENDPOINTS": str(printed)})
+    found = external.endpoints({"CARTWRIGHT_ENDPOINTS": str(printed)}, repo_root=ROOT)
 
     assert found.services == {
         name: f"http://127.0.0.1:{service.port}" for name, service in TOPOLOGY.services.items()

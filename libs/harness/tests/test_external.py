@@ -1,14 +1,18 @@
 """A shop that somebody else runs is found by what one is told of it, and all of that."""
 
 import json
+import os
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import stack
 from harness.process.endpoints import Endpoints
-from harness.providers.external import NoEndpoints, endpoints
+from harness.providers import external
+from harness.providers.choice import Choice, ProviderName
+from harness.providers.external import NoEndpoints
 
 SHOP = Endpoints(
     provider="embedded",
@@ -31,6 +35,9 @@ SHOP = Endpoints(
     jwt_secret="",
     pids={"order-web": 4711},
 )
+
+
+endpoints = partial(external.endpoints, repo_root=stack.repository())
 
 
 def told(path: Path, document: Any, **others: str) -> dict[str, str]:
@@ -96,22 +103,75 @@ def test_a_file_that_is_no_shop_is_refused_by_name(
 
 
 def test_unless_another_is_named_it_is_the_shop_that_runs_here(tmp_path: Path) -> None:
-    here = tmp_path / "state.json"
     other = told(tmp_path / "other.json", asdict(replace(SHOP, redis_url="redis://other.example")))
-    here.write_text(json.dumps({"status": "running", "endpoints": asdict(SHOP)}))
 
-    assert endpoints({}, here=here).redis_url == SHOP.redis_url
-    assert endpoints(other, here=here).redis_url == "redis://other.example"
+    assert endpoints({}, here=SHOP) == SHOP, "its processes are ours to signal"
+    assert endpoints(other, here=SHOP).redis_url == "redis://other.example"
 
 
-@pytest.mark.parametrize("state", [None, '{"status": "stopped", "endpoints": null}'])
-def test_where_none_runs_it_is_said_what_to_do(tmp_path: Path, state: str | None) -> None:
-    here = tmp_path / "state.json"
-    if state:
-        here.write_text(state)
+def test_the_option_counts_more_than_the_environment(tmp_path: Path) -> None:
+    other = told(tmp_path / "other.json", asdict(replace(SHOP, redis_url="redis://other.example")))
+    third = tmp_path / "third.json"
+    third.write_text(json.dumps(asdict(replace(SHOP, redis_url="redis://third.example"))))
 
-    with pytest.raises(NoEndpoints, match=r"the shop running|cartwright up --provable"):
-        endpoints({}, here=here)
+    assert endpoints(other, here=SHOP, shop="running").redis_url == SHOP.redis_url
+    assert endpoints(other, here=SHOP, shop=str(third)).redis_url == "redis://third.example"
+
+
+def test_where_none_runs_it_is_said_what_to_do() -> None:
+    with pytest.raises(NoEndpoints, match=r"cartwright up --provable"):
+        endpoints({}, here=None)
+
+
+# What answers instead of Docker's command, and says where it was asked and of which files.
+DOCKER = """#!/bin/sh
+[ "$*" = "compose config --format json" ] || exit 9
+echo "$PWD $COMPOSE_FILE" > "$(dirname "$0")/asked"
+%s
+"""
+
+
+def docker_that(folder: Path, does: str) -> dict[str, str]:
+    program = folder / "docker"
+    program.write_text(DOCKER % does)
+    program.chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+def test_compose_is_asked_where_its_shop_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed = tmp_path / "printed.json"
+    members = asdict(SHOP) | {"span_ledger_dir": "reports/ledgers", "smtp_port": "2525"}
+    printed.write_text(json.dumps({"x-endpoints": members}))
+    outside = docker_that(tmp_path, f"cat {printed}")
+    monkeypatch.setenv("PATH", outside["PATH"])
+
+    found = endpoints(outside, shop="compose")
+
+    root = stack.repository()
+    assert (found.redis_url, found.smtp_port) == (SHOP.redis_url, 2525)
+    assert found.span_ledger_dir == str(root / "reports" / "ledgers")
+    assert (tmp_path / "asked").read_text() == (
+        f"{root} docker-compose.yml:infra/compose-simulation.yml\n"
+    )
+
+
+def test_what_compose_complains_of_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outside = docker_that(tmp_path, "echo 'required variable JWT_SECRET is missing' >&2; exit 1")
+    monkeypatch.setenv("PATH", outside["PATH"])
+
+    with pytest.raises(NoEndpoints, match=r"says: required variable JWT_SECRET is missing"):
+        endpoints(outside, shop="compose")
+
+
+def test_without_docker_it_is_said_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(NoEndpoints, match="needs its command"):
+        endpoints({"PATH": str(tmp_path)}, shop="compose")
 
 
 def test_a_port_that_is_no_number_is_refused(tmp_path: Path) -> None:
@@ -127,7 +187,7 @@ def test_a_stack_that_is_external_is_found_and_outlives_who_used_it(
     outside = told(tmp_path / "shop.json", asdict(SHOP))
     monkeypatch.setenv("CARTWRIGHT_ENDPOINTS", outside["CARTWRIGHT_ENDPOINTS"])
 
-    with stack.running(tmp_path / "home", provider="external") as found:
+    with stack.running(tmp_path / "home", provider=Choice(ProviderName.EXTERNAL, "")) as found:
         assert found.redis_url == SHOP.redis_url
 
     assert not (tmp_path / "home").exists()

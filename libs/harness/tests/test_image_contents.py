@@ -3,6 +3,7 @@
 Without Docker: the same files, by the same commands of uv, into an environment of its own.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -18,8 +19,10 @@ from test_repository import files
 ROOT = stack.repository()
 DOCKERFILES = {
     name: (ROOT / name / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
-    for name in ("services", "simulators")
+    for name in ("services", "simulators", "frontend")
 }
+# Those of Python; the third is the storefront's.
+INSTALLED_BY_UV = ("services", "simulators")
 IGNORED = {"services": ".dockerignore", "simulators": "simulators/Dockerfile.dockerignore"}
 TOOLS = "tools"
 UV = ROOT / ".venv" / "bin" / "uv"
@@ -117,7 +120,7 @@ def test_what_an_image_copies_is_there_to_be_copied(
     assert (bool(copied), gone) == (True, [])
 
 
-@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+@pytest.mark.parametrize("dockerfile", INSTALLED_BY_UV)
 def test_images_are_built_from_a_pinned_python_with_the_uv_of_make(dockerfile: str) -> None:
     (uv,) = re.findall(r"uv==([\d.]+)", DOCKERFILES[dockerfile])
     stages = {stage.split()[-1] for stage in instructions(dockerfile, "FROM") if " AS " in stage}
@@ -127,7 +130,7 @@ def test_images_are_built_from_a_pinned_python_with_the_uv_of_make(dockerfile: s
     assert f"UV_VERSION := {uv}\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+@pytest.mark.parametrize("dockerfile", INSTALLED_BY_UV)
 def test_an_image_installs_from_the_lock_file_without_what_is_for_developers(
     dockerfile: str,
 ) -> None:
@@ -148,6 +151,17 @@ def test_an_image_runs_as_nobody_special_and_says_what_it_is(dockerfile: str) ->
         "source",
         "revision",
     ]
+
+
+def test_the_storefront_is_built_from_its_lock_file_by_a_node_that_it_names() -> None:
+    engines = json.loads((ROOT / "frontend" / "package.json").read_text())["engines"]["node"]
+    bases = {stage.split()[0] for stage in instructions("frontend", "FROM")}
+    runs = instructions("frontend", "RUN")
+
+    (major,) = {int(re.fullmatch(r"node:(\d+)-slim", base)[1]) for base in bases}
+    assert major > int(engines.removeprefix(">=").partition(".")[0])
+    assert [bool(re.search(r"\bnpm ci\b", run)) for run in runs] == [True, False]
+    assert "package-lock.json" in instructions("frontend", "COPY")[0]
 
 
 def test_a_service_has_no_shell_between() -> None:

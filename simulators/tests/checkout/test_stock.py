@@ -18,6 +18,15 @@ def test_without_a_shop_it_says_how_to_start_one(tmp_path: Path) -> None:
     assert "cartwright up" in answer.output
 
 
+def test_a_shop_that_is_not_where_it_was_said_to_be_is_named(tmp_path: Path) -> None:
+    gone = tmp_path / "gone.json"
+
+    answer = CliRunner().invoke(cli.build(["stock", "doctor"]), ["stock", "--shop", str(gone)])
+
+    assert answer.exit_code == location.EXIT_NOT_RUNNING
+    assert "gone.json" in answer.output.replace("\n", "")
+
+
 def test_it_says_what_arrived_and_what_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack, "endpoints", lambda _: object())
     monkeypatch.setattr(stock, "stock_the_shop", lambda *_: (12, 1_840))

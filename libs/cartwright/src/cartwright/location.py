@@ -18,8 +18,16 @@ ProviderOption = Annotated[
     str | None,
     typer.Option(
         "--provider",
-        envvar=PROVIDER_VARIABLE,
-        help="embedded, containers, external or auto. Default: embedded.",
+        help=f"embedded, containers, external or auto. Default: {PROVIDER_VARIABLE}, or embedded.",
+    ),
+]
+
+ShopOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shop",
+        metavar="WHICH",
+        help="One that runs: `running`, `compose`, or a file of its endpoints.",
     ),
 ]
 
@@ -54,9 +62,9 @@ def is_ours(place: Path) -> bool:
     return os.access(place, os.W_OK | os.X_OK)
 
 
-def choose_provider(wanted: str | None) -> Choice:
-    """What `--provider` means here. Raises `typer.BadParameter`."""
+def choose_provider(wanted: str | None, shop: str | None = None) -> Choice:
+    """What `--provider` and `--shop` mean here. Raises `typer.BadParameter`."""
     try:
-        return choose(wanted, stack.repository())
+        return choose(wanted, stack.repository(), shop=shop)
     except UnknownProvider as error:
         raise typer.BadParameter(str(error), param_hint="--provider") from error

@@ -11,7 +11,7 @@ from harness.process.endpoints import Endpoints
 from harness.process.home import Home
 from harness.providers import external
 from harness.providers.base import Provider
-from harness.providers.choice import ProviderName, local_provider
+from harness.providers.choice import ANYWHERE, Choice, ProviderName, local_provider
 from harness.topology.summary import TOPOLOGY
 from harness.traces.ledger_writer import DIRECTORY_VARIABLE
 
@@ -57,8 +57,11 @@ def provable(home: Path) -> dict[str, str]:
     return {DIRECTORY_VARIABLE: str(home / "spans"), "OTEL_BSP_SCHEDULE_DELAY": "100"}
 
 
-def _external() -> Endpoints:
-    return external.endpoints(here=Home.default(repository()).state_file)
+def external_shop(shop: str = "") -> Endpoints:
+    """One that somebody else runs: see `harness.providers.external`. Raises `NoEndpoints`."""
+    root = repository()
+    here = endpoints(Home.default(root).path)
+    return external.endpoints(repo_root=root, here=here, shop=shop)
 
 
 def _put_first() -> list[Path]:
@@ -70,7 +73,7 @@ def _put_first() -> list[Path]:
 def left_running(
     home: Path,
     *,
-    provider: str = ProviderName.EMBEDDED,
+    provider: Choice = ANYWHERE,
     repo_root: Path | None = None,
     python_path: Sequence[Path] = (),
     environment: Mapping[str, str] | None = None,
@@ -80,12 +83,12 @@ def left_running(
 
     environment, faults: see `running`. Raises what `running` raises.
     """
-    if provider == ProviderName.EXTERNAL:
-        return _external()
+    if provider.name is ProviderName.EXTERNAL:
+        return external_shop(provider.shop)
     found = endpoints(home)
     if found:
         return found
-    ours = local_provider(provider)(
+    ours = local_provider(provider.name)(
         Home(home.resolve()),
         repo_root or repository(),
         python_path=[*_put_first(), *python_path],
@@ -103,7 +106,7 @@ def left_running(
 def running(
     home: Path,
     *,
-    provider: str = ProviderName.EMBEDDED,
+    provider: Choice = ANYWHERE,
     services: Sequence[str] | None = None,
     repo_root: Path | None = None,
     ephemeral_ports: bool = True,
@@ -119,14 +122,14 @@ def running(
     An external shop is what it is, whatever the other arguments say.
     Raises `StackDidNotStart`, `UnknownProvider`, and what the provider does not find.
     """
-    if provider == ProviderName.EXTERNAL:
-        yield _external()
+    if provider.name is ProviderName.EXTERNAL:
+        yield external_shop(provider.shop)
         return
     found = endpoints(home)
     if found:
         yield found
         return
-    ours: Provider = local_provider(provider)(
+    ours: Provider = local_provider(provider.name)(
         Home(home.resolve()),
         repo_root or repository(),
         ephemeral_ports=ephemeral_ports,

@@ -62,6 +62,7 @@ def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
     ] = None,
     home: Annotated[Path | None, typer.Option(help="Where the shop keeps its data.")] = None,
     provider: location.ProviderOption = None,
+    shop: location.ShopOption = None,
     weather: Annotated[
         str | None,
         typer.Option(
@@ -113,7 +114,7 @@ def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
         gate = read_gate(gate_file) if gate_file else None
         earlier = comparison.read(earlier_dir / comparison.RESULT) if earlier_dir else None
         _make(directory, console)
-        choice = location.choose_provider(provider)
+        choice = location.choose_provider(provider, shop)
         stays = keep or choice.name is ProviderName.EXTERNAL or stack.endpoints(at) is not None
         with (
             Home(at).sole_run(),
@@ -177,11 +178,16 @@ def _shop(
         after = "it stays afterwards" if keep else "it stops afterwards; `--keep` leaves it up"
         console.print(f"Starting the shop ({after}) …")
     if keep:
-        yield stack.left_running(home, provider=choice.name, environment=environment, faults=stormy)
+        yield stack.left_running(
+            home,
+            provider=choice,
+            environment=environment,
+            faults=stormy,
+        )
         return
     with stack.running(
         home,
-        provider=choice.name,
+        provider=choice,
         ephemeral_ports=False,
         environment=environment,
         faults=stormy,

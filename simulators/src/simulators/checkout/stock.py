@@ -3,6 +3,7 @@
 import typer
 from cartwright import location
 from harness import stack
+from harness.process.failure import CannotStart
 from rich.console import Console
 from rich.markup import escape
 
@@ -19,9 +20,13 @@ SEED = 1
 console = Console(highlight=False)
 
 
-def stock(home: location.HomeOption = None) -> None:
+def stock(home: location.HomeOption = None, shop: location.ShopOption = None) -> None:
     """Put 2017's goods on the shelves. Again fills up what was sold."""
-    endpoints = stack.endpoints(location.find(home).path)
+    try:
+        endpoints = stack.external_shop(shop) if shop else stack.endpoints(location.find(home).path)
+    except CannotStart as error:
+        console.print(str(error), markup=False, soft_wrap=True)
+        raise typer.Exit(location.EXIT_NOT_RUNNING) from error
     if endpoints is None:
         console.print("The shop is not running: cartwright up")
         raise typer.Exit(location.EXIT_NOT_RUNNING)

@@ -33,7 +33,7 @@ _NAMES = frozenset(
     }
 )
 _PREFIXES = (
-    *("CARTWRIGHT_", "CONFORMANCE_", "XDG_", "LD_", "DOCKER_", "TESTCONTAINERS_"),
+    *("CARTWRIGHT_", "CONFORMANCE_", "XDG_", "LD_", "DOCKER_", "COMPOSE_", "TESTCONTAINERS_"),
     # Python, its tools, and those that run them.
     *("PYTHON", "PYTEST_", "HYPOTHESIS_", "COV", "LOCUST_", "UV_", "PIP_", "MAKE"),
     *("GITHUB_", "RUNNER_", "PYCHARM", "PYDEVD", "TEAMCITY_", "_JB_", "VSCODE_"),

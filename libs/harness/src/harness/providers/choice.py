@@ -19,7 +19,7 @@ from harness.providers.embedded import EmbeddedProvider
 from harness.providers.local import LocalProvider
 
 PROVIDER_VARIABLE = "CARTWRIGHT_PROVIDER"
-# Endpoints as JSON, or the state file of a stack that runs: what `external` looks at.
+# Which shop `external` is, as `--shop` says it: see `harness.providers.external`.
 ENDPOINTS_VARIABLE = "CARTWRIGHT_ENDPOINTS"
 
 
@@ -36,25 +36,62 @@ class ProviderName(StrEnum):
     AUTO = "auto"
 
 
+class Capability(StrEnum):
+    """What some scenarios need of what the shop stands on, as a person is told that it lacks."""
+
+    OWN_SHOPS = "shops started for the tests"
+    LASTING_MESSAGES = "queues that keep their messages through kill -9"
+    FIGURES = "a store of metrics"
+
+
+CAPABILITIES: Mapping[ProviderName, frozenset[Capability]] = {
+    ProviderName.EMBEDDED: frozenset(Capability),
+    # LocalStack keeps its messages in memory, and Jaeger takes no metrics.
+    ProviderName.CONTAINERS: frozenset({Capability.OWN_SHOPS}),
+    ProviderName.EXTERNAL: frozenset(),
+}
+
+
 @dataclass(frozen=True)
 class Choice:
-    """name: never `auto`. reason: a clause for a person, such as ``asked for``."""
+    """name: never `auto`. reason: a clause for a person, such as ``asked for``.
+
+    shop: which one `external` is; if empty, what the environment says.
+    """
 
     name: ProviderName
     reason: str
+    shop: str = ""
+
+    def has(self, capability: Capability) -> bool:
+        return capability in CAPABILITIES[self.name]
 
     def __str__(self) -> str:
         return f"provider {self.name}: {self.reason}"
 
 
-def choose(wanted: str | None, repo_root: Path, outside: Mapping[str, str] = os.environ) -> Choice:
+ANYWHERE = Choice(ProviderName.EMBEDDED, "nothing else was asked for")
+
+
+def choose(
+    wanted: str | None,
+    repo_root: Path,
+    outside: Mapping[str, str] = os.environ,
+    *,
+    shop: str | None = None,
+) -> Choice:
     """What to run on: *wanted*, else CARTWRIGHT_PROVIDER, else `embedded`, which runs anywhere.
 
+    shop: one that runs already, see `harness.providers.external`; then it is `external`.
     Raises `UnknownProvider`.
     """
+    if shop:
+        if wanted not in {None, ProviderName.EXTERNAL}:
+            raise UnknownProvider(f"a shop that runs stands on what it stands on, not {wanted!r}")
+        return Choice(ProviderName.EXTERNAL, f"--shop {shop}", shop)
     named = wanted or outside.get(PROVIDER_VARIABLE)
     if not named:
-        return Choice(ProviderName.EMBEDDED, "nothing else was asked for")
+        return ANYWHERE
     if named not in list(ProviderName):
         raise UnknownProvider(f"{named!r} is none of {', '.join(ProviderName)}")
     if named != ProviderName.AUTO:

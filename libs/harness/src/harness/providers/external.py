@@ -1,39 +1,56 @@
 """A shop that somebody else runs: finds out where it is. Starts and stops nothing.
 
-``CARTWRIGHT_ENDPOINTS`` names a JSON file: the members of `Endpoints`, the state file that
-`cartwright up` keeps in its home, or what `docker compose config` prints; unset, it is the shop
-that runs on this machine. Every member that is a text or a number may also stand in the
-environment, as ``CARTWRIGHT_`` and its name in capitals, and counts more than the file: that is
-where a password belongs.
+`--shop` or ``CARTWRIGHT_ENDPOINTS`` says which: ``running``, the one that `cartwright up` left on
+this machine; ``compose``, that of `docker compose up`; or a JSON file with the members of
+`Endpoints`, such as the state file that a home keeps. Unset, it is the one that runs. Every member
+that is a text or a number may also stand in the environment, as ``CARTWRIGHT_`` and its name in
+capitals, and counts more: that is where a password belongs.
 """
 
 import json
 import os
+import subprocess
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from harness.process.endpoints import Endpoints
 from harness.process.failure import CannotStart
 from harness.providers.choice import ENDPOINTS_VARIABLE
 
 PREFIX = "CARTWRIGHT_"
+RUNNING, COMPOSE = "running", "compose"
+# Unless COMPOSE_FILE says otherwise: the second says where everything is.
+COMPOSE_FILES = os.pathsep.join(("docker-compose.yml", "infra/compose-simulation.yml"))
 _PARSED = {str: str, int: int}
 # Nobody signals what another machine runs, and what is elsewhere has no home here.
-_NOT_OURS: Mapping[str, Any] = {"provider": "external", "pids": {}, "home": ""}
+_NOT_OURS: dict[str, Any] = {"provider": "external", "pids": {}, "home": ""}
 
 
 class NoEndpoints(CannotStart):
     """It is not said where the shop is, or not all of it; the message names what is missing."""
 
 
-def endpoints(outside: Mapping[str, str] = os.environ, *, here: Path | None = None) -> Endpoints:
+def endpoints(
+    outside: Mapping[str, str] = os.environ,
+    *,
+    repo_root: Path,
+    here: Endpoints | None = None,
+    shop: str = "",
+) -> Endpoints:
     """Where the shop is. Raises `NoEndpoints`.
 
-    here: the state file of this machine's shop, which counts if no other is named.
+    here: the one that runs on this machine. shop: counts more than CARTWRIGHT_ENDPOINTS.
     """
-    known = {**_from_file(outside, here), **_from_environment(outside), **_NOT_OURS}
+    named = shop or outside.get(ENDPOINTS_VARIABLE) or RUNNING
+    if named == RUNNING:
+        told = asdict(here) if here else _nothing_runs()
+    elif named == COMPOSE:
+        told = _of_compose(repo_root, outside) | _NOT_OURS
+    else:
+        told = _of_file(Path(named)) | _NOT_OURS
+    known = told | _from_environment(outside)
     needed = [f.name for f in fields(Endpoints) if f.default is MISSING]
     missing = [name for name in needed if name not in known]
     if missing:
@@ -41,22 +58,48 @@ def endpoints(outside: Mapping[str, str] = os.environ, *, here: Path | None = No
     return Endpoints.from_json(known)
 
 
-def _from_file(outside: Mapping[str, str], here: Path | None) -> dict[str, Any]:
-    named = outside.get(ENDPOINTS_VARIABLE) or here
-    if not named or (named == here and not here.exists()):
-        raise NoEndpoints(
-            "no shop runs here: `cartwright up --provable` starts one; of one that runs elsewhere"
-            f" {ENDPOINTS_VARIABLE} names a file with its endpoints"
-        )
+def _nothing_runs() -> NoReturn:
+    raise NoEndpoints(
+        "no shop runs here: `cartwright up --provable` starts one; of one that runs elsewhere"
+        f" --shop or {ENDPOINTS_VARIABLE} names a file with its endpoints"
+    )
+
+
+def _of_compose(repo_root: Path, outside: Mapping[str, str]) -> dict[str, Any]:
+    """What the project's files say, its passwords filled in from ``.env``."""
     try:
-        document = json.loads(Path(named).read_text(encoding="utf-8"))
+        printed = subprocess.run(
+            ["docker", "compose", "config", "--format", "json"],  # noqa: S607  The user's own.
+            cwd=repo_root,
+            env={"COMPOSE_FILE": COMPOSE_FILES, **outside},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    except FileNotFoundError as error:
+        raise NoEndpoints(f"the shop of Docker Compose needs its command: {error}") from None
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.strip().splitlines() or ["nothing"]
+        raise NoEndpoints(f"`docker compose config` says: {said[-1]}") from None
+    told = _members(json.loads(printed), "docker compose config")
+    if ledgers := told.get("span_ledger_dir"):
+        told["span_ledger_dir"] = str(repo_root / ledgers)
+    return told
+
+
+def _of_file(path: Path) -> dict[str, Any]:
+    try:
+        return _members(json.loads(path.read_text(encoding="utf-8")), str(path))
     except (OSError, ValueError) as error:
-        raise NoEndpoints(f"{named}: {error}") from None
+        raise NoEndpoints(f"{path}: {error}") from None
+
+
+def _members(document: Any, source: str) -> dict[str, Any]:
     for key in ("endpoints", "x-endpoints"):
         if isinstance(document, dict) and key in document:
             document = document[key]
     if not isinstance(document, dict):
-        raise NoEndpoints(f"{named}: holds no endpoints; is the shop running?")
+        raise NoEndpoints(f"{source}: holds no endpoints; is the shop running?")
     # Compose fills in texts only.
     return document | {
         member.name: _parsed(member.name, member.type, document[member.name])
