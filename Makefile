@@ -117,7 +117,7 @@ format: $(READY) ## Format the code and mend what the linter can
 load: $(READY) ## Real baskets by Locust, judged by loadtests/slo.yaml and the books; SHOP=compose: of that one
 	@UV_PROJECT_ENVIRONMENT=$(LOAD) $(UV) sync --quiet --frozen --inexact --no-dev --group load
 	@mkdir -p reports $(if $(SHOP),,&& $(BIN)/cartwright up)
-	@$(AT_SHOP) CARTWRIGHT_SLO=$(SLO) $(LOAD)/bin/locust -f loadtests/locustfile.py --headless -u $(USERS) -r 4 -t $(RUN_TIME) \
+	@CARTWRIGHT_ENDPOINTS=$(or $(SHOP),running) CARTWRIGHT_SLO=$(SLO) $(LOAD)/bin/locust -f loadtests/locustfile.py --headless -u $(USERS) -r 4 -t $(RUN_TIME) \
 	  --only-summary --html reports/load.html $(ARGS)
 
 # Where the machine has no Node.js, PyPI has one.

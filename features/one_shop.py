@@ -13,7 +13,7 @@ import pytest
 from harness import stack
 from harness.process.endpoints import Endpoints
 from harness.process.failure import CannotStart
-from harness.providers.choice import Capability, Choice, UnknownProvider, choose
+from harness.providers.choice import Capability, Choice, ProviderName, UnknownProvider, choose
 
 # What a worker is told by its controller.
 ENDPOINTS = "shop_endpoints"
@@ -40,14 +40,21 @@ def need(config: pytest.Config, capability: Capability) -> None:
 def new_shop(
     config: pytest.Config, name: str, environment: Mapping[str, str], *, faults: bool
 ) -> Iterator[Endpoints]:
-    """A shop on what this run stands on. environment: of its services, beside the usual."""
+    """A shop on what this run stands on, or the one that was named.
+
+    environment: of its services, beside the usual.
+    """
+    chosen = choice(config)
+    if chosen.name is ProviderName.EXTERNAL:
+        yield stack.external_shop(chosen.shop)
+        return
     with tempfile.TemporaryDirectory(prefix=f"cartwright-{name}-") as made:
         folder = Path(made)
         folder.chmod(0o711)  # PostgreSQL, which refuses to be root, passes through.
         home = folder / "home"
         with stack.running(
             home,
-            provider=choice(config),
+            provider=chosen.name,
             environment=stack.provable(home) | environment,
             faults=faults,
         ) as shop:

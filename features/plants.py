@@ -163,9 +163,11 @@ PLANTED: dict[str, Plant] = {
         "UPDATE inventory.reservations SET state = 'committed' WHERE order_id = '{}'",
     ),
     "money_matches": sql(
-        "UPDATE payment.ledger_entries SET amount_minor = amount_minor + 1 WHERE account = 'sales'"
+        "UPDATE payment.ledger_entries SET amount_minor = amount_minor + 1 WHERE account ="
+        " 'provider_receivable'"
         " AND payment_id = (SELECT id FROM payment.payments WHERE order_id = '{}')",
-        "UPDATE payment.ledger_entries SET amount_minor = amount_minor - 1 WHERE account = 'sales'"
+        "UPDATE payment.ledger_entries SET amount_minor = amount_minor - 1 WHERE account ="
+        " 'provider_receivable'"
         " AND payment_id = (SELECT id FROM payment.payments WHERE order_id = '{}')",
     ),
     "ledger_in_pairs": sql(

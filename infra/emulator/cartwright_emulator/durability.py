@@ -62,13 +62,13 @@ async def _save_every(every_s: float) -> None:
         began = time.monotonic()
         try:
             await _save_aside()
-        except OSError as error:  # No fork, no end, no disk: the next one may do better.
+        except OSError as error:  # No fork, or no end: the next one may do better.
             logger.error("Not saved: %s", error)
         pause_s = max(every_s, PAUSES_PER_SAVE * (time.monotonic() - began))
 
 
 async def _save_aside() -> None:
-    """Raises OSError where nothing says that all was written."""
+    """Raises OSError if the copy did not come to its end; what it cannot write is logged there."""
     parent = os.getpid()
     writer = os.fork()
     if not writer:

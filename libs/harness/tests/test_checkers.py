@@ -313,7 +313,12 @@ PLANTED: list[tuple[str, str, Plant]] = [
      field("provider_payments", CONFIRMED, [{**PAYMENT, "currency": "EUR"}])),
     ("money_matches", "money for an unknown order",
      field("provider_payments", "o-ghost", [PAYMENT])),
-    ("money_matches", "half a ledger transaction", lambda b: replace(b, ledger=b.ledger[:1])),
+    ("ledger_in_pairs", "half a ledger transaction", lambda b: replace(b, ledger=b.ledger[:1])),
+    ("ledger_in_pairs", "one half of a pair is in another currency",
+     lambda b: replace(b, ledger=[*b.ledger[:-1], {**b.ledger[-1], "currency": "EUR"}])),
+    ("ledger_in_pairs", "one half of a pair for an order that nobody knows",
+     lambda b: replace(
+         b, ledger=[*b.ledger, {**b.ledger[-1], "order_id": "o-ghost", "account": "sales"}])),
     ("money_matches", "no ledger entry", lambda b: replace(b, ledger=())),
     ("money_matches", "a refund that no book of ours shows",
      lambda _: replace(REFUNDED, ledger=GOOD_BOOKS.ledger)),

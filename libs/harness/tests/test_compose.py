@@ -41,6 +41,8 @@ SERVICES: dict[str, dict[str, Any]] = filled(TEXT)["services"]
 AS_WRITTEN: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 OURS = [name for name, part in SERVICES.items() if part["image"].startswith("cartwright/")]
 THEIRS = sorted(SERVICES.keys() - set(OURS))
+COLLECTOR = "otel-collector"
+COLLECTING = (ROOT / "infra" / "otel" / "otel-collector-config.yaml").read_text(encoding="utf-8")
 LASTING = [name for name in OURS if name != "roles" and not name.endswith("-migrations")]
 SIMULATION: dict[str, Any] = filled(SIMULATION_TEXT)
 
@@ -65,7 +67,8 @@ def test_every_image_is_pinned(service: str) -> None:
 def test_the_images_are_those_that_the_containers_provider_starts() -> None:
     pinned = images.load(ROOT).by_part()
 
-    assert {name: SERVICES[name]["image"] for name in THEIRS} == pinned
+    # The provider's processes tell Jaeger itself.
+    assert {name: SERVICES[name]["image"] for name in THEIRS if name != COLLECTOR} == pinned
 
 
 def test_every_port_of_the_topology_is_published_on_this_machine_only_where_one_likes() -> None:
@@ -76,7 +79,7 @@ def test_every_port_of_the_topology_is_published_on_this_machine_only_where_one_
     found = {match[1]: int(match[2]) for match in matches if match}
     parts = {**TOPOLOGY.services, **TOPOLOGY.infrastructure}
     expected = {name.upper().replace("-", "_"): part.port for name, part in parts.items()}
-    assert found == expected
+    assert found == expected | {"METRICS": 8889}
     assert len(found) == len(published)
 
 
@@ -148,13 +151,14 @@ def test_everything_has_a_limit(name: str) -> None:
     assert {"mem_limit", "cpus", "logging"} <= SERVICES[name].keys()
 
 
-# Of a web and of the storefront the image says it. Jaeger's promises no shell to ask with.
+# Of a web and of the storefront the image says it. Those of Jaeger and of the collector have no
+# shell to ask with.
 IMAGES_WITH_A_CHECK = {"cartwright/storefront": "frontend"} | {
     f"cartwright/{name}": "services" for name in TOPOLOGY.services
 }
 
 
-@pytest.mark.parametrize("name", sorted({*LASTING, *THEIRS} - {"jaeger"}))
+@pytest.mark.parametrize("name", sorted({*LASTING, *THEIRS} - {"jaeger", COLLECTOR}))
 def test_whoever_waits_can_be_told_that_it_is_ready(name: str) -> None:
     if "healthcheck" not in SERVICES[name]:
         folder = ROOT / IMAGES_WITH_A_CHECK[SERVICES[name]["image"]]
@@ -177,6 +181,53 @@ def test_the_storefront_finds_the_services_that_it_asks_and_waits_for_them() -> 
         f"{name}_URL": f"http://{name.lower()}-web:8000" for name in asked
     }
     assert waits_for("storefront") == {f"{name.lower()}-web": "healthy" for name in asked}
+
+
+def test_what_is_told_goes_through_the_collector_and_on_to_jaeger() -> None:
+    collecting = yaml.safe_load(COLLECTING)
+    tellers = [part["environment"] for part in SERVICES.values() if "environment" in part]
+    told = {e[key] for e in tellers for key in e if re.fullmatch("OTEL_EXPORTER_.*ENDPOINT", key)}
+
+    assert told == {f"http://{COLLECTOR}:4318", f"http://{COLLECTOR}:4318/v1/metrics"}
+    assert collecting["receivers"]["otlp"]["protocols"]["http"]["endpoint"].endswith(":4318")
+    assert collecting["exporters"]["otlphttp/jaeger"]["endpoint"] == "http://jaeger:4318"
+    pipelines = collecting["service"]["pipelines"]
+    assert pipelines["traces"]["exporters"] == ["otlphttp/jaeger"]
+    assert pipelines["metrics"]["exporters"] == ["prometheus"]
+    for pipeline in pipelines.values():
+        assert pipeline["processors"][:2] == ["memory_limiter", "attributes/cards"]
+
+
+def test_the_collector_is_given_its_file_and_all_that_this_asks_for() -> None:
+    part = SERVICES[COLLECTOR]
+    (volume,) = part["volumes"]
+    source, target, mode = volume.split(":")
+
+    assert (ROOT / source).read_text(encoding="utf-8") == COLLECTING
+    assert (part["command"], mode) == ([f"--config={target}"], "ro")
+    assert set(re.findall(r"\$\{env:(\w+)\}", COLLECTING)) == set(part["environment"])
+
+
+@pytest.mark.parametrize(
+    ("attribute", "goes"),
+    [
+        *[(name, True) for name in ("card", "card.number", "payment.card_number", "x-pan", "CVC")],
+        *[(name, False) for name in ("discard", "card.brand", "cart.id", "span.kind", "company")],
+    ],
+)
+def test_an_attribute_that_is_named_like_a_card_goes_no_further(
+    attribute: str, *, goes: bool
+) -> None:
+    (action,) = yaml.safe_load(COLLECTING)["processors"]["attributes/cards"]["actions"]
+
+    assert action["action"] == "delete"
+    assert bool(re.search(action["pattern"], attribute)) is goes
+
+
+def test_proofs_get_every_span_from_who_made_it() -> None:
+    for part in SIMULATION["services"].values():
+        told = part["environment"]["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
+        assert told == "http://jaeger:4318/v1/traces"
 
 
 def test_the_queues_are_made_by_the_generated_script() -> None:

@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -180,6 +182,37 @@ def test_who_stands_still_answers_nobody_until_they_go_on(
         control.thaw(home, name)
 
     assert httpx.get(url, timeout=GONE_WITHIN_S).status_code < 500
+
+
+# Has made a process that has ended, and will not notice before it goes on.
+PARENT = """
+import subprocess, sys
+ended = subprocess.Popen(["true"])
+print(ended.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_who_has_made_a_process_that_ended_stands_still_and_goes_on(tmp_path: Path) -> None:
+    """As the emulator makes one at each save."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdout
+        ended = psutil.Process(int(parent.stdout.readline()))
+        process = psutil.Process(parent.pid)
+        Home(tmp_path).write_state(
+            {"processes": {"it": {"pid": parent.pid, "create_time": process.create_time()}}}
+        )
+        eventually(lambda: ended.status() == psutil.STATUS_ZOMBIE, GONE_WITHIN_S)
+
+        control.freeze(tmp_path, "it")
+        stood = process.status()
+        control.thaw(tmp_path, "it")
+
+        assert (stood, ended.status()) == (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
+        eventually(lambda: process.status() != psutil.STATUS_STOPPED, GONE_WITHIN_S)
+        parent.communicate()
 
 
 def test_a_killed_supervisor_leaves_nothing_and_the_next_start_is_clean(

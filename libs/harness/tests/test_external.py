@@ -11,7 +11,6 @@ import pytest
 from harness import stack
 from harness.process.endpoints import Endpoints
 from harness.providers import external
-from harness.providers.choice import Choice, ProviderName
 from harness.providers.external import NoEndpoints
 
 SHOP = Endpoints(
@@ -83,7 +82,7 @@ def test_everything_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
     document = asdict(SHOP)
     del document["redis_url"], document["mailbox_url"]
 
-    with pytest.raises(NoEndpoints, match=r"leaves out redis_url, mailbox_url$"):
+    with pytest.raises(NoEndpoints, match=r"shop.json leaves out redis_url, mailbox_url$"):
         endpoints(told(tmp_path / "shop.json", document))
 
 
@@ -138,6 +137,15 @@ def docker_that(folder: Path, does: str) -> dict[str, str]:
     return {"PATH": f"{folder}:{os.environ['PATH']}"}
 
 
+def test_our_own_settings_say_nothing_of_somebody_elses_shop(tmp_path: Path) -> None:
+    ours = {"CARTWRIGHT_HOME": "/here/.cartwright", "CARTWRIGHT_PROVIDER": "auto"}
+
+    found = endpoints(told(tmp_path / "shop.json", asdict(SHOP)) | ours)
+
+    assert (found.provider, found.home) == ("external", "")
+    assert endpoints(ours, here=SHOP) == SHOP
+
+
 def test_compose_is_asked_where_its_shop_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +163,16 @@ def test_compose_is_asked_where_its_shop_is(
     assert (tmp_path / "asked").read_text() == (
         f"{root} docker-compose.yml:infra/compose-simulation.yml\n"
     )
+
+
+def test_compose_without_its_second_file_is_told_which(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = docker_that(tmp_path, """echo '{"services": {}}'""")
+    monkeypatch.setenv("PATH", outside["PATH"])
+
+    with pytest.raises(NoEndpoints, match=r"leaves out infra/compose-simulation.yml"):
+        endpoints(outside, shop="compose")
 
 
 def test_what_compose_complains_of_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,13 +199,8 @@ def test_a_port_that_is_no_number_is_refused(tmp_path: Path) -> None:
         endpoints(outside)
 
 
-def test_a_stack_that_is_external_is_found_and_outlives_who_used_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    outside = told(tmp_path / "shop.json", asdict(SHOP))
-    monkeypatch.setenv("CARTWRIGHT_ENDPOINTS", outside["CARTWRIGHT_ENDPOINTS"])
-
-    with stack.running(tmp_path / "home", provider=Choice(ProviderName.EXTERNAL, "")) as found:
-        assert found.redis_url == SHOP.redis_url
+def test_the_shop_that_runs_is_that_of_the_home_which_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NoEndpoints, match="no shop runs here"):
+        stack.external_shop("running", tmp_path / "home")
 
     assert not (tmp_path / "home").exists()

@@ -198,6 +198,11 @@ def test_who_asks_for_what_is_elsewhere_has_an_account_and_a_way_out(asked: dict
     assert surroundings.visible(seen) == seen
 
 
+@pytest.mark.parametrize("shop", ["running", "compose", ""])
+def test_a_shop_of_this_machine_is_not_elsewhere(shop: str) -> None:
+    assert "AWS_PROFILE" not in surroundings.visible({**HOSTILE, "CARTWRIGHT_ENDPOINTS": shop})
+
+
 def test_aws_is_asked_only_by_the_word_yes() -> None:
     assert "AWS_PROFILE" not in surroundings.visible({**HOSTILE, "CONFORMANCE_AWS": "no"})
 

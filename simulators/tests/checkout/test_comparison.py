@@ -43,6 +43,12 @@ def test_each_figure_stands_beside_the_earlier_one_with_difference_and_ratio(
     assert rows["memory_mb"].cells[1:] == ("200", "200", "0", "1")
 
 
+def test_whatever_the_reason_what_is_unknown_is_counted_as_one(run_of: "RunOf") -> None:
+    found = figures(run_of(outcomes={"unknown: still pending": 2, "unknown: read_order …": 1}))
+
+    assert (found["unknown"], found["unknown: still pending"]) == (3, 2)
+
+
 def test_what_was_not_measured_has_no_difference(run_of: "RunOf", tmp_path: Path) -> None:
     empty = run_of(placing_ms=percentiles([]), toll=NO_TOLL)
 

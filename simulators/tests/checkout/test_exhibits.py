@@ -1,6 +1,7 @@
 """Which checkouts are shown whole, and the reasons that are given."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.audit.books import Books, Checkout
 from harness.audit.checkers import CHECKERS, Finding
@@ -70,6 +71,14 @@ def test_a_checkout_is_compared_with_those_that_ended_alike() -> None:
     traces = [plain(9), plain(9), plain(2), plain(2)]
 
     assert chosen(traces, outcomes=["confirmed", "confirmed", "cancelled", "cancelled"]) == []
+
+
+def test_it_is_said_when_a_trace_began_after_the_first_checkout() -> None:
+    late = Trace((replace(span(1), start_ns=2_500_000_000, end_ns=3_000_000_000),))
+
+    [shown] = chosen([plain(1), late], slowest=[(checkout(1), 2312.4)])
+
+    assert shown.at_s == 2.5
 
 
 def test_each_is_shown_once_with_every_reason() -> None:

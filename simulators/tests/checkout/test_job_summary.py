@@ -10,6 +10,8 @@ import typer
 from harness.audit.checkers import CHECKERS, Finding
 from harness.audit.checkers.violation import Violation
 from rich.console import Console
+from simulators.checkout import report
+from simulators.checkout.comparison import compare, read
 from simulators.checkout.exits import EXIT_NOT_JUDGED, told_if_not_judged
 from simulators.checkout.gate import Gate, Limits
 from simulators.checkout.job_summary import VARIABLE, append, markdown
@@ -25,6 +27,8 @@ def test_a_run_that_held_is_told_in_a_few_lines(run_of: "RunOf") -> None:
         "## Cartwright: every invariant holds",
         "",
         "20 baskets of sample, seed 7",
+        "",
+        "18 confirmed, 2 unknown",
         "",
         str(run_of().toll),
         "",
@@ -47,6 +51,16 @@ def test_what_is_broken_comes_before_the_gate_and_reads_as_it_was_written(run_of
     assert text.index("costs") < text.index("### The gate is **not met**")
     assert "| limit | allowed | found | verdict |\n| --- | --- | --- | --- |\n" in text
     assert r"| unknown\_max | 0 | 2 | not met |" in text
+
+
+def test_an_earlier_run_stands_beside_it(run_of: "RunOf", tmp_path: Path) -> None:
+    report.write(run_of(), tmp_path)
+    slower = run_of(cpu_ms_per_confirmed=250.0)
+
+    text = markdown(slower, None, compare(slower, read(tmp_path / "result.json"), tmp_path))
+
+    assert "| figure | earlier | now | difference | ratio |\n" in text
+    assert r"| cpu\_ms\_per\_confirmed | 200 | 250 | +50 | 1.25 |" in text
 
 
 def test_why_nothing_is_proven_is_said(run_of: "RunOf") -> None:

@@ -84,7 +84,7 @@ def result() -> Result:
         versions={},
         traces_url="http://store",
         slowest=[(checkout, 9.0)],
-        exhibits=[Exhibit(TRACE, ORDER, "confirmed", ("breaks it",), 2, BARS)],
+        exhibits=[Exhibit(TRACE, ORDER, "confirmed", ("breaks it",), 2, BARS, at_s=0.1)],
         timeline=[(0.0, "confirmed", 9.0)],
     )
 
@@ -230,6 +230,23 @@ def test_a_storm_is_told_by_kind_on_the_timeline_and_at_each_order(
     assert "met <code>freeze</code> order-web at 0.2 s" in page
     kinds = orjson.loads((tmp_path / "result.json").read_bytes())["faults_by_kind"]
     assert [(kind["kind"], kind["met"]) for kind in kinds] == [("publish-drop", 0), ("freeze", 1)]
+
+
+def test_a_fault_is_drawn_into_the_flow_of_an_order_that_it_met_while_that_went_on(
+    result: Result, tmp_path: Path
+) -> None:
+    """The trace begins after 0.1 s and lasts 9 ms."""
+    within = replace(MET, met_s=0.10225)
+    others = [replace(MET, met_s=s) for s in (None, 0.05, 0.31)]
+    elsewhere = replace(within, orders=["another"])
+
+    page = report.write(
+        replace(result, toll=Toll("stormy", [within, *others, elsewhere])), tmp_path
+    ).read_text()
+
+    assert page.count('<li class="moment">') == 1
+    assert "⚡ freeze order-web" in page
+    assert page.count('<span class="mark" style="left:25.00%"') == 1 + len(BARS)
 
 
 def test_a_storm_tells_who_was_killed_at_which_step(result: Result, tmp_path: Path) -> None:

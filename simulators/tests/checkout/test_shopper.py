@@ -137,7 +137,16 @@ def test_who_does_not_know_whether_the_cart_was_filled_has_not_abandoned_it(shop
 
     (checkout,) = shop.visited_by(Persona.ABANDONER)
 
-    assert checkout.outcome == "unknown"
+    assert (checkout.outcome, checkout.reason) == ("unknown", "fill_cart was not answered")
+
+
+def test_what_nobody_answered_is_told_with_the_order_it_may_be_of(shop: Shop) -> None:
+    shop.loses = lambda request: request.method == "GET" and "/orders/" in request.url.path
+
+    (checkout,) = shop.visited_by(Persona.GUEST)
+
+    known = (checkout.outcome, checkout.order_id, checkout.reason)
+    assert known == ("unknown", "1", "read_order was not answered")
 
 
 def test_the_indecisive_are_refused_once_and_order_what_is_right(shop: Shop) -> None:

@@ -128,7 +128,7 @@ def test_what_cannot_be_judged_ends_the_run_with_the_reason(
     def refuse(*_: object, **__: object) -> None:
         raise reason
 
-    shop = SimpleNamespace(otlp_url="http://127.0.0.1:9", faults_url="")
+    shop = SimpleNamespace(otlp_url="http://127.0.0.1:9", faults_url="", home="/here")
     monkeypatch.setattr(command, "_shop", lambda *_, **__: nullcontext(shop))
     monkeypatch.setattr(command, "trace_to", lambda *_, **__: None)
     monkeypatch.setattr(command, "run", refuse)
@@ -179,7 +179,7 @@ def test_a_file_that_is_no_weather_is_told_before_anything_starts(tmp_path: Path
 def test_a_running_shop_without_proxies_is_calm_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], code: int, said: str
 ) -> None:
-    shop = SimpleNamespace(otlp_url="http://127.0.0.1:9", faults_url="")
+    shop = SimpleNamespace(otlp_url="http://127.0.0.1:9", faults_url="", home="/here")
     monkeypatch.setattr(command, "_shop", lambda *_, **__: nullcontext(shop))
     monkeypatch.setattr(command, "trace_to", lambda *_, **__: None)
     monkeypatch.setattr(command, "run", lambda *_, **__: ended(holds=True))

@@ -11,7 +11,7 @@ from harness.process.endpoints import Endpoints
 from harness.process.home import Home
 from harness.providers import external
 from harness.providers.base import Provider
-from harness.providers.choice import ANYWHERE, Choice, ProviderName, local_provider
+from harness.providers.choice import ProviderName, local_provider
 from harness.topology.summary import TOPOLOGY
 from harness.traces.ledger_writer import DIRECTORY_VARIABLE
 
@@ -57,10 +57,13 @@ def provable(home: Path) -> dict[str, str]:
     return {DIRECTORY_VARIABLE: str(home / "spans"), "OTEL_BSP_SCHEDULE_DELAY": "100"}
 
 
-def external_shop(shop: str = "") -> Endpoints:
-    """One that somebody else runs: see `harness.providers.external`. Raises `NoEndpoints`."""
+def external_shop(shop: str = "", home: Path | None = None) -> Endpoints:
+    """One that somebody else runs: see `harness.providers.external`. Raises `NoEndpoints`.
+
+    home: of the one that runs here; the usual one, if None.
+    """
     root = repository()
-    here = endpoints(Home.default(root).path)
+    here = endpoints(home or Home.default(root).path)
     return external.endpoints(repo_root=root, here=here, shop=shop)
 
 
@@ -73,7 +76,7 @@ def _put_first() -> list[Path]:
 def left_running(
     home: Path,
     *,
-    provider: Choice = ANYWHERE,
+    provider: str = ProviderName.EMBEDDED,
     repo_root: Path | None = None,
     python_path: Sequence[Path] = (),
     environment: Mapping[str, str] | None = None,
@@ -83,12 +86,10 @@ def left_running(
 
     environment, faults: see `running`. Raises what `running` raises.
     """
-    if provider.name is ProviderName.EXTERNAL:
-        return external_shop(provider.shop)
     found = endpoints(home)
     if found:
         return found
-    ours = local_provider(provider.name)(
+    ours = local_provider(provider)(
         Home(home.resolve()),
         repo_root or repository(),
         python_path=[*_put_first(), *python_path],
@@ -106,7 +107,7 @@ def left_running(
 def running(
     home: Path,
     *,
-    provider: Choice = ANYWHERE,
+    provider: str = ProviderName.EMBEDDED,
     services: Sequence[str] | None = None,
     repo_root: Path | None = None,
     ephemeral_ports: bool = True,
@@ -119,17 +120,13 @@ def running(
     A stack started here ends with this thread, however that ends. services: all, if None.
     environment: settings of every service, over those the stack gives them.
     faults: put proxies before what the shop stands on, see `harness.faults`.
-    An external shop is what it is, whatever the other arguments say.
     Raises `StackDidNotStart`, `UnknownProvider`, and what the provider does not find.
     """
-    if provider.name is ProviderName.EXTERNAL:
-        yield external_shop(provider.shop)
-        return
     found = endpoints(home)
     if found:
         yield found
         return
-    ours: Provider = local_provider(provider.name)(
+    ours: Provider = local_provider(provider)(
         Home(home.resolve()),
         repo_root or repository(),
         ephemeral_ports=ephemeral_ports,

@@ -103,6 +103,8 @@ def nudge(db: Database, time_scale: float, budget: RetryBudget, now: datetime | 
     now: for tests, another time.
     """
     limit = min(NUDGE_BATCH_SIZE, budget.left())
+    if not limit:
+        return 0
     with db.transaction() as tx:
         at = now or datetime.now(UTC)
         asked = returns.nudge_returns(tx, at, limit, time_scale=time_scale)

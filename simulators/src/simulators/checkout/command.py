@@ -26,7 +26,7 @@ from simulators.checkout.exits import EXIT_NOT_JUDGED, exit_code, told_if_not_ju
 from simulators.checkout.gate import read as read_gate
 from simulators.checkout.results import Plan
 from simulators.checkout.run import run
-from simulators.checkout.weather.choice import NO_PROXIES, choose, of_file
+from simulators.checkout.weather.choice import choose, no_proxies, of_file
 from simulators.checkout.weather.plan import CALM
 from simulators.journey.domain import Journey
 from simulators.journey.load import load_full, load_sample
@@ -122,7 +122,7 @@ def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
         ):
             planned = choose(weather, filed, endpoints, seed, span_s / plan.speed)
             how_many = f"{len(planned.faults)} faults" if planned.faults else "no faults"
-            why = f": {NO_PROXIES}" if weather is None and planned.is_calm else ""
+            why = f": {no_proxies(endpoints)}" if weather is None and planned.is_calm else ""
             console.print(
                 f"Weather: {planned.name}, {how_many}{why}", highlight=False, soft_wrap=True
             )
@@ -145,7 +145,7 @@ def simulate(  # noqa: PLR0913  A parameter is an option of the command line.
     beside = comparison.compare(result, earlier, earlier_dir) if earlier and earlier_dir else None
     path = report.write(result, directory, judgement, beside)
     print_result(console, result, str(path), judgement, beside, shop_stays=stays)
-    job_summary.append(console, job_summary.markdown(result, judgement))
+    job_summary.append(console, job_summary.markdown(result, judgement, beside))
     if keep:
         _say_kept(console, at)
     raise typer.Exit(exit_code(result, judgement))
@@ -171,23 +171,20 @@ def _shop(
 
     stormy: with proxies for faults, a saga that reminds sooner, and ledgers of its spans.
     """
+    if choice.name is ProviderName.EXTERNAL:
+        yield stack.external_shop(choice.shop, home)
+        return
     environment = HURRY | stack.provable(home) if stormy else {}
-    is_external = choice.name is ProviderName.EXTERNAL
-    if not is_external and stack.endpoints(home) is None:
+    if stack.endpoints(home) is None:
         console.print(f"[dim]{choice}[/]")
         after = "it stays afterwards" if keep else "it stops afterwards; `--keep` leaves it up"
         console.print(f"Starting the shop ({after}) …")
     if keep:
-        yield stack.left_running(
-            home,
-            provider=choice,
-            environment=environment,
-            faults=stormy,
-        )
+        yield stack.left_running(home, provider=choice.name, environment=environment, faults=stormy)
         return
     with stack.running(
         home,
-        provider=choice,
+        provider=choice.name,
         ephemeral_ports=False,
         environment=environment,
         faults=stormy,

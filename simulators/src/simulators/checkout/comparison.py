@@ -103,12 +103,12 @@ def ratio(now: float | None, earlier: float | None) -> float | None:
 def figures(run: Run) -> dict[str, float | None]:
     """What a gate can limit and a comparison shows, by name; None: nothing was measured.
 
-    The outcomes first, with ``confirmed`` and ``unknown`` always among them.
+    The outcomes first, with ``confirmed`` and ``unknown``, for whatever reason, always among them.
     """
     return {
         "confirmed": 0,
-        "unknown": 0,
         **run.outcomes,
+        "unknown": sum(n for o, n in run.outcomes.items() if o.partition(":")[0] == "unknown"),
         **_percentiles("placing", run.placing_ms),
         **_percentiles("confirming", run.confirming_ms),
         "checkouts_per_s": run.checkouts_per_s,

@@ -11,6 +11,7 @@ from harness.suite.report import drawing
 from harness.suite.report.recording import Bar
 from harness.traces.causality import Trace
 from harness.traces.conventions import EFFECT, EFFECT_DUPLICATE, EFFECT_ROLLED_BACK
+from harness.traces.spans import NS_PER_MS
 
 # A broken invariant is broken for all in the same few ways; 20 waterfalls are half a megabyte.
 VIOLATING_MAX = 20
@@ -24,7 +25,10 @@ Outcome = Callable[[Checkout], str]
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
-    """A checkout with its whole trace. why: a phrase each. spans: of which bars has the first."""
+    """A checkout with its whole trace. why: a phrase each. spans: of which bars has the first.
+
+    at_s: when its first span began, after the first checkout.
+    """
 
     trace_id: str
     order_id: str | None
@@ -32,6 +36,7 @@ class Exhibit:
     why: tuple[str, ...]
     spans: int
     bars: Sequence[Bar]
+    at_s: float
 
 
 def choose(
@@ -53,6 +58,7 @@ def choose(
     for checkout, phrases in _strangest(checkouts, books.traces, outcome_of):
         reasons[checkout.trace_id] += phrases
     known = {checkout.trace_id: checkout for checkout in checkouts}
+    began = min((checkout.started_at for checkout in checkouts), default=0.0)
     return [
         Exhibit(
             trace_id,
@@ -61,9 +67,10 @@ def choose(
             tuple(why),
             len(trace.spans),
             drawing.bars(trace),
+            min(span.start_ns for span in trace.spans) / NS_PER_MS / 1000 - began,
         )
         for trace_id, why in reasons.items()
-        if trace_id in known and (trace := books.traces.get(trace_id))
+        if trace_id in known and (trace := books.traces.get(trace_id)) and trace.spans
     ]
 
 

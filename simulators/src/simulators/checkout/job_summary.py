@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from simulators.checkout import gate
-from simulators.checkout.comparison import verdict
+from simulators.checkout import comparison, gate
+from simulators.checkout.comparison import Comparison, verdict
 from simulators.checkout.results import Result, grouped
 
 # GitHub names the file; all steps of a job may append to theirs, which is then shown as Markdown.
@@ -20,14 +20,20 @@ KINDS_MAX = 5
 MARKS = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
-def markdown(result: Result, judgement: gate.Judgement | None) -> str:
-    """Verdict, what is broken, the gate, the weather, and how to have the run again."""
+def markdown(
+    result: Result, judgement: gate.Judgement | None, beside: Comparison | None = None
+) -> str:
+    """Verdict, what is broken and what became of whom, the weather, the gate, an earlier run beside
+    it, and how to have the run again.
+    """
     parts = [
         f"## Cartwright: {verdict(result)}",
         f"{result.baskets} baskets of {result.plan.journey}, seed {result.plan.seed}",
         "\n".join(_wrong(result)),
+        _plain(", ".join(f"{count} {outcome}" for outcome, count in result.outcomes.items())),
         str(result.toll),
         *(_gate(judgement) if judgement else ()),
+        *(_beside(beside) if beside else ()),
         f"Again:\n\n    {' '.join(result.plan.command.split())}",
     ]
     return "\n\n".join(part for part in parts if part) + "\n\n"
@@ -51,10 +57,20 @@ def _wrong(result: Result) -> Iterable[str]:
 
 def _gate(judgement: gate.Judgement) -> Iterable[str]:
     yield f"### The gate is {'met' if judgement.is_met else '**not met**'}"
-    rows = [gate.HEADS, ("---",) * len(gate.HEADS), *(check.cells for check in judgement.checks)]
-    yield "\n".join(_row(row) for row in rows)
+    yield _table(gate.HEADS, [check.cells for check in judgement.checks])
     if judgement.unlike:
         yield f"Unlike the baseline: {_plain('; '.join(judgement.unlike))}."
+
+
+def _beside(beside: Comparison) -> Iterable[str]:
+    yield f"### Beside {_plain(beside.earlier)}"
+    yield _table(comparison.HEADS, beside.cells)
+    if beside.unlike:
+        yield f"Unlike the earlier run: {_plain('; '.join(beside.unlike))}."
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(_row(row) for row in (heads, ("---",) * len(heads), *rows))
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from simulators.checkout import comparison, gate
 from simulators.checkout.comparison import Comparison
-from simulators.checkout.exhibits import VIOLATING_MAX
+from simulators.checkout.exhibits import VIOLATING_MAX, Exhibit
 from simulators.checkout.results import Result, grouped
 from simulators.checkout.weather.kinds import Seam
 from simulators.checkout.weather.registry import KINDS
@@ -73,6 +73,7 @@ def write(
         loader=PackageLoader("simulators.checkout"), autoescape=True, undefined=StrictUndefined
     )
     environment.filters |= {"ms": _ms, "s": _s, "waterfall": waterfall.draw}
+    environment.globals["faults_within"] = faults_within
     marks = fault_marks(result.toll, _seconds(result.timeline))
     template = environment.get_template("report.html")
     page = template.render(
@@ -128,6 +129,15 @@ def throughput_bars(timeline: Sequence[tuple[float, str, float | None]]) -> list
             label=f"second {n}: {count} checkouts",
         )
         for n, count in enumerate(counts)
+    ]
+
+
+def faults_within(exhibit: Exhibit, toll: Toll) -> list[waterfall.Mark]:
+    """When each fault that met this order first met something, in the time of its trace."""
+    return [
+        waterfall.Mark((fault.met_s - exhibit.at_s) * 1000, f"{fault.kind} {fault.target}")
+        for fault in toll.faults
+        if fault.met_s is not None and exhibit.order_id in fault.orders
     ]
 
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class SeedingFailed(Exception):
-    """A service refused the seed data; the message says which and why."""
+    """A service refused the seed data, or did not answer; the message says which and why."""
 
 
 def seed(
@@ -79,7 +79,10 @@ def _json(product: Product) -> dict[str, object]:
 
 
 def _post(http: httpx.Client, url: str, body: Mapping[str, object]) -> dict[str, Any]:
-    response = http.post(url, json=body)
+    try:
+        response = http.post(url, json=body)
+    except httpx.TransportError as error:
+        raise SeedingFailed(f"{url} does not answer: {error}") from error
     if response.is_error:
         raise SeedingFailed(f"{url} answered {response.status_code}: {response.text[:500]}")
     answer: dict[str, Any] = response.json()

@@ -138,8 +138,8 @@ def _shop(errand: _Errand, key: str, placed: Callable[[], None] = lambda: None) 
             errand.shopper.fill_cart(lines)
     except ShopRefused as refused:
         return "refused", None, refused.type
-    except ShopDidNotAnswer:
-        return "unknown", None, None
+    except ShopDidNotAnswer as silence:
+        return "unknown", None, silence.what
     if persona is Persona.ABANDONER:
         return "abandoned", None, None
     return _buy(errand, lines, key, placed)
@@ -156,9 +156,9 @@ def _buy(
             _change_mind(errand.shopper, order_id)
         return _watch(errand, order_id)
     except ShopRefused as refused:
-        return ("refused", None, refused.type) if order_id is None else ("unknown", order_id, None)
-    except ShopDidNotAnswer:
-        return "unknown", order_id, None
+        return "refused" if order_id is None else "unknown", order_id, refused.type
+    except ShopDidNotAnswer as silence:
+        return "unknown", order_id, silence.what
 
 
 def _enter(errand: _Errand) -> None:
@@ -261,7 +261,7 @@ def _watch(errand: _Errand, order_id: str) -> Ending:
             return order["status"], order_id, order["cancel_reason"]
         if order["next_action"] and not answered:
             answered = _answer_bank(errand, order["next_action"]["url"])
-    return "unknown", order_id, None
+    return "unknown", order_id, f"still pending after {PATIENCE_S:.0f} s"
 
 
 def _answer_bank(errand: _Errand, url: str) -> bool:

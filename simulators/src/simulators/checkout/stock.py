@@ -23,7 +23,8 @@ console = Console(highlight=False)
 def stock(home: location.HomeOption = None, shop: location.ShopOption = None) -> None:
     """Put 2017's goods on the shelves. Again fills up what was sold."""
     try:
-        endpoints = stack.external_shop(shop) if shop else stack.endpoints(location.find(home).path)
+        place = location.find(home).path
+        endpoints = stack.external_shop(shop, place) if shop else stack.endpoints(place)
     except CannotStart as error:
         console.print(str(error), markup=False, soft_wrap=True)
         raise typer.Exit(location.EXIT_NOT_RUNNING) from error

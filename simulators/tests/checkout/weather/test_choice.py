@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 from harness.process.endpoints import Endpoints
-from simulators.checkout.weather.choice import choose
+from simulators.checkout.weather.choice import choose, no_proxies
 from simulators.checkout.weather.plan import NO_WEATHER, Planned, Weather, WeatherRefused, storm
 
 FILED = Weather(name="squall", faults=[Planned(kind="cache-empty", at=0.5)])
@@ -40,6 +40,11 @@ def test_without_proxies_it_is_calm_unless_something_else_was_asked_for(
     for wanted, filed in (("stormy", None), ("squall.yaml", FILED)):
         with pytest.raises(WeatherRefused, match="without the proxies"):
             choose(wanted, filed, without_proxies, 4, 50.0)
+
+
+def test_whose_shop_is_not_ours_is_not_told_to_stop_it(without_proxies: Endpoints) -> None:
+    assert "cartwright down" in no_proxies(replace(without_proxies, home="/here"))
+    assert "cartwright down" not in no_proxies(replace(without_proxies, home=""))
 
 
 def test_in_containers_nothing_happens_to_what_would_forget(shop: Endpoints) -> None:

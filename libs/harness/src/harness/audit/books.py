@@ -118,6 +118,12 @@ class Books:
     # Whether the traces hold, by name, what killed processes took with them: see `span_ledger`.
     traces_have_lost: bool = False
 
+    def kept_since(self, kept_for_s: float) -> float:
+        """From when on there is still what a shop keeps so long, counted back from its latest
+        order, in seconds since the epoch.
+        """
+        return max((o["placed_at"] for o in self.orders.values()), default=0.0) - kept_for_s
+
     def trace_id_of(self, order_id: str) -> str | None:
         """The trace in which the order was placed (W3C traceparent, second field)."""
         traceparent = self.orders.get(order_id, {}).get("traceparent")

@@ -166,8 +166,8 @@ class Faults:
         control.kill(self.home, name)
 
     def pause(self, name: str) -> None:
+        self._paused.append(name)  # First: what cannot be frozen whole has to go on all the same.
         control.freeze(self.home, name)
-        self._paused.append(name)
 
     def go_on(self, name: str) -> None:
         """Raises `ProcessGone` if it was killed meanwhile."""

@@ -92,22 +92,29 @@ def kill(home: Path, name: str, number: signal.Signals = signal.SIGKILL) -> int:
 def freeze(home: Path, name: str) -> None:
     """Let one process stand still, with those it made, one of which may be who serves.
 
-    Returns when all of them do. Raises `ProcessGone`, and AssertionError if one goes on.
+    Returns when all of them do, or have ended. Raises `ProcessGone`, and AssertionError if one goes
+    on.
     """
     tree = _tree(home, name)
     for process in tree:
-        process.suspend()
-    eventually(
-        lambda: all(process.status() == psutil.STATUS_STOPPED for process in tree),
-        FROZEN_WITHIN_S,
-        f"{name} standing still",
-    )
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.suspend()
+    eventually(lambda: all(map(_does_nothing, tree)), FROZEN_WITHIN_S, f"{name} standing still")
 
 
 def thaw(home: Path, name: str) -> None:
     """Let it go on. Raises `ProcessGone`."""
     for process in _tree(home, name):
-        process.resume()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.resume()
+
+
+def _does_nothing(process: psutil.Process) -> bool:
+    """What has ended stays a zombie: its parent stands still, too."""
+    try:
+        return process.status() in {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE}
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _tree(home: Path, name: str) -> list[psutil.Process]:

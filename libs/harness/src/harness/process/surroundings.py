@@ -44,6 +44,8 @@ _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA
 _NETWORK = frozenset({*_PROXIES, *_CERTIFICATES, "ALL_PROXY", "SSL_CLIENT_CERT", "NETRC"})
 # As JSON, so that an installer which a process of a process starts can have it still.
 NETWORK_VARIABLE = "CARTWRIGHT_NETWORK"
+# Shops that go by these names (`harness.providers.external`) run on this machine.
+_OF_THIS_MACHINE = frozenset({"", "running", "compose"})
 _LOOPBACK = "127.0.0.1,localhost,::1"
 
 
@@ -79,8 +81,10 @@ def of_stacks(outside: Mapping[str, str]) -> dict[str, str]:
 
 def _goes_abroad(outside: Mapping[str, str]) -> bool:
     """Whether somebody asked for AWS itself, or for a shop that runs elsewhere."""
-    return outside.get("CONFORMANCE_AWS") == "yes" or any(
-        outside.get(name) for name in ("CARTWRIGHT_ENDPOINTS", "CARTWRIGHT_STAFF_TOKEN")
+    return (
+        outside.get("CONFORMANCE_AWS") == "yes"
+        or outside.get("CARTWRIGHT_ENDPOINTS", "") not in _OF_THIS_MACHINE
+        or bool(outside.get("CARTWRIGHT_STAFF_TOKEN"))
     )
 
 

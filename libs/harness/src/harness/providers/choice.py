@@ -70,9 +70,6 @@ class Choice:
         return f"provider {self.name}: {self.reason}"
 
 
-ANYWHERE = Choice(ProviderName.EMBEDDED, "nothing else was asked for")
-
-
 def choose(
     wanted: str | None,
     repo_root: Path,
@@ -91,7 +88,7 @@ def choose(
         return Choice(ProviderName.EXTERNAL, f"--shop {shop}", shop)
     named = wanted or outside.get(PROVIDER_VARIABLE)
     if not named:
-        return ANYWHERE
+        return Choice(ProviderName.EMBEDDED, "nothing else was asked for")
     if named not in list(ProviderName):
         raise UnknownProvider(f"{named!r} is none of {', '.join(ProviderName)}")
     if named != ProviderName.AUTO:

@@ -20,6 +20,7 @@ from harness.process.failure import CannotStart
 from harness.providers.choice import ENDPOINTS_VARIABLE
 
 PREFIX = "CARTWRIGHT_"
+SAID_MAX = 300
 RUNNING, COMPOSE = "running", "compose"
 # Unless COMPOSE_FILE says otherwise: the second says where everything is.
 COMPOSE_FILES = os.pathsep.join(("docker-compose.yml", "infra/compose-simulation.yml"))
@@ -54,7 +55,7 @@ def endpoints(
     needed = [f.name for f in fields(Endpoints) if f.default is MISSING]
     missing = [name for name in needed if name not in known]
     if missing:
-        raise NoEndpoints(f"{ENDPOINTS_VARIABLE} leaves out {', '.join(missing)}")
+        raise NoEndpoints(f"{named} leaves out {', '.join(missing)}")
     return Endpoints.from_json(known)
 
 
@@ -79,9 +80,12 @@ def _of_compose(repo_root: Path, outside: Mapping[str, str]) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise NoEndpoints(f"the shop of Docker Compose needs its command: {error}") from None
     except subprocess.CalledProcessError as error:
-        said = error.stderr.strip().splitlines() or ["nothing"]
-        raise NoEndpoints(f"`docker compose config` says: {said[-1]}") from None
-    told = _members(json.loads(printed), "docker compose config")
+        said = " ".join(error.stderr.split())[:SAID_MAX] or "nothing"
+        raise NoEndpoints(f"`docker compose config` says: {said}") from None
+    document = json.loads(printed)
+    if "x-endpoints" not in document:
+        raise NoEndpoints("COMPOSE_FILE leaves out infra/compose-simulation.yml")
+    told = _members(document, "docker compose config")
     if ledgers := told.get("span_ledger_dir"):
         told["span_ledger_dir"] = str(repo_root / ledgers)
     return told
@@ -112,7 +116,7 @@ def _from_environment(outside: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for member in fields(Endpoints):
         given = outside.get(PREFIX + member.name.upper())
-        if given is not None and member.type in _PARSED:
+        if given is not None and member.type in _PARSED and member.name not in _NOT_OURS:
             found[member.name] = _parsed(PREFIX + member.name.upper(), member.type, given)
     return found
 

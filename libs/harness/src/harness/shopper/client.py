@@ -49,7 +49,14 @@ class ShopRefused(Exception):
 
 
 class ShopDidNotAnswer(Exception):
-    """No answer, or none that says yes or no. It may have happened."""
+    """No answer, or none that says yes or no. It may have happened.
+
+    what: in words without values, such as ``place_order answered 503``.
+    """
+
+    def __init__(self, asked: str, status: int | None, url: str) -> None:
+        self.what = f"{asked} answered {status}" if status else f"{asked} was not answered"
+        super().__init__(f"{self.what}: {url}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +204,7 @@ class Shopper:
         with _tracer.start_as_current_span("answer_challenge", kind=SpanKind.CLIENT):
             page = self._http.post(url, data={"outcome": outcome}, follow_redirects=False)
         if page.status_code >= httpx.codes.BAD_REQUEST:
-            raise ShopDidNotAnswer(f"the bank's page answered {page.status_code}")
+            raise ShopDidNotAnswer("the bank's page", page.status_code, url)
 
     def refresh(self) -> dict[str, Any]:
         """Trade the refresh token for new tokens; keeps the new ones."""
@@ -259,7 +266,7 @@ class Shopper:
         if outcome is Outcome.FAIL and status is not None:
             raise ShopRefused(status, body)
         if outcome is Outcome.UNKNOWN:
-            raise ShopDidNotAnswer(f"{kind}: {status or 'no answer'} from {url}")
+            raise ShopDidNotAnswer(kind, status, url)
         return body
 
     def _send(self, kind: str, method: str, url: str, headers: dict[str, str], json: Any) -> Answer:

@@ -15,12 +15,15 @@ from simulators.checkout.weather.plan import (
     storm,
 )
 
-NO_PROXIES = (
-    "this shop runs without the proxies that plant faults; after `cartwright down` this command"
-    " starts one that has them"
-)
 # Where containers are, these belong to the engine, and are not ours to restart.
 SPARED = {str(ProviderName.CONTAINERS): ("postgres", "emulator")}
+
+
+def no_proxies(shop: Endpoints) -> str:
+    """Why nothing can be planted there, and what to do if it is ours."""
+    why = "this shop runs without the proxies that plant faults"
+    started = "after `cartwright down` this command starts one that has them"
+    return f"{why}; {started}" if shop.home else why
 
 
 def of_file(wanted: str | None) -> Weather | None:
@@ -38,5 +41,5 @@ def choose(
     if wanted == CALM or (wanted is None and not shop.faults_url):
         return NO_WEATHER
     if not shop.faults_url:
-        raise WeatherRefused(NO_PROXIES)
+        raise WeatherRefused(no_proxies(shop))
     return filed or storm(seed, replay_s, without=SPARED.get(shop.provider, ()))

@@ -19,6 +19,8 @@ HEARD = {
     "deadline_exceeded": {"payment.voided"},
 }
 PLACED, GIVEN_UP = "order.placed", "order.cancellation_requested"
+# What the provider says of a card that it did not refuse.
+TAKEN = frozenset({"payment.authorized", "payment.captured"})
 # Twice as long as the shop waits, at its own pace, before it asks again.
 ASKED_AGAIN_WITHIN_S = 60.0
 # A delivery of goods counts from its beginning, and is seen at its end.
@@ -38,9 +40,9 @@ def check(books: Books) -> Iterator[Violation]:
                 found=", ".join(sorted(heard[order_id])) or "nothing heard of it",
             )
         if end == "out_of_stock":
-            yield from _goods_were_there(books, order_id)
+            yield from _want_of_goods(books, order_id)
         if end == "payment_declined":
-            yield from _card_was_good(books, order_id)
+            yield from _refusal_of_the_card(books, order_id)
         if end == "deadline_exceeded":
             yield from _nobody_asked_again(books, order_id, said.get(order_id, {}))
     yield from _nobody_cancelled(books)
@@ -66,7 +68,7 @@ def _heard(books: Books) -> dict[str, set[str]]:
     return heard
 
 
-def _goods_were_there(books: Books, order_id: str) -> Iterator[Violation]:
+def _want_of_goods(books: Books, order_id: str) -> Iterator[Violation]:
     """Something was missing if of one line there was once less than it wanted."""
     lines = books.missing.get(order_id, ())
     placed_at = books.orders[order_id]["placed_at"]
@@ -89,20 +91,16 @@ def _goods_were_there(books: Books, order_id: str) -> Iterator[Violation]:
         )
 
 
-def _card_was_good(books: Books, order_id: str) -> Iterator[Violation]:
-    held = [fact for fact in books.provider_facts.get(order_id, ()) if _is_yes(fact["name"])]
-    if held:
+def _refusal_of_the_card(books: Books, order_id: str) -> Iterator[Violation]:
+    facts = [fact["name"] for fact in books.provider_facts.get(order_id, ())]
+    if TAKEN.intersection(facts):
         yield _violation(
             books,
             order_id,
             "an order was cancelled for a card that the provider took",
             expected="payment.declined",
-            found=", ".join(fact["name"] for fact in books.provider_facts[order_id]),
+            found=", ".join(facts),
         )
-
-
-def _is_yes(fact: str) -> bool:
-    return fact in {"payment.authorized", "payment.captured"}
 
 
 def _nobody_asked_again(

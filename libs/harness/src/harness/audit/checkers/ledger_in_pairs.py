@@ -26,6 +26,8 @@ def check(books: Books) -> Iterator[Violation]:
         entries[entry["order_id"]].append(entry)
     for order_id in (entries.keys() | books.provider_facts.keys()) & books.orders.keys():
         yield from _moves(books, order_id, entries[order_id])
+    for order_id, those in entries.items():
+        yield from _pairs(books, order_id, those)
     for order_id, payment in books.payments.items():
         yield from _standing(books, order_id, payment)
 
@@ -49,16 +51,20 @@ def _moves(books: Books, order_id: str, entries: list[Row]) -> Iterator[Violatio
             expected=_named(made, books.orders[order_id]["currency"]),
             found=_named(kept, books.orders[order_id]["currency"]),
         )
-    sums: Counter[str | None] = Counter()
+
+
+def _pairs(books: Books, order_id: str, entries: list[Row]) -> Iterator[Violation]:
+    """Of whatever order, also of one that nobody knows."""
+    sums: Counter[tuple[str | None, str]] = Counter()
     for entry in entries:
-        sums[entry["refund_id"]] += entry["amount_minor"]
+        sums[entry["refund_id"], entry["currency"]] += entry["amount_minor"]
     if any(sums.values()):
         yield Violation(
             "the two entries of a pair do not balance",
             order_id,
             books.trace_id_of(order_id),
             expected="0",
-            found=" and ".join(str(sum_) for sum_ in sums.values() if sum_),
+            found=" and ".join(shown(n, currency) for (_, currency), n in sums.items() if n),
         )
 
 

@@ -27,6 +27,14 @@ class Row:
     width: float
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A moment of a flow that is drawn as a line through its bars: when, and what then was."""
+
+    at_ms: float
+    label: str
+
+
 def seconds(value: float) -> str:
     return f"{value:.1f} s" if value >= 1 else f"{value * 1000:.0f} ms"
 
@@ -48,9 +56,14 @@ TEMPLATES.filters["seconds"] = seconds
 TEMPLATES.globals["colour"] = colour
 
 
-def draw(bars: Sequence[Bar]) -> Markup:
-    """An `<ol class="waterfall">`; a page that has one also has `style()`."""
-    html = TEMPLATES.get_template("waterfall.html.j2").render(rows=rows(bars))
+def draw(bars: Sequence[Bar], marks: Sequence[Mark] = ()) -> Markup:
+    """An `<ol class="waterfall">`; a page that has one also has `style()`.
+
+    marks: those that are not within the flow are left out.
+    """
+    whole = span_ms(bars) or 1.0
+    lines = [(100 * mark.at_ms / whole, mark) for mark in marks if 0 <= mark.at_ms <= whole]
+    html = TEMPLATES.get_template("waterfall.html.j2").render(rows=rows(bars), lines=lines)
     return Markup(html)  # noqa: S704  Escaped by the template.
 
 
