@@ -13,9 +13,10 @@ from auth.domain import Credentials, Customer, InvalidRefreshToken, Judgement, R
 from auth.settings import Settings
 from auth.use_cases import accounts, sessions
 from auth.use_cases.derived_secrets import DerivedSecrets, digest
+from auth.use_cases.passwords import Passwords
 from auth.use_cases.sessions import Grant, Reused
 from common import auth
-from common.auth import RevokedSessions, Role
+from common.auth import Caller, RevokedSessions, Role
 from common.db import Database
 from common.ids import new_id
 from common.testing import JWT_SECRET, bearer
@@ -454,6 +455,66 @@ class TestPasswordChange:
 
         assert sorted(statuses) == [204, 403]
         assert log_in(client, new[statuses.index(204)])
+
+
+class TestAChangeWhileAPasswordIsChecked:
+    """To check one takes as long as a hash does; meanwhile the shop goes on."""
+
+    @pytest.fixture
+    def meanwhile(self, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
+        """What happens, once each, after a password was found right."""
+        happens: list[Callable[[], object]] = []
+        check = Passwords.check
+
+        def checked(self: Passwords, known: Credentials | None, password: str) -> Credentials:
+            owner = check(self, known, password)
+            while happens:
+                happens.pop()()
+            return owner
+
+        monkeypatch.setattr(Passwords, "check", checked)
+        return happens
+
+    def test_the_old_password_opens_no_session_after_it_was_changed(
+        self,
+        client: FlaskClient,
+        db: Database,
+        ana: dict[str, Any],
+        meanwhile: list[Callable[[], object]],
+    ) -> None:
+        def change() -> None:
+            with db.transaction() as tx:
+                known = accounts.find_credentials(tx, email=ANA["email"])
+                assert known
+                caller = Caller(known.customer_id, Role.CUSTOMER, session_id=ana["session_id"])
+                accounts.change_password(tx, caller, known, "$argon2id$another", NOW)
+
+        meanwhile.append(change)
+
+        response = client.post("/login", json={"email": ANA["email"], "password": PASSWORD})
+
+        assert problem(response) == (401, "/problems/wrong-credentials")
+        with db.transaction() as tx:
+            live = tx.execute(sa.text("SELECT id FROM sessions WHERE ended_at IS NULL")).scalars()
+            assert [str(id_) for id_ in live] == [ana["session_id"]]
+
+    @pytest.mark.usefixtures("ana")
+    def test_a_session_has_the_role_that_its_owner_has_by_then(
+        self,
+        settings: Settings,
+        client: FlaskClient,
+        database_url: str,
+        meanwhile: list[Callable[[], object]],
+    ) -> None:
+        url = sa.make_url(database_url).set(username="postgres")
+        owner = Database(url.render_as_string(hide_password=False))
+        worker.change_role(settings, owner, "ana@example.com", "staff")
+        meanwhile.append(lambda: worker.change_role(settings, owner, "ana@example.com", "customer"))
+
+        token = log_in(client)["access_token"]
+
+        owner.engine.dispose()
+        assert auth.verify(JWT_SECRET, token).role is Role.CUSTOMER
 
 
 def test_a_weak_hash_is_made_strong_by_logging_in(

@@ -51,18 +51,18 @@ def tokens(
     @auth.public
     def log_in() -> Response:
         body = common.bodies.read(bodies.LoginIn)
-        address = request.remote_addr or ""
+        address, user_agent = request.remote_addr or "", request.user_agent.string
         try:
             limits.count_login(body.email, address)
             owner = _check_password(db, passwords, body)
+            now = datetime.now(UTC)
+            with db.transaction() as tx:
+                grant = sessions.begin(tx, owner, user_agent, derived, now)
         except Refusal as refusal:
             logins.add(1, {"outcome": type(refusal).__name__})
             raise
         limits.remember_login(body.email, address)
         logins.add(1, {"outcome": "succeeded"})
-        now = datetime.now(UTC)
-        with db.transaction() as tx:
-            grant = sessions.begin(tx, owner, request.user_agent.string, derived, now)
         tell_ended(grant.crowded_out)
         return _answer(issue, grant, now)
 
@@ -107,7 +107,7 @@ def _check_password(db: Database, passwords: Passwords, body: bodies.LoginIn) ->
     stronger = passwords.renewed(owner, password)
     if stronger:
         with db.transaction() as tx:
-            accounts.rehash(tx, owner, stronger)
+            owner = accounts.rehash(tx, owner, stronger)
     return owner
 
 

@@ -64,6 +64,16 @@ def find_credentials(
     return Credentials(row.id, row.role, row.password_hash) if row else None
 
 
+def lock_credentials(tx: Connection, customer_id: str) -> Credentials | None:
+    """As they are until the transaction ends: whoever changes password or role waits for it."""
+    row = tx.execute(
+        select(customers.c.role, customers.c.password_hash)
+        .where(customers.c.id == customer_id)
+        .with_for_update(read=True)
+    ).one_or_none()
+    return Credentials(customer_id, row.role, row.password_hash) if row else None
+
+
 def replace_password(tx: Connection, known: Credentials, password_hash: str) -> bool:
     """Whether the hash was still the *known* one and is replaced."""
     statement = (

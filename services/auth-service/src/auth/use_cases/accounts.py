@@ -1,7 +1,7 @@
 """Opening an account, finding it again, changing its password and its role."""
 
 from collections.abc import Collection
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from common.auth import Caller
@@ -37,9 +37,10 @@ def refuse_common_password(
     domain.refuse_common_password(new, customer.email if customer else "", common)
 
 
-def rehash(tx: Connection, known: Credentials, password_hash: str) -> None:
-    """Keep the stronger hash, unless the password was changed meanwhile."""
-    customers.replace_password(tx, known, password_hash)
+def rehash(tx: Connection, known: Credentials, password_hash: str) -> Credentials:
+    """Keep the stronger hash, unless the password was changed meanwhile; what they are then."""
+    kept = customers.replace_password(tx, known, password_hash)
+    return replace(known, password_hash=password_hash) if kept else known
 
 
 def change_password(

@@ -21,7 +21,9 @@ from auth.domain import (
     Session,
     SessionNotFound,
     SessionSeen,
+    WrongCredentials,
 )
+from auth.store import customers
 from auth.store import sessions as store
 from auth.use_cases.derived_secrets import SALT_BYTES, DerivedSecrets, digest
 
@@ -55,11 +57,18 @@ class Reused:
 def begin(
     tx: Connection, owner: Credentials, user_agent: str, derived: DerivedSecrets, now: datetime
 ) -> Grant:
-    """A new session of *owner*. With more than SESSIONS_MAX the least used ones end."""
+    """A new session of *owner*. With more than SESSIONS_MAX the least used ones end.
+
+    Raises WrongCredentials if their password was changed since it was checked: checking takes
+    longer than changing, which ends the sessions that there are, and this one was none of them.
+    """
+    current = customers.lock_credentials(tx, owner.customer_id)
+    if current is None or current.password_hash != owner.password_hash:
+        raise WrongCredentials
     session = Session(
         new_id(),
         owner.customer_id,
-        owner.role,
+        current.role,
         generation=1,
         rotated_at=now,
         salt=secrets.token_bytes(SALT_BYTES),
