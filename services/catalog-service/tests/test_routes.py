@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from common import paging
 from common.auth import Role
 from common.db import Database
 from common.testing import bearer, published
@@ -371,6 +372,32 @@ class TestSearchProducts:
 
     def test_a_parameter_given_twice_is_refused(self, client: FlaskClient) -> None:
         assert problem(client.get("/products?q=a&q=b")) == (400, "/problems/malformed")
+
+    @pytest.mark.parametrize("microseconds", [2**63 - 1, -(2**63)])
+    def test_a_cursor_at_a_time_that_is_none_is_refused(
+        self, client: FlaskClient, microseconds: int
+    ) -> None:
+        cursor = paging.encode("newest", "", microseconds, "MUG-1")
+
+        refused = client.get(f"/products?sort=newest&cursor={cursor}")
+
+        assert problem(refused) == (400, "/problems/malformed-cursor")
+
+    def test_a_cursor_whose_correction_is_no_text_of_ours_is_refused(
+        self, client: FlaskClient
+    ) -> None:
+        cursor = paging.encode("newest", "x" * 600, 1, "MUG-1")
+
+        assert client.get(f"/products?sort=newest&cursor={cursor}").status_code == 400
+
+    @pytest.mark.parametrize("q", ["\ufdfa" * 15, "\ufdfb" * 32, "mug " + "\ufdfa" * 15])
+    def test_letters_that_become_many_are_searched_for_and_not_found(
+        self, client: FlaskClient, q: str
+    ) -> None:
+        """U+FDFA is eighteen letters once it is folded, and levenshtein() takes 255."""
+        found = client.get("/products", query_string={"q": q})
+
+        assert (found.status_code, found.get_json()["items"]) == (200, [])
 
     def test_a_misspelt_word_finds_what_was_meant_and_says_so(self, client: FlaskClient) -> None:
         found = client.get("/products?q=bleu mug").get_json()

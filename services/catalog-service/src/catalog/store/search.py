@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from common.paging import MalformedCursor
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -52,16 +53,18 @@ _SEPARATORS: Final = r"[\s!-/:-@\[-`{-~]+"
 _ANY: Final = true()
 _FACETS: Final = ("department", "category", "price", "availability")
 
+# Folded, one character may become 18 (U+FDFA), and levenshtein() takes 255 of them.
 _CANDIDATES = text("""
 SELECT asked.word AS asked, known.word, known.products
-  FROM unnest(CAST(:words AS text[])) AS asked (word)
+  FROM (SELECT word, left(fold(word), 32) AS folded FROM unnest(CAST(:words AS text[])) AS word)
+    AS asked
  CROSS JOIN LATERAL (
    SELECT word, products FROM search_words
-    WHERE search_words.word % fold(asked.word)
-       OR starts_with(search_words.word, fold(asked.word))
-       OR levenshtein_less_equal(search_words.word, fold(asked.word), 2) <= 2
-    ORDER BY search_words.word <> fold(asked.word),
-             levenshtein(search_words.word, fold(asked.word)), products DESC, word
+    WHERE search_words.word % asked.folded
+       OR starts_with(search_words.word, asked.folded)
+       OR levenshtein_less_equal(search_words.word, asked.folded, 2) <= 2
+    ORDER BY search_words.word <> asked.folded,
+             levenshtein(search_words.word, asked.folded), products DESC, word
     LIMIT 50
  ) AS known
 """)
@@ -238,8 +241,12 @@ def _to_cursor(key: str | int | datetime) -> str | int:
 
 
 def _from_cursor(sort: Sort, key: str | int) -> str | int | datetime:
+    """Raises MalformedCursor for a time that is none."""
     if sort is Sort.NEWEST and isinstance(key, int):
-        return _EPOCH + timedelta(microseconds=key)
+        try:
+            return _EPOCH + timedelta(microseconds=key)
+        except OverflowError:
+            raise MalformedCursor("no time is so far away") from None
     return key
 
 
