@@ -1,6 +1,7 @@
 """Returns over HTTP and by message: each piece once, each cent once."""
 
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from common.ids import new_id
 from common.retries import RetryBudget
 from common.testing import bearer, deliver, promised, published
 from flask.testing import FlaskClient
-from order.worker import HANDLERS, nudge, on_restocked
+from order.worker import HANDLERS, Watchdog, on_restocked
 from order_fixtures import Ana, FakeCatalog
 from sqlalchemy import text
 
@@ -178,22 +179,70 @@ def test_money_given_back_by_staff_is_noted_without_a_return(
 def test_the_watchdog_asks_again_until_both_have_answered(
     db: Database, ana: Ana, order_id: str
 ) -> None:
-    from datetime import UTC, datetime, timedelta
-
     tell(db, "stock.committed", order_id)
     return_id = ana.take_back(order_id, 1).json["id"]
     ana.hand_in(order_id, return_id)
     later = datetime.now(UTC) + timedelta(minutes=10)
+    watchdog = Watchdog(db, 1.0, RetryBudget())
 
-    asked = [nudge(db, 1.0, RetryBudget(), later)]
+    asked = [watchdog.nudge(later)]
     tell(db, "stock.returned", order_id, return_id=return_id)
     tell(
         db, "payment.refunded", order_id, refund_id=REFUND_ID, return_id=return_id, amount_minor=270
     )
-    asked.append(nudge(db, 1.0, RetryBudget(), later + timedelta(hours=1)))
+    asked.append(watchdog.nudge(later + timedelta(hours=1)))
 
     assert asked == [1, 0]
     assert len(events(db, "order.returned")) == 2
+
+
+def returns_nobody_settles(db: Database, ana: Ana, order_id: str) -> None:
+    """The order is settled; two of its returns have waited too long."""
+    tell(db, "stock.committed", order_id)
+    for key in ("r-1", "r-2"):
+        ana.hand_in(order_id, ana.take_back(order_id, 1, key=key).json["id"])
+
+
+@pytest.mark.parametrize(("a_round", "rounds"), [(1, 2), (2, 1), (3, 1)])
+def test_returns_that_nobody_settles_do_not_starve_an_order_nor_it_them(
+    db: Database, ana: Ana, order_id: str, a_round: int, rounds: int
+) -> None:
+    returns_nobody_settles(db, ana, order_id)
+    lost = ana.place(key="k-2").json["id"]
+    later = datetime.now(UTC) + timedelta(minutes=10)
+    budget = RetryBudget(saved_max=a_round, clock=lambda: 0.0)
+    watchdog, before = Watchdog(db, 1.0, budget), len(published(db))
+
+    for _ in range(rounds):
+        assert watchdog.nudge(later) == a_round
+        for _ in range(11 * a_round):
+            budget.earn()
+
+    told = [(event.type, event.subject) for event in published(db)[before:]]
+    expected = [("order.placed", lost), *[("order.returned", order_id)] * 2]
+    assert told == expected[: a_round * rounds]
+
+
+def test_many_orders_do_not_starve_a_return(db: Database, ana: Ana, order_id: str) -> None:
+    returns_nobody_settles(db, ana, order_id)
+    for number in range(4):
+        ana.place(key=f"k-{number + 2}")
+    later = datetime.now(UTC) + timedelta(minutes=10)
+    watchdog, before = Watchdog(db, 1.0, RetryBudget(saved_max=4)), len(published(db))
+
+    assert watchdog.nudge(later) == 4
+
+    told = [event.type for event in published(db)[before:]]
+    assert told == ["order.placed"] * 2 + ["order.returned"] * 2
+
+
+def test_what_returns_leave_of_a_round_is_the_orders(db: Database, ana: Ana, order_id: str) -> None:
+    tell(db, "stock.committed", order_id)
+    for number in range(4):
+        ana.place(key=f"k-{number + 2}")
+    later = datetime.now(UTC) + timedelta(minutes=10)
+
+    assert Watchdog(db, 1.0, RetryBudget(saved_max=4)).nudge(later) == 4
 
 
 def test_the_same_key_makes_one_return(db: Database, ana: Ana, order_id: str) -> None:

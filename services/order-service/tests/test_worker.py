@@ -11,7 +11,7 @@ from common.events import Event, parse
 from common.retries import RetryBudget
 from common.testing import deliver, promised, published
 from order.use_cases import orders as use_cases
-from order.worker import HANDLERS, earning, nudge
+from order.worker import HANDLERS, Watchdog, earning
 from order_fixtures import Ana, FakeCatalog
 
 
@@ -187,7 +187,7 @@ def at(db: Database, later: timedelta) -> int:
 def test_nothing_is_asked_again_too_early(db: Database, ana: Ana) -> None:
     ana.place()
 
-    assert nudge(db, 1.0, RetryBudget()) == 0
+    assert Watchdog(db, 1.0, RetryBudget()).nudge() == 0
     assert types(db) == ["order.placed"]
 
 
@@ -240,9 +240,10 @@ def test_a_decided_order_is_asked_about_until_it_is_settled(
 
 def test_a_hurried_saga_has_shorter_deadlines(db: Database, ana: Ana) -> None:
     ana.place()
+    watchdog = Watchdog(db, 60.0, RetryBudget())
 
-    asked = nudge(db, 60.0, RetryBudget(), now=datetime.now(UTC) + timedelta(seconds=31))
-    again = nudge(db, 60.0, RetryBudget(), now=datetime.now(UTC) + timedelta(seconds=33))
+    asked = watchdog.nudge(datetime.now(UTC) + timedelta(seconds=31))
+    again = watchdog.nudge(datetime.now(UTC) + timedelta(seconds=33))
 
     assert (asked, again) == (1, 1)
 
@@ -252,11 +253,12 @@ def test_no_more_is_asked_again_than_the_answers_allow(db: Database, ana: Ana) -
     later = datetime.now(UTC) + timedelta(minutes=1)
     order_ids = [ana.place(key=key).json["id"] for key in ("k-1", "k-2", "k-3")]
     budget = RetryBudget(saved_max=1)
+    watchdog = Watchdog(db, 1.0, budget)
     heard = {type_: earning(budget, handler) for type_, handler in HANDLERS.items()}
 
-    at_first = [nudge(db, 1.0, budget, later) for _ in range(3)]
+    at_first = [watchdog.nudge(later) for _ in range(3)]
     deliver(db, heard, *[answer("stock.reserved", order_ids[0]) for _ in range(11)])
-    earned = [nudge(db, 1.0, budget, later) for _ in range(2)]
+    earned = [watchdog.nudge(later) for _ in range(2)]
 
     assert (at_first, earned) == ([1, 0, 0], [1, 0])
     assert types(db) == ["order.placed"] * 5

@@ -97,20 +97,37 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 
-def nudge(db: Database, time_scale: float, budget: RetryBudget, now: datetime | None = None) -> int:
-    """One round of the watchdog; how many orders and returns it asked about.
+class Watchdog:
+    """Asks again for the steps of orders and of returns that did not come, out of one budget.
 
-    now: for tests, another time.
+    A return whose refund is refused stays due for ever, so neither kind may have all of a round:
+    each has half, and what the other leaves. Who is first, and has the odd one, alternates.
+    time_scale: divides the pauses.
     """
-    limit = min(NUDGE_BATCH_SIZE, budget.left())
-    if not limit:
-        return 0
-    with db.transaction() as tx:
-        at = now or datetime.now(UTC)
-        asked = returns.nudge_returns(tx, at, limit, time_scale=time_scale)
-        asked += orders.nudge_waiting_orders(tx, at, limit - asked, time_scale=time_scale)
-    budget.spend(asked)
-    return asked
+
+    def __init__(self, db: Database, time_scale: float, budget: RetryBudget) -> None:
+        self._db, self._time_scale, self._budget = db, time_scale, budget
+        self._kinds = (orders.nudge_waiting_orders, returns.nudge_returns)
+
+    def nudge(self, now: datetime | None = None) -> int:
+        """One round; how many orders and returns it asked about.
+
+        now: for tests, another time.
+        """
+        limit = min(NUDGE_BATCH_SIZE, self._budget.left())
+        if not limit:
+            return 0
+        at, scale = now or datetime.now(UTC), self._time_scale
+        first, second = self._kinds
+        self._kinds = second, first  # Whose round fails has had its turn.
+        half = limit - limit // 2
+        with self._db.transaction() as tx:
+            asked_first = first(tx, at, half, time_scale=scale)
+            asked = asked_first + second(tx, at, limit - asked_first, time_scale=scale)
+            if asked_first == half and asked < limit:
+                asked += first(tx, at, limit - asked, time_scale=scale)
+        self._budget.spend(asked)
+        return asked
 
 
 def earning(budget: RetryBudget, handler: Handler) -> Handler:
@@ -129,13 +146,14 @@ def main() -> None:
     db = Database(settings.database_url.get_secret_value())
     scale = settings.saga_time_scale
     budget = RetryBudget(saved_max=NUDGE_BATCH_SIZE, per_s=NUDGES_PER_S)
-    watchdog = Loop("watchdog", lambda: nudge(db, scale, budget), every_s=WATCH_EVERY_S / scale)
+    watchdog = Watchdog(db, scale, budget)
+    watching = Loop("watchdog", watchdog.nudge, every_s=WATCH_EVERY_S / scale)
     hurried: dict[str, Handler] = {
         "payment.refunded": partial(on_refunded, time_scale=scale),
         "stock.returned": partial(on_restocked, time_scale=scale),
     }
     handlers = {type_: earning(budget, each) for type_, each in {**HANDLERS, **hurried}.items()}
-    worker.run(worker.messaging_loops(settings, db, handlers, others=[watchdog]))
+    worker.run(worker.messaging_loops(settings, db, handlers, others=[watching]))
 
 
 if __name__ == "__main__":
