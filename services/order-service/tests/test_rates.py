@@ -14,11 +14,15 @@ from common.testing import AT_ONCE, bearer, published
 from flask.testing import FlaskClient
 from order.domain import OrderLine
 from order.settings import ORDERS_PER_HOUR_PER_RECIPIENT, ORDERS_PER_MINUTE
-from order.store.rates import _NTH_NEWEST, lock_and_find_nth_newest
+from order.store.rates import (
+    _NTH_NEWEST,
+    find_nth_newest_of_customer_to,
+    lock_and_find_nth_newest,
+)
 from order.use_cases import orders as use_cases
 from order.use_cases.orders import Placement
 from order_fixtures import Ana
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import NullPool, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -233,6 +237,32 @@ def test_the_count_reads_as_many_rows_as_may_be(db: Database) -> None:
     ]
 
 
+def test_the_count_of_a_customers_own_reads_those_of_its_hour_alone(db: Database) -> None:
+    line = OrderLine("MUG-1", "Mug", 1, 250)
+    for begin in range(0, 600, 200):
+        with db.transaction() as tx:
+            for number in range(begin, begin + 200):
+                email = "ben@shoppers.example" if number % 10 else "ana@shoppers.example"
+                bought = Placement("ana", email, "USD", "pm_ok", (line,))
+                use_cases.place_order(tx, bought, NOW + timedelta(seconds=number))
+    analyze_orders(db)
+    sent: list[tuple[str, Any]] = []
+    after = NOW + timedelta(seconds=399)
+
+    with db.transaction() as tx:
+        tx.execute(text("SET LOCAL enable_sort = off"))  # It costs nothing, of twenty rows.
+        event.listen(tx, "before_cursor_execute", lambda *said: sent.append(said[2:4]))
+        nth = find_nth_newest_of_customer_to(tx, "ana", "Ana@shoppers.example", 20, after=after)
+        statement, asked = sent[0]
+        explained = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}"
+        plan: dict[str, Any] = tx.exec_driver_sql(explained, asked).scalar_one()[0]["Plan"]
+
+    [scan] = plan["Plans"]
+    assert nth == NOW + timedelta(seconds=400)
+    assert (scan.get("Index Name"), scan["Actual Rows"]) == ("orders_to_recipient", 20)
+    assert "placed_at" in scan["Index Cond"]
+
+
 @pytest.mark.parametrize("name", ["ORDER_RATE_PER_MINUTE", "ORDERS_PER_HOUR_PER_RECIPIENT"])
 @pytest.mark.parametrize("rate", ["0", "-1", "none", ""])
 def test_there_is_no_rate_that_turns_a_limit_off(
@@ -266,6 +296,25 @@ def test_one_order_in_somebodys_name_makes_nobody_an_acquaintance(
     refused = one.place("late", email=victim)
 
     assert (refused.status_code, refused.json["type"]) == (429, "/problems/too-many-orders")
+
+
+def test_nor_do_one_order_and_an_hours_wait(db: Database, ana: Ana) -> None:
+    victim = "victim@shoppers.example"
+    ana.place("first", email=victim)
+    age(db, 3_600)
+    for number in range(ORDERS_PER_HOUR_PER_RECIPIENT):
+        assert ana.place(f"k-{number}", email=victim).status_code == 202
+        if number % ORDERS_PER_MINUTE == ORDERS_PER_MINUTE - 1:
+            age(db, 60)
+
+    refused = ana.place("late", email="VICTIM@shoppers.example")
+    elsewhere = ana.place("late", email="somebody@shoppers.example")
+    age(db, 3_420)
+
+    assert (refused.status_code, refused.json["type"]) == (429, "/problems/too-many-orders")
+    assert 3_410 <= int(refused.headers["Retry-After"]) <= 3_420
+    assert elsewhere.status_code == 202
+    assert ana.place("later", email=victim).status_code == 202
 
 
 def test_spellings_of_one_address_wait_for_one_another(db: Database) -> None:

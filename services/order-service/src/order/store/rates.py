@@ -68,3 +68,24 @@ def has_ordered_to(tx: Connection, customer_id: str, email: str, *, before: date
         orders.c.placed_at < before,
     )
     return bool(tx.scalar(select(found)))
+
+
+def find_nth_newest_of_customer_to(
+    tx: Connection, customer_id: str, email: str, nth: int, *, after: datetime
+) -> datetime | None:
+    """When the customer's nth newest order to *email*, in any case of letters, was placed.
+
+    None if there are fewer after that moment; no older one is read, whoever placed it.
+    """
+    statement = (
+        select(orders.c.placed_at)
+        .where(
+            orders.c.customer_id == customer_id,
+            func.lower(orders.c.email) == email.lower(),
+            orders.c.placed_at > after,
+        )
+        .order_by(orders.c.placed_at.desc())
+        .offset(nth - 1)
+        .limit(1)
+    )
+    return tx.execute(statement).scalar()

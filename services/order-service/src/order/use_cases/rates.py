@@ -27,7 +27,8 @@ _refused = meter.create_counter("app.orders.refused_by_rate", "{order}", "Beyond
 @dataclass(frozen=True, slots=True)
 class Rates:
     """At most so many orders. of_customer: in a minute. to_recipient: to one e-mail address, by
-    all customers and guests together, in an hour."""
+    all customers and guests together, in an hour; by whoever ordered to it before that hour, alone.
+    """
 
     of_customer: int
     to_recipient: int
@@ -46,10 +47,17 @@ def check_rates(tx: Connection, placement: Placement, rates: Rates, now: datetim
     hour_ago = now - TO_RECIPIENT_WITHIN
     if nth.to_recipient is None or nth.to_recipient <= hour_ago:
         return
-    # Strangers who order in somebody's name must not keep that person from ordering.
+    # Strangers who order in somebody's name must not keep that person from ordering: who ordered to
+    # the address before is counted alone, but counted, as a stranger may have waited for it.
     if not store.has_ordered_to(tx, placement.customer_id, placement.email, before=hour_ago):
         told = f"{rates.to_recipient} an hour to one e-mail address"
         _check(tx, placement, nth.to_recipient, TO_RECIPIENT_WITHIN, told, now)
+    else:
+        own = store.find_nth_newest_of_customer_to(
+            tx, placement.customer_id, placement.email, rates.to_recipient, after=hour_ago
+        )
+        told = f"{rates.to_recipient} an hour of one customer's to one e-mail address"
+        _check(tx, placement, own, TO_RECIPIENT_WITHIN, told, now)
 
 
 def _check(
