@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 from common.db import Database
@@ -14,9 +16,11 @@ from order.domain import (
     OrderStatus,
     OrderView,
     Totals,
+    Wanted,
 )
 from order.store import orders as store
-from sqlalchemy import event, text
+from order.store.tables import orders
+from sqlalchemy import NullPool, create_engine, event, insert, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -134,3 +138,104 @@ def test_a_killed_process_leaves_nothing_of_an_unfinished_order(db: Database) ->
 
     with db.transaction() as other:
         assert store.view(other, order.id) is None
+
+
+@pytest.fixture
+def many(db: Database) -> list[str]:
+    """Ids of a thousand orders, one a minute from NOW on; the first and the third are pending.
+
+    Counted, as by autovacuum: what PostgreSQL knows else is of other tests' rows.
+    """
+    rows = [
+        {
+            **dict.fromkeys(("subtotal_minor", "shipping_minor", "tax_minor"), 100),
+            "id": str(UUID(int=(unix_ms(at := NOW + timedelta(minutes=number)) << 80) + number)),
+            "customer_id": f"guest-{number}", "email": "ana@shoppers.example", "currency": "USD",
+            "total_minor": 300, "refunded_minor": 0, "payment_method": "pm_ok",
+            "status": "pending" if number in {0, 2} else "confirmed", "version": 1,
+            "stock_settled": False, "payment_settled": False, "placed_at": at, "updated_at": at,
+            "deadline_at": at, "next_nudge_at": at, "nudges": 0,
+        }
+        for number in range(1_000)
+    ]  # fmt: skip
+    with db.transaction() as tx:
+        tx.execute(insert(orders), rows)
+    owner = create_engine(db.engine.url.set(username="postgres"), poolclass=NullPool)
+    with owner.begin() as connection:
+        connection.execute(text('ANALYZE "order".orders'))
+    return [row["id"] for row in rows]
+
+
+def unix_ms(at: datetime) -> int:
+    return int(at.timestamp() * 1_000)
+
+
+SECOND = NOW + timedelta(minutes=1)
+LAST = NOW + timedelta(minutes=999)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "before", "found", "index", "bounds"),
+    [
+        (Wanted(placed_before=SECOND), None, [0], "orders_pkey", ["<"]),
+        (Wanted(placed_after=LAST), None, [999], "orders_pkey", [">="]),
+        (
+            Wanted(status=OrderStatus.CANCELLED, placed_before=SECOND, placed_after=NOW),
+            None, [], "orders_pkey", ["<", ">="],
+        ),
+        (Wanted(status=OrderStatus.PENDING), None, [2, 0], "orders_pending", []),
+        (Wanted(status=OrderStatus.PENDING), 2, [0], "orders_pending", ["<"]),
+        (
+            Wanted(customer_id="guest-0", placed_before=SECOND),
+            None, [0], "orders_of_customer", ["<"],
+        ),
+    ],
+    ids=["before", "after", "between", "pending", "more that is pending", "somebody's"],
+)  # fmt: skip
+def test_a_list_walks_through_none_that_its_filter_excludes(
+    db: Database, many: list[str], wanted: Wanted, before: int | None, found: list[int],
+    index: str, bounds: list[str],
+) -> None:  # fmt: skip
+    sent: list[tuple[str, Any]] = []
+    cursor = None if before is None else many[before]
+
+    with db.transaction() as tx:
+        event.listen(tx, "before_cursor_execute", lambda *said: sent.append(said[2:4]))
+        listed = [order.id for order in store.page(tx, wanted, cursor, 20)]
+        statement, asked = sent[0]
+        explained = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}"
+        plan: dict[str, Any] = tx.exec_driver_sql(explained, asked).scalar_one()[0]["Plan"]
+
+    [scan] = plan["Plans"]
+    assert listed == [many[number] for number in found]
+    assert scan.get("Index Name") == index
+    assert all(f"(id {bound} " in scan.get("Index Cond", "") for bound in bounds)
+    # Those of the minute's margin are looked at.
+    assert scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) <= len(found) + 2
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)],
+    ids=["first", "last"],
+)
+def test_no_moment_is_too_far_to_list_from(db: Database, moment: datetime) -> None:
+    order = add(db, an_order())
+
+    with db.transaction() as tx:
+        after = store.page(tx, Wanted(placed_after=moment), None, 20)
+        until = store.page(tx, Wanted(placed_before=moment), None, 20)
+
+    assert sorted((after, until), key=len) == [[], [order]]
+
+
+@pytest.mark.parametrize("seconds", [-59, 59], ids=["earlier", "later"])
+def test_a_list_finds_an_order_whose_id_is_of_another_moment(db: Database, seconds: int) -> None:
+    made_ms = unix_ms(NOW + timedelta(seconds=seconds))
+    order = add(db, an_order(id=str(UUID(int=made_ms << 80))))
+
+    with db.transaction() as tx:
+        after = store.page(tx, Wanted(placed_after=NOW), None, 20)
+        until = store.page(tx, Wanted(placed_before=NOW + timedelta(seconds=1)), None, 20)
+
+    assert after == until == [order]
