@@ -71,14 +71,15 @@ def postpone(tx: Connection, id: str, delay_s: float, error: str) -> None:
 
 
 def sweep(tx: Connection, keep_s: float, batch: int) -> int:
-    """Forget, oldest first, what was dealt with so long ago; how many went."""
+    """Forget, oldest first, what was dealt with *keep_s* seconds ago; how many went."""
     old = (
         select(webhook_events.c.position)
         .where(
             webhook_events.c.state == "done",
             webhook_events.c.done_at < func.now() - timedelta(seconds=keep_s),
         )
-        .order_by(webhook_events.c.position)
+        # By `webhook_events_done`: in any other order all that is young is looked at, too.
+        .order_by(webhook_events.c.done_at)
         .limit(batch)
     )
     return tx.execute(webhook_events.delete().where(webhook_events.c.position.in_(old))).rowcount
