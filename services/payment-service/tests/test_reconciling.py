@@ -1,7 +1,7 @@
 """Our book against the provider's: heals what a fact explains, and never invents money."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -413,3 +413,96 @@ def test_a_change_that_the_provider_shows_a_little_late_is_still_read(
 
     [asked] = parse_qs(urlsplit(provider.reads[known]).query)["updated_since"]
     assert datetime.fromisoformat(until) - datetime.fromisoformat(asked) == reconciliation.OVERLAP
+
+
+# --- More than one run takes
+
+
+def _authorize(
+    checkout: "Checkout", new_checkout: "Callable[[], Checkout]", count: int
+) -> list["Checkout"]:
+    """So many, and all of them changed a minute ago."""
+    checkouts = [new_checkout() for _ in range(count)]
+    for one in checkouts:
+        checkout.hear(one.reserved())
+        checkout.work()
+    _age(checkout.db)
+    return checkouts
+
+
+def test_one_that_the_provider_has_lost_is_found_behind_any_number_that_agree(
+    db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    checkout: "Checkout",
+    new_checkout: "Callable[[], Checkout]",
+    provider: "FakeProvider",
+) -> None:
+    monkeypatch.setattr(reconciliation, "READ_ONE_BY_ONE_MAX", 2)
+    *_, last = _authorize(checkout, new_checkout, 4)
+    provider.book.pop("pay_4")
+    with db.transaction() as tx:
+        tx.execute(
+            text("UPDATE payments SET updated_at = now() - interval '30 s' WHERE order_id = :last"),
+            {"last": last.order_id},
+        )
+
+    checkout.compare_books()
+
+    assert checkout.differences == [("missing_at_provider", last.order_id)]
+
+
+def test_any_number_that_the_provider_lost_at_once_are_found_run_by_run(
+    db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    checkout: "Checkout",
+    new_checkout: "Callable[[], Checkout]",
+    provider: "FakeProvider",
+) -> None:
+    monkeypatch.setattr(reconciliation, "READ_ONE_BY_ONE_MAX", 2)
+    monkeypatch.setattr(reconciliation, "OURS_AT_A_TIME", 3)
+    _authorize(checkout, new_checkout, 6)
+    kept = provider.book.pop("pay_6")
+    provider.book.clear()
+    provider.book["pay_6"] = kept
+    found, pauses = [], []
+
+    for _ in range(3):
+        checkout.compare_books()
+        found.append(len(checkout.differences))
+        pauses.append(round(_next_run_s(db)))
+
+    assert found == [2, 4, 5]
+    assert pauses == [0, 0, 15]
+
+
+def test_what_the_provider_lists_behind_those_that_it_lost_is_listed_again(
+    db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    checkout: "Checkout",
+    new_checkout: "Callable[[], Checkout]",
+    provider: "FakeProvider",
+) -> None:
+    """Or it would be read one by one, as if it had been lost, too."""
+    monkeypatch.setattr(reconciliation, "READ_ONE_BY_ONE_MAX", 2)
+    monkeypatch.setattr(reconciliation, "OVERLAP", timedelta())
+    _authorize(checkout, new_checkout, 6)
+    _change_when_it_did_there(db, provider)
+    for lost in ("pay_1", "pay_2", "pay_3"):
+        provider.book.pop(lost)
+    checkout.compare_books()
+    known = len(provider.reads)
+
+    checkout.compare_books()
+
+    single = [read for read in provider.reads[known:] if "updated_since" not in read]
+    assert len(checkout.differences) == 3
+    assert single == [f"/v1/payments/pay_{n}" for n in (3, 1, 2)]
+
+
+def _change_when_it_did_there(db: Database, provider: "FakeProvider") -> None:
+    with db.transaction() as tx:
+        for id_, payment in provider.book.items():
+            tx.execute(
+                text("UPDATE payments SET updated_at = :at WHERE provider_payment_id = :id"),
+                {"id": id_, "at": payment["updated_at"]},
+            )

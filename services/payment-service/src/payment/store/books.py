@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from payment.domain import Balance, Payment
-from payment.store.payments import COLUMNS, payment_of
+from payment.store.payments import COLUMNS, Place, payment_of
 from payment.store.tables import differences, ledger_entries, payments, plan, runs
 
 
@@ -57,12 +57,23 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """Where a run begins. since: in the provider's book, by its clock. place: in ours, behind it.
+
+    None of one: nothing was ever looked at there.
+    """
+
+    since: datetime | None
+    place: Place | None
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
-    """A run that is ours. since: where in the provider's book it begins; None: at the start."""
+    """A run that is ours."""
 
     run_id: int
     step: int
-    since: str | None
+    start: Start
 
 
 def claim(tx: Connection, first_delay_s: float, lease_s: float) -> Claim | None:
@@ -76,12 +87,14 @@ def claim(tx: Connection, first_delay_s: float, lease_s: float) -> Claim | None:
         update(plan)
         .where(or_(plan.c.next_run_at.is_(None), plan.c.next_run_at <= func.now()))
         .values(next_run_at=func.now() + timedelta(seconds=lease_s))
-        .returning(plan.c.step, plan.c.since)
+        .returning(plan)
     ).one_or_none()
     if taken is None:
         return None
     run_id = tx.execute(insert(runs).returning(runs.c.id)).scalar_one()
-    return Claim(run_id, taken.step, taken.since)
+    since = datetime.fromisoformat(taken.since) if taken.since else None
+    place = Place(taken.changed_at, taken.payment_id) if taken.payment_id else None
+    return Claim(run_id, taken.step, Start(since, place))
 
 
 def renew(tx: Connection, lease_s: float) -> None:
@@ -101,10 +114,16 @@ def fail(tx: Connection, run_id: int, error: str) -> None:
     tx.execute(update(runs).where(runs.c.id == run_id).values(finished_at=func.now(), error=error))
 
 
-def schedule(tx: Connection, delay_s: float, step: int, since: str | None) -> None:
-    """The next run. since: None leaves it where it is."""
-    values: dict[str, Any] = {"next_run_at": func.now() + timedelta(seconds=delay_s), "step": step}
-    tx.execute(update(plan).values(**values | ({"since": since} if since else {})))
+def schedule(tx: Connection, delay_s: float, step: int) -> None:
+    """The next run is due in *delay_s* seconds."""
+    tx.execute(update(plan).values(next_run_at=func.now() + timedelta(seconds=delay_s), step=step))
+
+
+def start_at(tx: Connection, start: Start) -> None:
+    """Where the next run begins."""
+    changed_at, payment_id = start.place or (None, None)
+    since = start.since.isoformat() if start.since else None
+    tx.execute(update(plan).values(since=since, changed_at=changed_at, payment_id=payment_id))
 
 
 def last_run(tx: Connection) -> Run | None:

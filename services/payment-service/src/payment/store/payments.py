@@ -1,11 +1,10 @@
 """Payments: one row an order, whose lock decides who changes it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from payment.domain import Action, Payment, PaymentStatus
@@ -47,6 +46,22 @@ class Listed:
     created_at: datetime
     updated_at: datetime
     operation: WaitingOperation | None = None
+
+
+class Place(NamedTuple):
+    """Of a payment among ours, in the order in which they changed, by our clock."""
+
+    changed_at: datetime
+    payment_id: str = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A payment that the provider should know."""
+
+    place: Place
+    order_id: str
+    provider_payment_id: str
 
 
 def add(tx: Connection, payment: Payment) -> bool:
@@ -163,20 +178,28 @@ def name_owner(tx: Connection, payment: Payment, customer_id: str) -> None:
     )
 
 
-def changed_since(tx: Connection, since: datetime, limit: int) -> Sequence[tuple[str, str]]:
-    """(order id, provider's id) of what changed since, but not just now: its news may be on
-    its way."""
+def changed_after(tx: Connection, place: Place, limit: int) -> list[Changed]:
+    """What changed after *place*, in that order, but not just now: its news may be on its way."""
+    by_change = tuple_(payments.c.updated_at, payments.c.id)
     rows = tx.execute(
-        select(payments.c.order_id, payments.c.provider_payment_id)
+        select(
+            payments.c.updated_at,
+            payments.c.id,
+            payments.c.order_id,
+            payments.c.provider_payment_id,
+        )
         .where(
-            payments.c.updated_at >= since,
+            by_change > (place.changed_at, place.payment_id),
             payments.c.updated_at < func.now() - NEWS_TAKES,
             payments.c.provider_payment_id.is_not(None),
         )
-        .order_by(payments.c.updated_at)
+        .order_by(payments.c.updated_at, payments.c.id)
         .limit(limit)
     )
-    return [(row.order_id, row.provider_payment_id) for row in rows]
+    return [
+        Changed(Place(row.updated_at, row.id), row.order_id, row.provider_payment_id)
+        for row in rows
+    ]
 
 
 def payment_of(row: Any) -> Payment:

@@ -96,6 +96,8 @@ plan = Table(
     Column("next_run_at", DateTime(timezone=True)),
     Column("step", Integer, nullable=False),
     Column("since", Text),
+    Column("changed_at", DateTime(timezone=True)),
+    Column("payment_id", UUID(as_uuid=False)),
 )
 differences = Table(
     "differences",

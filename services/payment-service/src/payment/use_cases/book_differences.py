@@ -9,9 +9,18 @@ from common.errors import IllegalTransition
 from common.metrics import meter
 from sqlalchemy import Connection
 
-from payment.domain import AmountsDiffer, AnotherPayment, Fact, UnknownCharge
+from payment.domain import (
+    RANK,
+    TAKEN,
+    AmountsDiffer,
+    AnotherPayment,
+    Fact,
+    Payment,
+    PaymentStatus,
+    UnknownCharge,
+)
 from payment.store import books
-from payment.store.books import Difference
+from payment.store.books import Booked, Difference
 
 log = structlog.get_logger()
 _found = meter.create_counter("app.payment.differences", unit="{difference}")
@@ -49,3 +58,36 @@ def note(tx: Connection, about: str, order_id: str | None, error: Exception) -> 
         log.error(
             "books_differ", kind=kind, order_id=order_id, provider_payment_id=about, detail=detail
         )
+
+
+def agree(ours: Booked, fact: Fact) -> bool:
+    """As far as the provider says something."""
+    payment, balance = ours.payment, ours.balance
+    taken = fact.captured_minor if fact.status in TAKEN else None
+    return all(
+        theirs in {None, known}
+        for known, theirs in (
+            (payment.status, fact.status),
+            (payment.provider_payment_id, fact.provider_payment_id),
+            (payment.amount_minor, fact.amount_minor),
+            (payment.currency, fact.currency),
+            (balance.captured_minor, taken),
+            (balance.refunded_minor, fact.refunded_minor),
+        )
+    )
+
+
+def difference(ours: Booked, fact: Fact) -> IllegalTransition:
+    """Between two that do not agree, in words for staff."""
+    payment, made = ours.payment, ours.balance.refunded_minor
+    if _has_same_status(payment, fact):
+        return AmountsDiffer(f"we have given back {made}, the provider {fact.refunded_minor}")
+    return IllegalTransition(f"payment {payment.id} is {payment.status}, there {fact.status}")
+
+
+def _has_same_status(payment: Payment, fact: Fact) -> bool:
+    ranks = {
+        RANK[PaymentStatus.CAPTURED if status in TAKEN else status]
+        for status in (payment.status, fact.status)
+    }
+    return len(ranks) == 1

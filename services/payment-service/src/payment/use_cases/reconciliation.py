@@ -16,17 +16,10 @@ from common.errors import IllegalTransition
 from sqlalchemy import Connection
 
 from payment.clients import OutcomeUnknown, PaymentProvider, RefusedByProvider, Unreadable
-from payment.domain import (
-    RANK,
-    TAKEN,
-    AmountsDiffer,
-    Fact,
-    Payment,
-    PaymentStatus,
-    UnknownCharge,
-)
+from payment.domain import TAKEN, Fact, UnknownCharge
 from payment.store import books, operations, payments
-from payment.store.books import Booked, Claim, Difference, Run
+from payment.store.books import Booked, Claim, Difference, Run, Start
+from payment.store.payments import Place
 from payment.use_cases import book_differences, provider_facts
 
 # After something differed or is unknown, then ever more rarely.
@@ -39,6 +32,8 @@ PAGES_MAX: Final = 20
 OVERLAP: Final = timedelta(seconds=60)
 # Payments that are read one by one, of those that changed here and were not listed there.
 READ_ONE_BY_ONE_MAX: Final = 100
+# Of ours, asked for at a time; nearly all were listed there.
+OURS_AT_A_TIME: Final = 500
 # Those, the ones that differed before, and the pages; each read may take 6.5 s.
 TAKES_S_MAX: Final = (2 * READ_ONE_BY_ONE_MAX + PAGES_MAX) * 6.5
 # A day of runs every fifteen minutes.
@@ -52,32 +47,41 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Tally:
-    """What one run has seen. until: when the latest change was, by the provider's clock."""
+    """What one run has seen.
+
+    until: when the latest change was, by the provider's clock. place: the last of ours that was
+    looked at. is_cut_off: whether there was more than a run may take.
+    """
 
     compared: int = 0
     healed: int = 0
     differences: int = 0
     seen: set[str] = field(default_factory=set)
     until: datetime | None = None
+    place: Place | None = None
+    is_cut_off: bool = False
 
 
 def run_once(db: Database, provider: PaymentProvider, time_scale: float = 1.0) -> int:
-    """Compare the books if it is time; how much was found. Two workers never do it at once."""
+    """Compare the books if it is time; how much was found, or 1 if there is more to look at.
+
+    Two workers never do it at once.
+    """
     with db.transaction() as tx:
         claim = books.claim(tx, RUN_AFTER_S[0] / time_scale, LEASE_S)
     if claim is None:
         return 0
     tally = Tally()
     try:
-        _compare_all(db, provider, claim, tally)
+        _compare_all(db, provider, claim.start, tally)
     except (OutcomeUnknown, RefusedByProvider, Unreadable) as error:
         log.warning("reconciliation_failed", error=str(error))
         with db.transaction() as tx:
             books.fail(tx, claim.run_id, f"{type(error).__name__}: {error}")
-            books.schedule(tx, RUN_AFTER_S[0] / time_scale, 0, None)
+            books.schedule(tx, RUN_AFTER_S[0] / time_scale, 0)
         return 0
     _finish(db, claim, tally, time_scale)
-    return tally.healed + tally.differences
+    return max(tally.healed + tally.differences, int(tally.is_cut_off))
 
 
 def last_run(tx: Connection) -> Run | None:
@@ -98,8 +102,8 @@ def count_open(tx: Connection) -> dict[str, int]:
     return books.count_open(tx)
 
 
-def _compare_all(db: Database, provider: PaymentProvider, claim: Claim, tally: Tally) -> None:
-    since = datetime.fromisoformat(claim.since) - OVERLAP if claim.since else BEGINNING
+def _compare_all(db: Database, provider: PaymentProvider, start: Start, tally: Tally) -> None:
+    since = start.since - OVERLAP if start.since else BEGINNING
     cursor = None
     for _ in range(PAGES_MAX):
         _renew(db)
@@ -110,14 +114,27 @@ def _compare_all(db: Database, provider: PaymentProvider, claim: Claim, tally: T
         if cursor is None:
             break
     with db.transaction() as tx:
-        ours = payments.changed_since(tx, since, READ_ONE_BY_ONE_MAX)
+        doubtful = _not_listed(tx, start.place or Place(since), tally)
         differing_before = books.open_page(tx, None, READ_ONE_BY_ONE_MAX)
-    doubtful = {about: order_id for order_id, about in ours}
     doubtful |= {d.about: d.order_id or "" for d in differing_before if d.about}
     for about, order_id in doubtful.items():
         if about not in tally.seen:
             _renew(db)
             _read_one(db, provider, about, order_id, tally)
+
+
+def _not_listed(tx: Connection, place: Place, tally: Tally) -> dict[str, str]:
+    """Orders by the provider's ids, of ours that changed after *place* and were not listed."""
+    found: dict[str, str] = {}
+    while page := payments.changed_after(tx, place, OURS_AT_A_TIME):
+        for ours in page:
+            if ours.provider_payment_id not in tally.seen:
+                if len(found) == READ_ONE_BY_ONE_MAX:
+                    tally.is_cut_off = True
+                    return found
+                found[ours.provider_payment_id] = ours.order_id
+            tally.place = place = ours.place
+    return found
 
 
 def _renew(db: Database) -> None:
@@ -178,7 +195,7 @@ def _compare_one(
     try:
         order_id = book_differences.order_id_of(fact)
         ours = booked.get(order_id)
-        if ours and _agrees(ours, fact):
+        if ours and book_differences.agree(ours, fact):
             is_mended = ours.differs
         else:
             traceparent = ours.payment.traceparent if ours else None
@@ -209,7 +226,7 @@ def _heal(db: Database, provider: PaymentProvider, order_id: str, fact: Fact) ->
     """
     with db.transaction() as tx:
         news = provider_facts.apply(tx, order_id, fact)
-        if _agrees(_booked(tx, order_id), fact):
+        if book_differences.agree(_booked(tx, order_id), fact):
             return int(news), True
     # The page may be older than our own book by now: what is true is asked for once more.
     about = fact.provider_payment_id or ""
@@ -222,11 +239,11 @@ def _heal(db: Database, provider: PaymentProvider, order_id: str, fact: Fact) ->
             news |= provider_facts.apply(tx, order_id, replace(now, refund=refund))
         news |= provider_facts.apply(tx, order_id, now)
         ours = _booked(tx, order_id)
-        if _agrees(ours, now):
+        if book_differences.agree(ours, now):
             return int(news), True
         # Something was asked for whose answer may be what differs.
         if not operations.is_anything_due(tx, ours.payment.id):
-            raise _difference(ours, now)
+            raise book_differences.difference(ours, now)
     return int(news), False
 
 
@@ -235,42 +252,11 @@ def _booked(tx: Connection, order_id: str) -> Booked:
     return books.booked(tx, [order_id])[order_id]
 
 
-def _agrees(ours: Booked, fact: Fact) -> bool:
-    payment, balance = ours.payment, ours.balance
-    taken = fact.captured_minor if fact.status in TAKEN else None
-    return all(
-        theirs in {None, known}
-        for known, theirs in (
-            (payment.status, fact.status),
-            (payment.provider_payment_id, fact.provider_payment_id),
-            (payment.amount_minor, fact.amount_minor),
-            (payment.currency, fact.currency),
-            (balance.captured_minor, taken),
-            (balance.refunded_minor, fact.refunded_minor),
-        )
-    )
-
-
-def _difference(ours: Booked, fact: Fact) -> IllegalTransition:
-    payment, made = ours.payment, ours.balance.refunded_minor
-    if _has_same_status(payment, fact):
-        return AmountsDiffer(f"we have given back {made}, the provider {fact.refunded_minor}")
-    return IllegalTransition(f"payment {payment.id} is {payment.status}, there {fact.status}")
-
-
-def _has_same_status(payment: Payment, fact: Fact) -> bool:
-    ranks = {
-        RANK[PaymentStatus.CAPTURED if status in TAKEN else status]
-        for status in (payment.status, fact.status)
-    }
-    return len(ranks) == 1
-
-
 def _finish(db: Database, claim: Claim, tally: Tally, time_scale: float) -> None:
     with db.transaction() as tx:
         is_quiet = not (tally.healed or tally.differences or operations.count_waiting(tx))
         step = min(claim.step + 1, len(RUN_AFTER_S) - 1) if is_quiet else 0
-        since = tally.until.isoformat() if tally.until else None
+        pause_s = 0.0 if tally.is_cut_off else RUN_AFTER_S[step] / time_scale
         books.finish(
             tx,
             claim.run_id,
@@ -278,7 +264,8 @@ def _finish(db: Database, claim: Claim, tally: Tally, time_scale: float) -> None
             healed=tally.healed,
             differences=tally.differences,
         )
-        books.schedule(tx, RUN_AFTER_S[step] / time_scale, step, since)
+        books.schedule(tx, pause_s, step)
+        books.start_at(tx, _next_start(claim.start, tally))
         books.forget_runs(tx, RUNS_KEPT)
     log.info(
         "books_compared",
@@ -286,3 +273,13 @@ def _finish(db: Database, claim: Claim, tally: Tally, time_scale: float) -> None
         healed=tally.healed,
         differences=tally.differences,
     )
+
+
+def _next_start(start: Start, tally: Tally) -> Start:
+    """Never before the one of this run: a run that is cut off gets on, however often."""
+    since = tally.until
+    if since and tally.place and tally.is_cut_off:
+        # What the provider lists from here on is not read one by one, but has to be seen again.
+        since = min(since, tally.place.changed_at)
+    moments = [moment for moment in (start.since, since) if moment]
+    return Start(max(moments, default=None), tally.place or start.place)
