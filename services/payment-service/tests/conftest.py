@@ -188,15 +188,21 @@ class FakeProvider:
         return self._list(url)
 
     def _list(self, url: httpx.URL) -> httpx.Response:
-        payments = sorted(self.book.values(), key=lambda payment: payment["updated_at"])
+        def place(payment: dict[str, Any]) -> tuple[datetime, str]:
+            return datetime.fromisoformat(payment["updated_at"]), payment["id"]
+
+        payments = sorted(self.book.values(), key=place)
         if "reference" in url.params:
             found = [p for p in payments if p["reference"] == url.params["reference"]]
             return httpx.Response(200, json={"payments": found})
         since = datetime.fromisoformat(url.params["updated_since"])
-        start = int(url.params.get("cursor", "0"))
-        found = [p for p in payments if datetime.fromisoformat(p["updated_at"]) >= since]
-        page = found[start : start + self.page_size]
-        following = str(start + self.page_size) if len(found) > start + self.page_size else None
+        at, _, id_ = url.params.get("cursor", since.isoformat()).partition("/")
+        after = max((since, ""), (datetime.fromisoformat(at), id_))
+        found = [p for p in payments if place(p) > after]
+        page = found[: self.page_size]
+        following = None
+        if len(found) > self.page_size:
+            following = f"{page[-1]['updated_at']}/{page[-1]['id']}"
         return httpx.Response(200, json={"payments": page, "next_cursor": following})
 
 

@@ -1,7 +1,7 @@
 """Our book against the provider's: heals what a fact explains, and never invents money."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -506,3 +506,142 @@ def _change_when_it_did_there(db: Database, provider: "FakeProvider") -> None:
                 text("UPDATE payments SET updated_at = :at WHERE provider_payment_id = :id"),
                 {"id": id_, "at": payment["updated_at"]},
             )
+
+
+def _change_within_a_second(db: Database, provider: "FakeProvider", apart_ms: int) -> None:
+    """In both books, one after the other."""
+    for number, payment in enumerate(provider.book.values()):
+        moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=number * apart_ms)
+        payment["updated_at"] = moment.isoformat()
+    _change_when_it_did_there(db, provider)
+
+
+def _compared(db: Database) -> list[int]:
+    with db.transaction() as tx:
+        return list(tx.scalars(text("SELECT compared FROM reconciliation_runs ORDER BY id")))
+
+
+def test_runs_that_are_cut_off_go_on_where_they_were_left(
+    db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    checkout: "Checkout",
+    new_checkout: "Callable[[], Checkout]",
+    provider: "FakeProvider",
+) -> None:
+    monkeypatch.setattr(reconciliation, "PAGES_MAX", 1)
+    _authorize(checkout, new_checkout, 5)
+    _change_within_a_second(db, provider, apart_ms=100)
+    more, pauses = [], []
+
+    for _ in range(3):
+        more.append(checkout.compare_books())
+        pauses.append(round(_next_run_s(db)))
+
+    assert _compared(db) == [2, 2, 1]
+    assert more == [1, 1, 0]  # So that the worker looks again at once.
+    assert pauses == [0, 0, 60]
+
+
+def test_more_than_a_run_takes_may_change_in_one_moment(
+    db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    checkout: "Checkout",
+    new_checkout: "Callable[[], Checkout]",
+    provider: "FakeProvider",
+) -> None:
+    monkeypatch.setattr(reconciliation, "PAGES_MAX", 1)
+    provider.after = [_lost] * 5
+    checkouts = _authorize(checkout, new_checkout, 5)
+    _change_within_a_second(db, provider, apart_ms=0)
+
+    for _ in range(3):
+        checkout.compare_books()
+
+    assert [one.told() for one in checkouts] == [["payment.authorized"]] * 5
+
+
+def test_one_that_the_provider_has_lost_is_found_by_runs_that_are_cut_off(
+    db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    checkout: "Checkout",
+    new_checkout: "Callable[[], Checkout]",
+    provider: "FakeProvider",
+) -> None:
+    monkeypatch.setattr(reconciliation, "PAGES_MAX", 1)
+    checkouts = _authorize(checkout, new_checkout, 7)
+    _change_within_a_second(db, provider, apart_ms=100)
+    provider.book.pop("pay_4")
+    known = len(provider.reads)
+
+    for _ in range(3):
+        checkout.compare_books()
+
+    assert checkout.differences == [("missing_at_provider", checkouts[3].order_id)]
+    single = [read for read in provider.reads[known:] if "updated_since" not in read]
+    assert set(single) == {"/v1/payments/pay_4"}  # Nothing that was on the page of another run.
+
+
+class _Killed(BaseException):
+    """As kill -9: nobody ends the run."""
+
+
+def test_a_worker_that_is_killed_goes_on_where_the_last_whole_run_was_left(
+    db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    checkout: "Checkout",
+    new_checkout: "Callable[[], Checkout]",
+    provider: "FakeProvider",
+) -> None:
+    monkeypatch.setattr(reconciliation, "PAGES_MAX", 1)
+    _authorize(checkout, new_checkout, 5)
+    _change_within_a_second(db, provider, apart_ms=100)
+    checkout.compare_books()
+
+    def die() -> None:
+        raise _Killed
+
+    provider.on_read = die
+    with pytest.raises(_Killed):
+        checkout.compare_books()
+    provider.on_read, known = lambda: None, len(provider.reads)
+    checkout.compare_books()
+
+    assert provider.reads[known] == provider.reads[known - 1]
+    assert _compared(db) == [2, 0, 2]
+
+
+def test_a_cursor_that_the_provider_knows_no_more_is_given_up(
+    db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    checkout: "Checkout",
+    new_checkout: "Callable[[], Checkout]",
+    provider: "FakeProvider",
+) -> None:
+    monkeypatch.setattr(reconciliation, "PAGES_MAX", 1)
+    _authorize(checkout, new_checkout, 3)
+    _change_within_a_second(db, provider, apart_ms=100)
+    checkout.compare_books()
+    provider.on_read = lambda: httpx.Response(400) if "cursor" in provider.reads[-1] else None
+    monkeypatch.setattr(reconciliation, "PAGES_MAX", 20)
+    provider.page_size = 200
+
+    checkout.compare_books()
+    checkout.compare_books()
+
+    assert _compared(db) == [2, 0, 3]
+
+
+def test_a_run_never_begins_before_the_one_before_it(
+    db: Database,
+    checkout: "Checkout",
+    new_checkout: "Callable[[], Checkout]",
+    provider: "FakeProvider",
+) -> None:
+    _authorize(checkout, new_checkout, 2)
+    checkout.compare_books()
+    begun = provider.book.pop("pay_2")["updated_at"]
+
+    checkout.compare_books()
+
+    with db.transaction() as tx:
+        assert tx.scalar(text("SELECT since FROM reconciliation_plan")) == begun

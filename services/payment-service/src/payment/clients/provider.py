@@ -113,7 +113,10 @@ class PaymentProvider:
         return [payment for payment in found if isinstance(payment, Fact)]
 
     def changes(self, since: datetime, cursor: str | None) -> Page:
-        """A page of what changed there since. Raises OutcomeUnknown, Unreadable."""
+        """A page of what changed there since. Raises OutcomeUnknown, RefusedByProvider, Unreadable.
+
+        cursor: of the page before, by whomever and whenever it was read; counts more than *since*.
+        """
         query = {"updated_since": since.isoformat(), "limit": str(PAGE_SIZE)}
         content = self._read("/v1/payments", **query | ({"cursor": cursor} if cursor else {}))
         return self._reader.payments(content)

@@ -60,11 +60,13 @@ class Run:
 class Start:
     """Where a run begins. since: in the provider's book, by its clock. place: in ours, behind it.
 
-    None of one: nothing was ever looked at there.
+    None of one: nothing was ever looked at there. cursor: where the provider's pages go on, if the
+    run before did not come to their end.
     """
 
     since: datetime | None
     place: Place | None
+    cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def claim(tx: Connection, first_delay_s: float, lease_s: float) -> Claim | None:
     run_id = tx.execute(insert(runs).returning(runs.c.id)).scalar_one()
     since = datetime.fromisoformat(taken.since) if taken.since else None
     place = Place(taken.changed_at, taken.payment_id) if taken.payment_id else None
-    return Claim(run_id, taken.step, Start(since, place))
+    return Claim(run_id, taken.step, Start(since, place, taken.cursor))
 
 
 def renew(tx: Connection, lease_s: float) -> None:
@@ -123,7 +125,11 @@ def start_at(tx: Connection, start: Start) -> None:
     """Where the next run begins."""
     changed_at, payment_id = start.place or (None, None)
     since = start.since.isoformat() if start.since else None
-    tx.execute(update(plan).values(since=since, changed_at=changed_at, payment_id=payment_id))
+    tx.execute(
+        update(plan).values(
+            since=since, changed_at=changed_at, payment_id=payment_id, cursor=start.cursor
+        )
+    )
 
 
 def last_run(tx: Connection) -> Run | None:

@@ -178,10 +178,15 @@ def name_owner(tx: Connection, payment: Payment, customer_id: str) -> None:
     )
 
 
-def changed_after(tx: Connection, place: Place, limit: int) -> list[Changed]:
-    """What changed after *place*, in that order, but not just now: its news may be on its way."""
+def changed_after(
+    tx: Connection, place: Place, until: datetime | None, limit: int
+) -> list[Changed]:
+    """What changed after *place*, in that order, but not just now: its news may be on its way.
+
+    until: nothing that changed later.
+    """
     by_change = tuple_(payments.c.updated_at, payments.c.id)
-    rows = tx.execute(
+    statement = (
         select(
             payments.c.updated_at,
             payments.c.id,
@@ -196,9 +201,11 @@ def changed_after(tx: Connection, place: Place, limit: int) -> list[Changed]:
         .order_by(payments.c.updated_at, payments.c.id)
         .limit(limit)
     )
+    if until:
+        statement = statement.where(payments.c.updated_at <= until)
     return [
         Changed(Place(row.updated_at, row.id), row.order_id, row.provider_payment_id)
-        for row in rows
+        for row in tx.execute(statement)
     ]
 
 

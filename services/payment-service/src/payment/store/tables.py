@@ -96,6 +96,7 @@ plan = Table(
     Column("next_run_at", DateTime(timezone=True)),
     Column("step", Integer, nullable=False),
     Column("since", Text),
+    Column("cursor", Text),
     Column("changed_at", DateTime(timezone=True)),
     Column("payment_id", UUID(as_uuid=False)),
 )

@@ -50,7 +50,8 @@ class Tally:
     """What one run has seen.
 
     until: when the latest change was, by the provider's clock. place: the last of ours that was
-    looked at. is_cut_off: whether there was more than a run may take.
+    looked at. cursor: where the provider's pages go on. more_of_ours: whether more of ours would
+    have to be read one by one than a run may take.
     """
 
     compared: int = 0
@@ -59,7 +60,13 @@ class Tally:
     seen: set[str] = field(default_factory=set)
     until: datetime | None = None
     place: Place | None = None
-    is_cut_off: bool = False
+    cursor: str | None = None
+    more_of_ours: bool = False
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether there is more to look at, in either book."""
+        return self.more_of_ours or self.cursor is not None
 
 
 def run_once(db: Database, provider: PaymentProvider, time_scale: float = 1.0) -> int:
@@ -79,6 +86,8 @@ def run_once(db: Database, provider: PaymentProvider, time_scale: float = 1.0) -
         with db.transaction() as tx:
             books.fail(tx, claim.run_id, f"{type(error).__name__}: {error}")
             books.schedule(tx, RUN_AFTER_S[0] / time_scale, 0)
+            if isinstance(error, RefusedByProvider):  # Perhaps our cursor, which is old by now.
+                books.start_at(tx, replace(claim.start, cursor=None))
         return 0
     _finish(db, claim, tally, time_scale)
     return max(tally.healed + tally.differences, int(tally.is_cut_off))
@@ -104,14 +113,14 @@ def count_open(tx: Connection) -> dict[str, int]:
 
 def _compare_all(db: Database, provider: PaymentProvider, start: Start, tally: Tally) -> None:
     since = start.since - OVERLAP if start.since else BEGINNING
-    cursor = None
+    tally.cursor = start.cursor
     for _ in range(PAGES_MAX):
         _renew(db)
-        page = provider.changes(since, cursor)
+        page = provider.changes(since, tally.cursor)
         _compare(db, provider, page.facts, tally)
         tally.until = page.until or tally.until
-        cursor = page.next_cursor
-        if cursor is None:
+        tally.cursor = page.next_cursor
+        if tally.cursor is None:
             break
     with db.transaction() as tx:
         doubtful = _not_listed(tx, start.place or Place(since), tally)
@@ -124,13 +133,17 @@ def _compare_all(db: Database, provider: PaymentProvider, start: Start, tally: T
 
 
 def _not_listed(tx: Connection, place: Place, tally: Tally) -> dict[str, str]:
-    """Orders by the provider's ids, of ours that changed after *place* and were not listed."""
+    """Orders by the provider's ids, of ours that changed after *place* and were not listed.
+
+    None that changed after what the provider's pages came to.
+    """
     found: dict[str, str] = {}
-    while page := payments.changed_after(tx, place, OURS_AT_A_TIME):
+    until = None if tally.cursor is None else tally.until or BEGINNING
+    while page := payments.changed_after(tx, place, until, OURS_AT_A_TIME):
         for ours in page:
             if ours.provider_payment_id not in tally.seen:
                 if len(found) == READ_ONE_BY_ONE_MAX:
-                    tally.is_cut_off = True
+                    tally.more_of_ours = True
                     return found
                 found[ours.provider_payment_id] = ours.order_id
             tally.place = place = ours.place
@@ -255,7 +268,7 @@ def _booked(tx: Connection, order_id: str) -> Booked:
 def _finish(db: Database, claim: Claim, tally: Tally, time_scale: float) -> None:
     with db.transaction() as tx:
         is_quiet = not (tally.healed or tally.differences or operations.count_waiting(tx))
-        step = min(claim.step + 1, len(RUN_AFTER_S) - 1) if is_quiet else 0
+        step = min(claim.step + (not tally.is_cut_off), len(RUN_AFTER_S) - 1) if is_quiet else 0
         pause_s = 0.0 if tally.is_cut_off else RUN_AFTER_S[step] / time_scale
         books.finish(
             tx,
@@ -277,9 +290,11 @@ def _finish(db: Database, claim: Claim, tally: Tally, time_scale: float) -> None
 
 def _next_start(start: Start, tally: Tally) -> Start:
     """Never before the one of this run: a run that is cut off gets on, however often."""
-    since = tally.until
-    if since and tally.place and tally.is_cut_off:
+    since, cursor = tally.until, tally.cursor
+    if tally.more_of_ours:
         # What the provider lists from here on is not read one by one, but has to be seen again.
-        since = min(since, tally.place.changed_at)
+        cursor = None
+        if since and tally.place:
+            since = min(since, tally.place.changed_at)
     moments = [moment for moment in (start.since, since) if moment]
-    return Start(max(moments, default=None), tally.place or start.place)
+    return Start(max(moments, default=None), tally.place or start.place, cursor)
