@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import h11
 import httpx
 import pytest
+from harness.faults import message_proxy
 from harness.faults.http_rules import HttpRulebook
 from harness.faults.http_wire import Whole, Wire, answer
 from harness.faults.journal import Journal
@@ -183,7 +184,27 @@ def test_what_upstream_refused_is_not_noted_as_spoilt(fault: Fault) -> None:
     soon(steps())
 
 
-def test_what_was_delayed_and_then_refused_is_not_noted_as_released() -> None:
+def test_what_was_delayed_is_told_as_soon_as_the_queues_are_back() -> None:
+    """Their restart is a fault too: whoever had told it was answered long ago."""
+
+    async def steps() -> None:
+        async with post(Rule(Fault.DELAY, delay_s=0.01)) as shop:
+            shop.emulator.status = 503
+            await shop.tell("order.cancelled")
+            await until(lambda: bool(shop.types_told()))
+            shop.emulator.status = 200
+            await until(lambda: shop.proxy.held() == 0)
+
+            assert shop.journal() == ["delay", "released"]
+
+    soon(steps())
+
+
+def test_what_was_delayed_and_then_refused_is_not_noted_as_released(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(message_proxy, "RELEASED_WITHIN_S", 0.0)
+
     async def steps() -> None:
         async with post(Rule(Fault.DELAY, delay_s=0.01)) as shop:
             shop.emulator.status = 503

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections import OrderedDict
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ REFUSAL = b'{"__type": "ServiceUnavailable", "message": "planted: refused"}'
 AFTERWARDS = frozenset({Fault.DUPLICATE, Fault.LOSE_ANSWER, Fault.KILL_AFTER})
 # Of published messages by themselves; else a request is spoilt as a whole.
 OF_ENTRIES = frozenset({Fault.DROP, Fault.GARBLE, Fault.REFUSE_ENTRY})
+# A restart of the queues takes seconds.
+RELEASED_WITHIN_S, ASK_AGAIN_S = 30.0, 0.2
 
 OK = 200
 
@@ -208,13 +211,19 @@ class MessageProxy:
     async def _go_on(self, held: Held, wait_s: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(held.go_on.wait(), wait_s)
+        give_up_at = time.monotonic() + RELEASED_WITHIN_S
+        while not (is_done := await self._is_released(held)) and time.monotonic() < give_up_at:
+            await asyncio.sleep(ASK_AGAIN_S)
         self._held.remove(held)
-        try:
-            is_done = _is_done(await self._ask_alone(held.request))
-        except ConnectionError:
-            is_done = False
         what = journal.RELEASED if is_done else journal.LOST
         self.journal.write(what, Operation.PUBLISH, held.call.place, held.call.messages)
+
+    async def _is_released(self, held: Held) -> bool:
+        """Not while the queues are away: their caller was told that they have it."""
+        try:
+            return _is_done(await self._ask_alone(held.request))
+        except OSError:
+            return False
 
     def _let_go_on(self, call: Call) -> None:
         told = {message.event_type for message in call.messages}
