@@ -56,7 +56,8 @@ CHOSEN := $(foreach name,$(patsubst common,python-common,$(ONLY)), \
   $(wildcard libs/$(name)/tests services/$(name)-service/tests $(name)/tests))
 
 # File by file, in this order: what costs much to set up is set up once, and long files come early.
-UNIT := -n 2 --dist loadfile --no-loadscope-reorder libs services simulators loadtests
+# Three processes on two cores: many of these tests wait for some other process.
+UNIT := -n 3 --dist loadfile --no-loadscope-reorder libs services simulators loadtests
 unit: $(READY) ## Unit, store and component tests of every package; ONLY=order: of that one
 	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --inexact --extra journey
 	@$(BIN)/pytest -q $(if $(CHOSEN),-n 2 --dist loadfile $(CHOSEN),$(UNIT)) $(ARGS)
@@ -64,7 +65,7 @@ unit: $(READY) ## Unit, store and component tests of every package; ONLY=order: 
 # A small package is done before a second process has imported what it needs; 25 files pay for it.
 MANY = $(word 25,$(shell find $(CHOSEN) -name 'test_*.py'))
 quick: $(READY) ## Those of them that need no database and no other process; ONLY=order: in seconds
-	@$(BIN)/pytest -q --quick -r fE -p no:schemathesis -p no:pytest-bdd $(if $(CHOSEN),$(if $(MANY),-n 2 --dist loadfile) $(CHOSEN),$(UNIT)) $(ARGS)
+	@$(BIN)/pytest -q --quick -r fE -p no:schemathesis -p no:pytest-bdd $(if $(CHOSEN),$(if $(MANY),-n 2 --dist loadfile) $(CHOSEN),$(UNIT) -n 2) $(ARGS)
 
 acceptance: $(READY) ## The Gherkin scenarios, proven by trace; ARGS=--provider=… says on what
 	@$(BIN)/pytest -q -n 2 features $(ARGS)

@@ -1,3 +1,4 @@
+@faults
 Feature: Requests that go astray
   Shoppers, services and the payment provider ask one another over lines that break before the deed or after it.
 

@@ -1,3 +1,4 @@
+@faults
 Feature: What went astray is in the trace
   The flow of a checkout shows what the post did to it, and that it took effect once all the same.
 

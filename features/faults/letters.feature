@@ -1,3 +1,4 @@
+@faults
 Feature: Letters that nobody can read
   What cannot be handled is kept aside with its reason, holds up nobody, and can be sent back.
 

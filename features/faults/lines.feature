@@ -1,3 +1,4 @@
+@faults
 Feature: Lines that break
   The cache, the trace store and the payment provider are other people's machines.
 

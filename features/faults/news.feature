@@ -1,3 +1,4 @@
+@faults
 Feature: News that goes astray
   The post loses, doubles, delays and mixes up what the services tell each other. A checkout comes
   right all the same: paid once, delivered once, told once.

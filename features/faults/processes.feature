@@ -1,3 +1,4 @@
+@dying_processes
 Feature: Processes that die
   Any process may be killed at any moment. It is started again, and what it had begun is done once.
 

@@ -1,8 +1,8 @@
-"""Every scenario of this folder, one after the other: each spoils the shop for all others."""
+"""Every scenario of this folder, one after the other: each spoils the shop for all others.
 
-import pytest
+Two shops, though, if pytest has processes for both: what dies and comes again takes its time.
+"""
+
 from pytest_bdd import scenarios
-
-pytestmark = pytest.mark.xdist_group("faults")
 
 scenarios(".")

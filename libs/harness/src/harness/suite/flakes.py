@@ -63,7 +63,7 @@ CONDITIONS = (
 )
 SUITES: Mapping[str, Sequence[str]] = {
     "unit": (
-        *("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"),
+        *("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"),
         *("libs", "services", "simulators", "loadtests"),
     ),
     "acceptance": ("-n", "2", "features"),
