@@ -128,6 +128,46 @@ def test_what_an_abandoner_left_is_missed(endpoints: Endpoints, result: Result) 
     assert "cart_follows_order" in broken(after)
 
 
+# As if it had been refused an hour ago, when of these goods there were plenty, and all went since.
+AN_HOUR_AGO = """
+UPDATE "order".orders SET placed_at = placed_at - interval '1 hour' WHERE id = '{0}';
+UPDATE inventory.reservations SET created_at = created_at - interval '1 hour'
+ WHERE order_id = '{0}';
+CREATE TEMPORARY TABLE deliveries AS
+SELECT min(m.id) AS id, m.sku FROM inventory.movements m, inventory.reservations r,
+       jsonb_array_elements(r.missing) AS line
+ WHERE r.order_id = '{0}' AND m.sku = line->>'sku' GROUP BY m.sku;
+UPDATE inventory.movements SET delta_on_hand = delta_on_hand + 1000,
+       occurred_at = occurred_at - interval '2 hours' WHERE id IN (SELECT id FROM deliveries);
+INSERT INTO inventory.movements (sku, delta_on_hand, delta_reserved, reason, note)
+SELECT sku, -1000, 0, 'adjustment', 'planted' FROM deliveries
+"""
+NOW_AGAIN = """
+UPDATE "order".orders SET placed_at = placed_at + interval '1 hour' WHERE id = '{0}';
+UPDATE inventory.reservations SET created_at = created_at + interval '1 hour'
+ WHERE order_id = '{0}';
+UPDATE inventory.movements SET delta_on_hand = delta_on_hand - 1000,
+       occurred_at = occurred_at + interval '2 hours'
+ WHERE delta_on_hand >= 1000 AND sku IN
+       (SELECT sku FROM inventory.movements WHERE note = 'planted');
+DELETE FROM inventory.movements WHERE note = 'planted'
+"""
+
+
+def test_what_is_sold_out_later_is_no_reason_to_refuse_now(
+    endpoints: Endpoints, result: Result
+) -> None:
+    before = read(endpoints, result)
+    refused = next(c for c in result.checkouts if c.reason == "out_of_stock")
+
+    with sql(AN_HOUR_AGO, NOW_AGAIN)(endpoints, before, str(refused.order_id)):
+        after = read(endpoints, result)
+
+    assert before.missing[str(refused.order_id)]
+    assert "ended_for_a_reason" not in broken(before)
+    assert "ended_for_a_reason" in broken(after)
+
+
 def test_an_order_of_an_abandoner_is_none_of_theirs(endpoints: Endpoints, result: Result) -> None:
     books = read(endpoints, result)
     bought = next(c for c in result.checkouts if c.outcome == "confirmed")

@@ -98,9 +98,9 @@ GOOD_BOOKS = Books(
         CONFIRMED: "committed", CANCELLED: "released", BAD_CARD: "released", SHORT: "rejected",
     },
     reservation_lines={CONFIRMED: [{"sku": "MUG-1", "quantity": 2}]},
-    lowest={"MUG-1": {"free": 1, "reserved": 0, "since": -60.0}},
+    lowest={"MUG-1": {"free": 1, "reserved": 0}},
     moved={CONFIRMED: [{"sku": "MUG-1", "promised": 2, "taken": 2, "reserved": 0}]},
-    missing={SHORT: [{"sku": "MUG-1", "requested": 2, "available": 1}]},
+    missing={SHORT: [{"sku": "MUG-1", "requested": 2, "free": 1}]},
     payments={
         CONFIRMED: {"id": "p-1", "status": "captured"},
         CANCELLED: {"id": "p-2", "status": "voided"},

@@ -92,10 +92,24 @@ def test_what_was_wrong_before_the_run_is_set_apart() -> None:
     told_before, told_now = Violation("d", at=4.9), Violation("d", at=5.1)
     all_of_them = (old, ours, of_no_order, told_before, told_now)
 
-    found, earlier = apart([Finding(CHECKERS[0], all_of_them)], MIXED, since=5.0)
+    findings, checkouts = [Finding(CHECKERS[0], all_of_them)], [checkout("confirmed")]
+
+    found, earlier = apart(findings, MIXED, checkouts, since=5.0)
 
     assert [finding.violations for finding in found] == [(ours, of_no_order, told_now)]
     assert earlier == [old, told_before]
+
+
+def test_what_is_wrong_with_our_own_is_ours_though_the_shops_clock_is_behind() -> None:
+    ours = Violation("a", "o-1", at=5.0)
+    lost = Violation("b", "o-lost", at=5.0)
+    findings = [Finding(CHECKERS[0], (ours, lost))]
+    checkouts = [checkout("confirmed"), replace(checkout("unknown"), order_id="o-lost")]
+
+    found, earlier = apart(findings, MIXED, checkouts, since=60.0)
+
+    assert [finding.violations for finding in found] == [(ours, lost)]
+    assert earlier == []
 
 
 def test_equal_violations_are_grouped_the_most_frequent_first() -> None:

@@ -226,14 +226,21 @@ def others(books: Books, checkouts: Sequence[Checkout], since: float) -> int:
 
 
 def apart(
-    findings: Sequence[Finding], books: Books, since: float
+    findings: Sequence[Finding], books: Books, checkouts: Sequence[Checkout], since: float
 ) -> tuple[list[Finding], list[Violation]]:
-    """The findings of this run, and the violations of what was before it: orders, events."""
-    placed_before = {key for key, order in books.orders.items() if order["placed_at"] < since}
+    """The findings of this run, and the violations of what was before it: orders, events.
+
+    What this run placed is its own, whatever the shop's clock says, which may be behind.
+    """
+    keys = {checkout.key for checkout in checkouts}
+    own = {c.order_id for c in checkouts} | {i for i, o in books.orders.items() if o["key"] in keys}
+    before = {i for i, order in books.orders.items() if order["placed_at"] < since} - own
 
     def is_earlier(violation: Violation) -> bool:
+        if violation.order_id and violation.order_id in own:
+            return False
         came_before = violation.at is not None and violation.at < since
-        return violation.order_id in placed_before or came_before
+        return violation.order_id in before or came_before
 
     earlier = [v for f in findings for v in f.violations if is_earlier(v)]
     ours = [
@@ -249,7 +256,7 @@ def summarize(observed: Observed) -> Result:
     confirmed = sum(checkout.outcome == "confirmed" for checkout in checkouts)
     replay_s = observed.phases_s["replay"]
     own_cpu_s = sum(cost.cpu_s for cost in observed.resources if cost.name not in FOREIGN)
-    findings, earlier = apart(observed.findings, books, observed.started_s)
+    findings, earlier = apart(observed.findings, books, checkouts, observed.started_s)
     first_at = min((checkout.started_at for checkout in checkouts), default=0.0)
     slowest = sorted(
         ((c, confirming[c.order_id]) for c in checkouts if c.order_id in confirming),

@@ -95,7 +95,7 @@ class Books:
     lowest: Mapping[str, Row] = field(default_factory=dict)  # by SKU, what it came down to
     moved: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by order id
     reservations: Mapping[str, str] = field(default_factory=dict)  # order id -> state
-    missing: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by order id
+    missing: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by rejected order's id
     reservation_lines: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     payments: Mapping[str, Row] = field(default_factory=dict)  # by order id
     ledger: Sequence[Row] = ()

@@ -1,6 +1,6 @@
 """What the world around the shop wrote down by itself: the payment provider and the mailbox."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -17,7 +17,7 @@ class ProviderBook:
     """What the payment provider wrote down; by reference, which is our order's id.
 
     calls: what it was asked for. facts: what became true there, in that order.
-    webhooks: all that it had to tell, each with whether the shop took it.
+    webhooks: all that it had to tell, each with whether the shop had taken it.
     """
 
     payments: Mapping[str, Sequence[Row]]
@@ -26,22 +26,35 @@ class ProviderBook:
     webhooks: Sequence[Row]
 
 
-def read_provider(url: str, headers: Mapping[str, str]) -> ProviderBook:
-    """All of the provider's book, once."""
+def taken_webhooks(url: str, headers: Mapping[str, str]) -> frozenset[str]:
+    """The ids of those that the shop has taken by now."""
+    return frozenset(
+        webhook["id"]
+        for webhook in _pages(f"{url}/book/webhooks", "webhooks", headers)
+        if any(_is_yes(try_) for one in webhook["deliveries"] for try_ in one["attempts"])
+    )
+
+
+def _is_yes(attempt: Row) -> bool:
+    return attempt["status"] is not None and 200 <= attempt["status"] < 300
+
+
+def read_provider(
+    url: str, headers: Mapping[str, str], taken: Collection[str] = ()
+) -> ProviderBook:
+    """All of the provider's book, once. taken: ids of webhooks that count as taken."""
     calls = (call for call in _pages(f"{url}/book/calls", "calls", headers) if "reference" in call)
     return ProviderBook(
         payments=grouped(list(_pages(f"{url}/book/payments", "payments", headers)), "reference"),
         calls=grouped(list(calls), "reference"),
         facts=grouped(list(_pages(f"{url}/book/facts", "facts", headers)), "reference"),
-        webhooks=[_told(one) for one in _pages(f"{url}/book/webhooks", "webhooks", headers)],
+        webhooks=[
+            # As much of it as is judged: the body of each is a kilobyte.
+            {name: one[name] for name in ("id", "type", "reference")}
+            | {"taken": one["id"] in taken}
+            for one in _pages(f"{url}/book/webhooks", "webhooks", headers)
+        ],
     )
-
-
-def _told(webhook: Row) -> Row:
-    """As much of it as is judged: the body of each is a kilobyte."""
-    answers = [try_["status"] for one in webhook["deliveries"] for try_ in one["attempts"]]
-    taken = any(status is not None and 200 <= status < 300 for status in answers)
-    return {name: webhook[name] for name in ("id", "type", "reference")} | {"taken": taken}
 
 
 def read_mails(url: str) -> dict[str, list[Row]]:

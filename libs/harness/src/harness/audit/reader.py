@@ -12,8 +12,8 @@ import orjson
 
 from harness.audit.books import Books, Checkout, Restart, patiently
 from harness.audit.checkers import traces_complete
-from harness.audit.outside_books import read_mails, read_provider
-from harness.audit.settlement import queue_depths
+from harness.audit.outside_books import read_mails, read_provider, taken_webhooks
+from harness.audit.settlement import queue_depths, wait_for_webhooks
 from harness.audit.tables import read_tables
 from harness.process.endpoints import Endpoints
 from harness.process.home import whole_lines
@@ -27,6 +27,8 @@ from harness.traces.span_ledger import Ledger
 # Spans are exported every 0.2 s; a trace still incomplete after this long stays so.
 TRACES_WITHIN_S = 10.0
 POLL_S = 0.25
+# A worker looks for them twice a second; one that is still due after this long stays so.
+WEBHOOKS_WITHIN_S = 10.0
 RESTARTS = "restarts.jsonl"
 
 
@@ -53,7 +55,9 @@ def read_books(
     keep: Keep = keep_nothing,
     planted_loss: Collection[str] = (),
 ) -> Books:
-    """Everything the checkers need, read once. Call it when the shop is at rest.
+    """Everything the checkers need, read once. Call it when the shop is at rest: then nothing
+    moves any more but webhooks, which the provider may try again for an hour. Which of them the
+    shop took is asked first, and those it has dealt with before its tables are read.
 
     since: seconds since the epoch; restarts before it belong to an earlier run.
     advance: told how many traces have been read, for a progress bar.
@@ -62,18 +66,20 @@ def read_books(
     A trace store that does not answer makes them books without traces: `traces_unread` says why.
     Any other book that stays closed raises BooksUnread.
     """
+    url, key = endpoints.payment_provider_url, endpoints.payment_provider_api_key
+    headers = {"Authorization": f"Bearer {key}"}
+    taken = patiently("the payment provider", lambda: taken_webhooks(url, headers))
+    patiently("PostgreSQL or SQS", lambda: wait_for_webhooks(endpoints, WEBHOOKS_WITHIN_S))
+    tables = patiently("PostgreSQL", lambda: read_tables(endpoints.auditor_dsn))
+    provider = patiently("the payment provider", lambda: read_provider(url, headers, taken))
     traces: Mapping[str, Trace | None] = {}
     traces_unread = ""
     ledger = span_ledger.of(endpoints.span_ledger_dir)
     try:
-        traces = read_traces(endpoints.trace_query_url, checkouts, advance, keep, ledger)
+        known = [traces_complete.as_in_books(tables, checkout) for checkout in checkouts]
+        traces = read_traces(endpoints.trace_query_url, known, advance, keep, ledger)
     except TracesUnread as error:
         traces_unread = str(error)
-    tables = patiently("PostgreSQL", lambda: read_tables(endpoints.auditor_dsn))
-    key = {"Authorization": f"Bearer {endpoints.payment_provider_api_key}"}
-    provider = patiently(
-        "the payment provider", lambda: read_provider(endpoints.payment_provider_url, key)
-    )
     return replace(
         tables,
         checkouts=checkouts,
@@ -146,9 +152,6 @@ def _whole(trace_id: str, stored: Mapping[str, Any] | None, ledger: Ledger | Non
 
 
 def _incomplete(trace: Trace | None, checkout: Checkout) -> bool:
-    """What a refused or unknown checkout has to leave is not known: it is taken as it is."""
-    if checkout.outcome not in traces_complete.STEPS:
-        return False
     return any(traces_complete.faults(trace, checkout))
 
 

@@ -89,6 +89,13 @@ def wait_until_settled(
         time.sleep(POLL_S)
 
 
+def wait_for_webhooks(endpoints: Endpoints, within_s: float) -> None:
+    """Until all that payment has taken in are dealt with, or *within_s* is over."""
+    give_up_at = time.monotonic() + within_s
+    while unrest(endpoints).webhooks and time.monotonic() < give_up_at:
+        time.sleep(POLL_S)
+
+
 def queue_depths(endpoints: Endpoints) -> Mapping[str, QueueDepth]:
     live = messaging.depths(endpoints.aws_endpoint_url, endpoints.queue_urls)
     dead = messaging.depths(endpoints.aws_endpoint_url, endpoints.dead_letter_queue_urls)

@@ -49,15 +49,31 @@ RESTOCKED = """
 SELECT return_id::text, sku, sum(delta_on_hand)::bigint AS quantity
   FROM inventory.movements WHERE return_id IS NOT NULL GROUP BY return_id, sku
 """
-# What each SKU ever came down to, in the order of its movements: its row is locked for each.
-LOWEST = """
-SELECT sku, min(on_hand - reserved)::bigint AS free, min(reserved)::bigint AS reserved,
-       extract(epoch FROM min(occurred_at))::float8 AS since
-  FROM (SELECT sku, occurred_at, sum(delta_on_hand) OVER so_far AS on_hand,
-               sum(delta_reserved) OVER so_far AS reserved
-          FROM inventory.movements WINDOW so_far AS (PARTITION BY sku ORDER BY id)) AS balances
- GROUP BY sku
+# After each movement, in their order: the SKU's row is locked for each.
+BALANCES = """
+SELECT sku, occurred_at, sum(delta_on_hand - delta_reserved) OVER so_far AS free,
+       sum(delta_reserved) OVER so_far AS reserved,
+       lag(occurred_at) OVER so_far IS NULL AS is_first, lead(occurred_at) OVER so_far AS ended_at
+  FROM inventory.movements WINDOW so_far AS (PARTITION BY sku ORDER BY id)
 """
+# What each SKU ever came down to.
+LOWEST = f"""
+SELECT sku, min(free)::bigint AS free, min(reserved)::bigint AS reserved
+  FROM ({BALANCES}) AS balances GROUP BY sku
+"""  # noqa: S608  Constants.
+# What a rejected order missed, and the least that there was of it meanwhile; nothing before the
+# first came in. A movement counts from its transaction's start, which takes ten seconds at most.
+MISSING = f"""
+SELECT r.order_id::text, line.sku, line.requested,
+       coalesce(min(CASE WHEN b.is_first AND b.occurred_at > o.placed_at - interval '10 s'
+                         THEN least(b.free, 0) ELSE b.free END), 0)::bigint AS free
+  FROM inventory.reservations r JOIN "order".orders o ON o.id = r.order_id
+ CROSS JOIN jsonb_to_recordset(r.missing) AS line(sku text, requested bigint)
+  LEFT JOIN ({BALANCES}) AS b
+    ON b.sku = line.sku AND b.occurred_at <= r.created_at + interval '10 s'
+   AND (b.ended_at IS NULL OR b.ended_at >= o.placed_at - interval '10 s')
+ GROUP BY r.order_id, line.sku, line.requested
+"""  # noqa: S608  Constants.
 MOVED = """
 SELECT order_id::text, sku, (-sum(delta_on_hand))::bigint AS taken,
        sum(greatest(delta_reserved, 0))::bigint AS promised,
@@ -65,7 +81,7 @@ SELECT order_id::text, sku, (-sum(delta_on_hand))::bigint AS taken,
   FROM inventory.movements WHERE order_id IS NOT NULL GROUP BY order_id, sku
 """
 CONFIRMED = """SELECT id::text, status FROM "order".orders WHERE status = 'confirmed'"""
-RESERVATIONS = "SELECT order_id::text, state, missing FROM inventory.reservations"
+RESERVATIONS = "SELECT order_id::text, state FROM inventory.reservations"
 RESERVATION_LINES = "SELECT order_id::text, sku, quantity FROM inventory.reservation_lines"
 PAYMENTS = "SELECT id::text, order_id::text, amount_minor, currency, status FROM payment.payments"
 LEDGER = """
@@ -117,7 +133,6 @@ def read_stock(auditor_dsn: str) -> Books:
 def read_tables(auditor_dsn: str) -> Books:
     """All of the services' tables, in one snapshot; the other books are empty."""
     with _snapshot(auditor_dsn) as rows:
-        reservations = rows(RESERVATIONS)
         return Books(
             orders={row["id"]: row for row in rows(ORDERS)},
             order_lines=grouped(rows(ORDER_LINES), "order_id"),
@@ -130,8 +145,8 @@ def read_tables(auditor_dsn: str) -> Books:
             movements={row["sku"]: row for row in rows(MOVEMENTS)},
             lowest={row["sku"]: row for row in rows(LOWEST)},
             moved=grouped(rows(MOVED), "order_id"),
-            reservations={row["order_id"]: row["state"] for row in reservations},
-            missing={row["order_id"]: row["missing"] for row in reservations if row["missing"]},
+            reservations={row["order_id"]: row["state"] for row in rows(RESERVATIONS)},
+            missing=grouped(rows(MISSING), "order_id"),
             reservation_lines=grouped(rows(RESERVATION_LINES), "order_id"),
             payments={row["order_id"]: row for row in rows(PAYMENTS)},
             ledger=rows(LEDGER),

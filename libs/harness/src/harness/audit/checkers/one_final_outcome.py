@@ -10,6 +10,7 @@ from harness.audit.books import Books, Checkout
 from harness.audit.checkers.violation import Violation
 
 FINAL = frozenset({"confirmed", "cancelled"})
+UNKNOWN = "unknown"
 # Outcomes that leave no order, and what is wrong if there is one.
 WITHOUT_ORDER = {
     "refused": "the shopper was told no, and there is an order",
@@ -68,11 +69,12 @@ def _no_order_for_two_checkouts(books: Books) -> Iterator[Violation]:
 def _as_the_shopper_saw_it(
     books: Books, checkout: Checkout, theirs: str | None
 ) -> Iterator[Violation]:
-    """ok: the order exists as told. refused, abandoned: it does not. unknown: both are right.
+    """ok: the order exists as told. refused, abandoned: it does not. unknown: both are right, but
+    where an order was promised, and only its end was never heard of.
 
     theirs: an order that can only be of this checkout, if there is one.
     """
-    if checkout.outcome == "unknown":
+    if checkout.outcome == UNKNOWN and checkout.order_id is None:
         return
     if checkout.outcome in WITHOUT_ORDER:
         if theirs:
@@ -96,7 +98,7 @@ def _as_the_shopper_saw_it(
             about=f"basket {checkout.basket_id}, key {checkout.key}",
         )
         return
-    if order["status"] != checkout.outcome:
+    if checkout.outcome not in (UNKNOWN, order["status"]):
         yield Violation(
             "the shopper was told another end than the books tell",
             checkout.order_id,

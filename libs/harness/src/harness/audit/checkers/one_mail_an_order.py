@@ -9,8 +9,9 @@ from harness.audit.books import Books
 from harness.audit.checkers.violation import Violation
 
 KIND = {"confirmed": "order_confirmation", "cancelled": "order_cancellation"}
-# Said in between, if at all: once for each time it happened.
-BETWEEN = {"action_required", "refund"}
+# Said in between, if at all: once for each time it happened. Refunds are `returns_settled`'s.
+ASKED, ASKING = "payment.action_required", "action_required"
+BETWEEN = {ASKING, "refund"}
 
 
 def check(books: Books) -> Iterator[Violation]:
@@ -26,6 +27,16 @@ def check(books: Books) -> Iterator[Violation]:
                 trace_id,
                 expected=_named(wanted),
                 found=_named(kinds),
+            )
+        asked = [e for e in books.order_history.get(order_id, ()) if e["event"] == ASKED]
+        asking = [mail for mail in mails if mail["kind"] == ASKING]
+        if len(asking) > len(asked):
+            yield Violation(
+                "a customer was told that their bank asks, and it had not",
+                order_id,
+                trace_id,
+                expected=f"{len(asked)} mails at most, one for each time",
+                found=f"{len(asking)} mails",
             )
         for mail in mails:
             if order["email"] not in mail["to"]:

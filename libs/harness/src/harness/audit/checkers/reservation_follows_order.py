@@ -1,4 +1,4 @@
-"""A confirmed order's stock is committed, a cancelled order's is not held.
+"""A confirmed order's stock is committed, a cancelled order's not held; it was what was ordered.
 
 It cannot see when stock was let go, only that it was.
 """
@@ -6,7 +6,7 @@ It cannot see when stock was let go, only that it was.
 from collections.abc import Iterator
 
 from harness.audit.books import Books
-from harness.audit.checkers.violation import Violation
+from harness.audit.checkers.violation import Violation, listed
 
 # What each final order allows its reservation to be; None is no reservation at all.
 ALLOWED: dict[str, set[str | None]] = {
@@ -27,6 +27,18 @@ def check(books: Books) -> Iterator[Violation]:
                 books.trace_id_of(order_id),
                 expected=may_be,
                 found=_name(state),
+            )
+        ordered, reserved = (
+            {line["sku"]: line["quantity"] for line in lines.get(order_id, ())}
+            for lines in (books.order_lines, books.reservation_lines)
+        )
+        if reserved and reserved != ordered:
+            yield Violation(
+                "other goods were reserved for an order than it has",
+                order_id,
+                books.trace_id_of(order_id),
+                expected=listed(ordered),
+                found=listed(reserved),
             )
     for order_id in books.reservations.keys() - books.orders.keys():
         yield Violation("stock is reserved for an order that does not exist", order_id)

@@ -1,10 +1,12 @@
 """Every checkout left one whole trace: all its steps, no span without its parent, no card data.
+Where nobody knows how it went, or nothing came of it, only the last.
 
 It cannot see what a span does not say; of spans lost with a killed process only names are known.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from itertools import chain
 
 from harness.audit.books import Books, Checkout
@@ -41,6 +43,7 @@ STEPS: dict[str, frozenset[tuple[str, str]]] = {
     ),
     "abandoned": frozenset({("cart", "PUT /cart")}),
 }
+UNKNOWN = "unknown"
 # What must never happen without stock: money is asked for what can be delivered. (Payment may
 # still hear that the customer wants to cancel.)
 MONEY_ASKED = ("payment", "process stock.reserved")
@@ -54,8 +57,8 @@ def check(books: Books) -> Iterator[Violation]:
     if books.traces_unread:
         return  # Nothing is known of them, good or bad.
     unheard = _never_heard(books)
-    for checkout in books.checkouts:
-        if checkout.outcome in STEPS and not _excused(books, checkout):
+    for checkout in (as_in_books(books, checkout) for checkout in books.checkouts):
+        if not _excused(books, checkout):
             trace = books.traces.get(checkout.trace_id)
             for fault in faults(trace, checkout, unheard.get(checkout.order_id or "", set())):
                 yield Violation(
@@ -85,6 +88,21 @@ def faults(trace: Trace | None, checkout: Checkout, unheard: Collection[str] = (
 
     unheard: names of spans that need not be there.
     """
+    if checkout.outcome in STEPS:
+        yield from _missing(trace, checkout, unheard)
+    for leak in no_card_data(trace) if trace else ():
+        yield f"card data in the trace: {leak}"
+
+
+def as_in_books(books: Books, checkout: Checkout) -> Checkout:
+    """How it ended, where its shopper was promised an order and never heard what became of it."""
+    order = books.orders.get(checkout.order_id or "")
+    if checkout.outcome != UNKNOWN or order is None:
+        return checkout
+    return replace(checkout, outcome=order["status"], reason=order["cancel_reason"])
+
+
+def _missing(trace: Trace | None, checkout: Checkout, unheard: Collection[str]) -> Iterator[str]:
     if trace is None:
         yield "no trace is stored"
         return
@@ -102,8 +120,6 @@ def faults(trace: Trace | None, checkout: Checkout, unheard: Collection[str] = (
     asked = MONEY_ASKED in seen or PROVIDER in trace.services()
     if checkout.reason == "out_of_stock" and asked:
         yield "payment was asked although the stock was refused"
-    for leak in no_card_data(trace):
-        yield f"card data in the trace: {leak}"
 
 
 def excused(books: Books) -> int:

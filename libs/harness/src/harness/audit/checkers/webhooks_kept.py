@@ -1,6 +1,7 @@
 """Every webhook that payment took is in its book and dealt with, and none that nobody sent.
 
-It cannot see one that was never delivered: what it would have told is judged by `money_matches`.
+It cannot see one that was never delivered, nor what becomes of one that comes during the audit:
+what they tell is judged by `money_matches`.
 """
 
 from collections.abc import Iterator
@@ -19,8 +20,8 @@ def check(books: Books) -> Iterator[Violation]:
     for id_, webhook in sent.items():
         order_id, kept = webhook["reference"], books.webhooks.get(id_)
         order = books.orders.get(order_id)
-        is_due = order and webhook["taken"] and order["placed_at"] > since
-        if (kept or is_due) and (kept or {}).get("state") != DONE:
+        is_known = kept or (order and order["placed_at"] > since)
+        if webhook["taken"] and is_known and (kept or {}).get("state") != DONE:
             yield Violation(
                 f"a webhook {webhook['type']} was taken, and nothing came of it",
                 order_id,
