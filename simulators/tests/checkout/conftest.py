@@ -45,6 +45,7 @@ HELD = Result(
     placing_ms=Percentiles(20, 50.0, 100.0, 150.0, 200.0),
     confirming_ms=Percentiles(18, 500.0, 1000.0, 1500.0, 2000.0),
     lateness_ms=Percentiles(20, 0.0, 0.0, 0.0, 0.0),
+    visit_ms=Percentiles(20, 900.0, 1900.0, 2900.0, 3900.0),
     checkouts_per_s=4.0,
     confirmed_per_s=3.6,
     cpu_ms_per_confirmed=200.0,

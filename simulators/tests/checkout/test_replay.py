@@ -1,5 +1,6 @@
 """The replay admits, stops and never loses a visit. Speeds are so high that nobody waits."""
 
+import operator
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -39,6 +40,14 @@ def test_every_visit_is_brought_once() -> None:
     assert sorted(c.basket_id for c in progress.finished) == sorted(v.basket.id for v in VISITS)
     assert progress.in_flight == 0
     assert len(progress.lateness_s) == len(VISITS)
+    assert len(progress.visits_s) == len(VISITS)
+
+
+def test_a_visit_counts_from_when_it_was_due() -> None:
+    """One at a time: who waited at the door while another was inside has a longer visit."""
+    progress = run(bring, concurrency=1)
+
+    assert all(map(operator.ge, progress.visits_s, progress.lateness_s))
 
 
 def test_who_orders_twice_has_left_once() -> None:

@@ -70,6 +70,7 @@ def result() -> Result:
         placing_ms=NOTHING,
         confirming_ms=NOTHING,
         lateness_ms=NOTHING,
+        visit_ms=NOTHING,
         checkouts_per_s=1.0,
         confirmed_per_s=1.0,
         cpu_ms_per_confirmed=None,

@@ -18,6 +18,9 @@ HEADS = ("figure", "earlier", "now", "difference", "ratio")
 COARSE_FROM = 10
 
 
+NOT_MEASURED = Percentiles(0, None, None, None, None)
+
+
 class EarlierRun(BaseModel):
     """The part of a stored `Result` that is compared, with the same names."""
 
@@ -31,6 +34,7 @@ class EarlierRun(BaseModel):
     outcomes: Mapping[str, int]
     placing_ms: Percentiles
     confirming_ms: Percentiles
+    visit_ms: Percentiles = NOT_MEASURED  # By a version that did not yet.
     checkouts_per_s: float
     cpu_ms_per_confirmed: float | None
     resources: Sequence[Resource]
@@ -111,6 +115,7 @@ def figures(run: Run) -> dict[str, float | None]:
         "unknown": sum(n for o, n in run.outcomes.items() if o.partition(":")[0] == "unknown"),
         **_percentiles("placing", run.placing_ms),
         **_percentiles("confirming", run.confirming_ms),
+        **_percentiles("visit", run.visit_ms),
         "checkouts_per_s": run.checkouts_per_s,
         "cpu_ms_per_confirmed": run.cpu_ms_per_confirmed,
         "memory_mb": sum(resource.pss_mb for resource in run.resources),

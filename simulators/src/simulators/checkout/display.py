@@ -236,6 +236,7 @@ def _times(result: Result) -> Table:
     table.add_row("placing (POST /orders)", _ms(result.placing_ms))
     table.add_row("placed → confirmed", _ms(result.confirming_ms))
     table.add_row("waited at the door", _ms(result.lateness_ms))
+    table.add_row("visit, from when it was due", _ms(result.visit_ms))
     table.add_row("checkouts/s", f"{result.checkouts_per_s:.1f}")
     if result.cpu_ms_per_confirmed is not None:
         table.add_row("CPU per confirmed checkout", f"{result.cpu_ms_per_confirmed:.0f} ms")

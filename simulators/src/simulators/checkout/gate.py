@@ -34,6 +34,7 @@ class Limits(BaseModel):
     confirming_p50_ms_max: Limit = None
     confirming_p95_ms_max: Limit = None
     confirming_p99_ms_max: Limit = None
+    visit_p95_ms_max: Limit = None
     checkouts_per_s_min: Limit = None
     cpu_ms_per_confirmed_max: Limit = None
     memory_mb_max: Limit = None

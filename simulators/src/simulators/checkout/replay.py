@@ -26,6 +26,7 @@ class Progress:
     left: int = 0  # Visits that are over; each has finished one checkout or more.
     finished: list[Checkout] = field(default_factory=list)
     lateness_s: list[float] = field(default_factory=list)  # started after the intended moment
+    visits_s: list[float] = field(default_factory=list)  # from then to the end of the visit
     failures: list[BaseException] = field(default_factory=list)  # bugs of the simulator
     faults: Callable[[], int] = lambda: 0  # how many have met something
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -73,6 +74,7 @@ def _enter(
     with progress.lock:
         progress.finished += checkouts
         progress.left += 1
+        progress.visits_s.append(time.monotonic() - due)
 
 
 def _note_bug(future: "Future[None]", progress: Progress) -> None:

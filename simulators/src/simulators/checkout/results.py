@@ -73,6 +73,7 @@ class Observed:
     unrest: Unrest
     resources: Sequence[Resource]
     lateness_s: Sequence[float]
+    visits_s: Sequence[float]
     phases_s: Mapping[str, float]
     started_at: datetime
     interrupted: bool
@@ -95,6 +96,8 @@ class Result:
     traces_unread: why no trace was read, and so none judged; empty if they were.
     others: orders that were placed meanwhile by nobody of this run.
     earlier: violations of orders that were placed before this run, which it does not judge.
+    visit_ms: of whole visits, from when a shopper was to come until they left: what a stall of the
+        shop costs everybody behind it, too.
     slowest: with milliseconds from placed to confirmed.
     exhibits: checkouts whose whole trace the report shows.
     timeline: of each checkout its start (s since the first), outcome, and those milliseconds.
@@ -112,6 +115,7 @@ class Result:
     placing_ms: Percentiles
     confirming_ms: Percentiles
     lateness_ms: Percentiles
+    visit_ms: Percentiles
     checkouts_per_s: float
     confirmed_per_s: float
     cpu_ms_per_confirmed: float | None
@@ -274,6 +278,7 @@ def summarize(observed: Observed) -> Result:
         placing_ms=percentiles(placing_times(books.operations)),
         confirming_ms=percentiles(list(confirming.values())),
         lateness_ms=percentiles([seconds * 1000 for seconds in observed.lateness_s]),
+        visit_ms=percentiles([seconds * 1000 for seconds in observed.visits_s]),
         checkouts_per_s=len(checkouts) / replay_s,
         confirmed_per_s=confirmed / replay_s,
         cpu_ms_per_confirmed=own_cpu_s * 1000 / confirmed if confirmed else None,

@@ -160,6 +160,7 @@ def run(
             unrest=left,
             resources=_resources(before, after, own_before, own_after),
             lateness_s=progress.lateness_s,
+            visits_s=progress.visits_s,
             phases_s=clock.phases_s,
             started_at=started_at,
             interrupted=stop.is_set(),
