@@ -15,8 +15,6 @@ LOAD := .venv-load
 # Which shop is meant, if not one that is started for it: `running`, `compose`, or a file of its endpoints.
 AT_SHOP = $(if $(SHOP),CARTWRIGHT_ENDPOINTS=$(SHOP))
 STOREFRONT := frontend/.next/standalone/server.js
-# Only Python: these checks and tests cover every package of the workspace.
-SOURCES := conftest.py libs services simulators features conformance loadtests infra/emulator frontend
 
 # Meant for building images; here each process would compile once more all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
@@ -87,8 +85,8 @@ conformance: $(READY) ## One suite over the emulators and what they stand for
 
 check: $(READY) contracts audit ## Format, lint, types, import and service contracts, secrets, advisories
 	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --inexact --group containers
-	@$(BIN)/ruff format --check --quiet $(SOURCES) || { echo "run: make format"; exit 1; }
-	@$(BIN)/ruff check --quiet $(SOURCES)
+	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m harness.suite.gherkin_lint && echo "scenarios readable"
@@ -112,8 +110,8 @@ audit: $(READY) ## Known advisories against everything in uv.lock (asks osv.dev)
 	elif [ $$code -ne 0 ]; then exit $$code; else echo "no known advisories"; fi
 
 format: $(READY) ## Format the code and mend what the linter can
-	@$(BIN)/ruff format --quiet $(SOURCES)
-	@$(BIN)/ruff check --quiet --fix $(SOURCES)
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
 
 load: $(READY) ## Real baskets by Locust, judged by loadtests/slo.yaml and the books; SHOP=compose: of that one
 	@UV_PROJECT_ENVIRONMENT=$(LOAD) $(UV) sync --quiet --frozen --inexact --no-dev --group load

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import pytest
 from harness.audit.books import Books, Checkout
 from harness.audit.checkers import CHECKERS, Finding, Violation
+from harness.audit.checkers.violation import grouped
 from simulators.checkout.mix import Persona, Visit
 from simulators.checkout.results import (
     Result,
     apart,
-    grouped,
     others,
     outcome_of,
     outcomes,

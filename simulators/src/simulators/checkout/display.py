@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.audit.checkers.violation import Violation
+from harness.audit.checkers.violation import Group, Violation, grouped
 from harness.audit.settlement import Unrest
 from rich import console as rich_console
 from rich.console import Console
@@ -20,7 +20,7 @@ from rich.text import Text
 from simulators.checkout import comparison, gate
 from simulators.checkout.comparison import Comparison
 from simulators.checkout.replay import Progress
-from simulators.checkout.results import Group, Result, grouped, outcome_of
+from simulators.checkout.results import Result, outcome_of
 from simulators.checkout.times import Percentiles
 from simulators.checkout.weather.registry import KINDS
 from simulators.checkout.weather.toll import Toll

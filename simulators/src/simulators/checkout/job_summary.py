@@ -5,12 +5,13 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from harness.audit.checkers.violation import grouped
 from rich.console import Console
 from rich.markup import escape
 
 from simulators.checkout import comparison, gate
 from simulators.checkout.comparison import Comparison, verdict
-from simulators.checkout.results import Result, grouped
+from simulators.checkout.results import Result
 
 # GitHub names the file; all steps of a job may append to theirs, which is then shown as Markdown.
 VARIABLE = "GITHUB_STEP_SUMMARY"

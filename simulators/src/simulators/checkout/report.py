@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import orjson
+from harness.audit.checkers.violation import grouped
 from harness.suite.report import waterfall
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -12,7 +13,7 @@ from markupsafe import Markup
 from simulators.checkout import comparison, gate
 from simulators.checkout.comparison import Comparison
 from simulators.checkout.exhibits import VIOLATING_MAX, Exhibit
-from simulators.checkout.results import Result, grouped
+from simulators.checkout.results import Result
 from simulators.checkout.weather.kinds import Seam
 from simulators.checkout.weather.registry import KINDS
 from simulators.checkout.weather.toll import DEATHS, Struck, Toll

@@ -41,18 +41,6 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Violations of one invariant that say the same, the first of which stands for all."""
-
-    what: str
-    violations: Sequence[Violation]
-
-    @property
-    def first(self) -> Violation:
-        return self.violations[0]
-
-
-@dataclass(frozen=True, slots=True)
 class Resource:
     """One process over the run."""
 
@@ -96,8 +84,7 @@ class Result:
     traces_unread: why no trace was read, and so none judged; empty if they were.
     others: orders that were placed meanwhile by nobody of this run.
     earlier: violations of orders that were placed before this run, which it does not judge.
-    visit_ms: of whole visits, from when a shopper was to come until they left: what a stall of the
-        shop costs everybody behind it, too.
+    visit_ms: from when a shopper was to come until they left, so that a stall costs all behind it.
     slowest: with milliseconds from placed to confirmed.
     exhibits: checkouts whose whole trace the report shows.
     timeline: of each checkout its start (s since the first), outcome, and those milliseconds.
@@ -190,15 +177,6 @@ def _started(checkout: Checkout) -> float:
     return checkout.started_at
 
 
-def grouped(violations: Sequence[Violation]) -> list[Group]:
-    """Equal ones together, the most frequent first."""
-    by_what: dict[str, list[Violation]] = {}
-    for violation in violations:
-        by_what.setdefault(violation.what, []).append(violation)
-    groups = (Group(what, those) for what, those in by_what.items())
-    return sorted(groups, key=lambda group: -len(group.violations))
-
-
 def outcome_of(checkout: Checkout) -> str:
     """``confirmed``, ``cancelled: out_of_stock``, ``refused: price-changed``, ``abandoned``, …"""
     return f"{checkout.outcome}: {checkout.reason}" if checkout.reason else checkout.outcome
@@ -237,14 +215,13 @@ def apart(
     What this run placed is its own, whatever the shop's clock says, which may be behind.
     """
     keys = {checkout.key for checkout in checkouts}
-    own = {c.order_id for c in checkouts} | {i for i, o in books.orders.items() if o["key"] in keys}
+    own = {id_ for id_, order in books.orders.items() if order["key"] in keys}
+    own |= {checkout.order_id for checkout in checkouts if checkout.order_id}
     before = {i for i, order in books.orders.items() if order["placed_at"] < since} - own
 
     def is_earlier(violation: Violation) -> bool:
-        if violation.order_id and violation.order_id in own:
-            return False
-        came_before = violation.at is not None and violation.at < since
-        return violation.order_id in before or came_before
+        came_before = violation.order_id in before or (violation.at or since) < since
+        return came_before and violation.order_id not in own
 
     earlier = [v for f in findings for v in f.violations if is_earlier(v)]
     ours = [

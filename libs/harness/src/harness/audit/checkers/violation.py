@@ -1,6 +1,6 @@
 """One thing that is wrong, in words for people, and where to look."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -35,6 +35,27 @@ class Violation:
     def message(self) -> str:
         """All of it on one line, but for order and trace."""
         return f"{self.what}: {self.values}" if self.values else self.what
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Violations of one invariant that say the same, the first of which stands for all."""
+
+    what: str
+    violations: Sequence[Violation]
+
+    @property
+    def first(self) -> Violation:
+        return self.violations[0]
+
+
+def grouped(violations: Sequence[Violation]) -> list[Group]:
+    """Equal ones together, the most frequent first."""
+    by_what: dict[str, list[Violation]] = {}
+    for violation in violations:
+        by_what.setdefault(violation.what, []).append(violation)
+    groups = (Group(what, those) for what, those in by_what.items())
+    return sorted(groups, key=lambda group: -len(group.violations))
 
 
 def listed(lines: Mapping[str, int]) -> str:
