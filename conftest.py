@@ -1,7 +1,7 @@
 """What every run of pytest here knows of a test: whether it needs more than its own process.
 
 `slow` and `conformance` are seen from what a test asks for, `exhaustive` is said by who wrote it.
-`--quick` leaves all three out, and whoever else reaches for another process. Sets nothing up.
+`--quick` leaves all three out, and whoever else reaches for another process. Starts nothing.
 """
 
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 # Fixtures that start a server, whatever package they are of.
 SERVERS = frozenset({"database_url", "valkey_url", "serve"})
@@ -32,6 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # How long an example takes says more of a busy machine than of what is tested.
+    settings.register_profile("patient", settings.default, deadline=None)
+    settings.load_profile("patient")
     if config.getoption("--quick"):
         config.option.markexpr = config.option.markexpr or "not (slow or exhaustive or conformance)"
         config.pluginmanager.register(Quick())

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from auth.settings import Settings as AuthSettings
 from cart.clients.cart_cache import PUT
 from catalog.clients.scripts import HOLD, LOOK, OFFER, OUTDATE
 from common.auth.revocation import RevokedSessions
+from common.testing import REDIS_WITHIN_S
 from harness.eventually import eventually
 
 EXPIRES_WITHIN_S = 20.0
@@ -178,7 +180,8 @@ def test_the_carts_script_keeps_the_newest_copy(client: Any) -> None:
 
 
 def test_a_session_that_one_process_ended_is_ended_for_another(redis_url: str) -> None:
-    tells, asks = RevokedSessions(redis_url), RevokedSessions(redis_url, refresh_s=0)
+    patient = partial(RevokedSessions, timeout_s=REDIS_WITHIN_S)
+    tells, asks = patient(redis_url), patient(redis_url, refresh_s=0)
 
     tells.add(["session-1"])
 
@@ -188,7 +191,7 @@ def test_a_session_that_one_process_ended_is_ended_for_another(redis_url: str) -
 
 def test_attempts_to_log_in_are_counted_over_all_processes(redis_url: str) -> None:
     settings = AuthSettings.model_construct(redis_url=redis_url)
-    processes = [Limits(settings) for _ in range(2)]
+    processes = [Limits(settings, timeout_s=REDIS_WITHIN_S) for _ in range(2)]
     refused = 0
 
     for number in range(8):

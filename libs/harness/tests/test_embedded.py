@@ -26,7 +26,7 @@ from harness.providers.role_names import AUDITOR, every_role
 from harness.topology import summary
 
 REPOSITORY = Path(__file__).parents[3]
-GONE_WITHIN_S = 10
+GONE_WITHIN_S = 60
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ PLANS = Path(__file__).parent / "supervised_for_tests"
 # The fork server's imports take 1.5 s on an idle core and several on one that is not.
 UP_WITHIN_S = 60
 DOWN_WITHIN_S = 20
-GONE_WITHIN_S = 5
+GONE_WITHIN_S = 60
 
 
 @contextmanager

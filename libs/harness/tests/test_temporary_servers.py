@@ -6,6 +6,7 @@ import sys
 import psutil
 import pytest
 from harness.eventually import eventually
+from harness.process import control
 
 GONE_WITHIN_S = 20.0
 UNTIL_KILLED = """
@@ -25,4 +26,11 @@ def test_a_killed_session_leaves_no_server_running(module: str) -> None:
     pids = [int(pid) for pid in session.stdout.split()]
 
     assert pids
-    eventually(lambda: not any(map(psutil.pid_exists, pids)), GONE_WITHIN_S, "their end")
+    eventually(lambda: not any(map(is_left, pids)), GONE_WITHIN_S, "their end")
+
+
+def is_left(pid: int) -> bool:
+    try:
+        return control.is_alive(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return False

@@ -427,3 +427,22 @@ def test_whoever_had_time_for_the_keys_has_learnt_that_none_come(
             keys.find("kid")
 
     assert len(asked) == 1
+
+
+def test_an_answer_that_was_held_up_is_as_old_as_the_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, published = Clock(monkeypatch), [POOL_JWK]
+
+    def held_up(_request: httpx.Request) -> httpx.Response:
+        answer = httpx.Response(200, json={"keys": published})
+        if len(published) == 1:
+            published.append(SHOP_JWK)
+            clock.now_s += jwks.ASK_AGAIN_S
+        return answer
+
+    http = httpx.Client(transport=httpx.MockTransport(held_up), timeout=jwks.TIMEOUT)
+    keys = Jwks("http://auth/jwks.json", client=http)
+    assert keys.find(KID)
+
+    assert keys.find("shop"), "published since"

@@ -1,15 +1,18 @@
 """Sessions that are over: told by one process, known to the others within seconds."""
 
+from functools import partial
+
 import pytest
 import redis
 from common.auth import RevokedSessions, revocation
-from common.testing import fixtures
+from common.testing import REDIS_WITHIN_S, fixtures
 
 valkey_url, redis_url = fixtures.valkey()
+patient = partial(RevokedSessions, timeout_s=REDIS_WITHIN_S)
 
 
 def test_what_one_revokes_another_knows(redis_url: str) -> None:
-    here, there = RevokedSessions(redis_url), RevokedSessions(redis_url, refresh_s=0)
+    here, there = patient(redis_url), patient(redis_url, refresh_s=0)
     assert not there.contains("s1")
 
     here.add(["s1", "s2"])
@@ -21,7 +24,7 @@ def test_what_one_revokes_another_knows(redis_url: str) -> None:
 
 
 def test_between_two_readings_nobody_is_asked(redis_url: str) -> None:
-    here, there = RevokedSessions(redis_url), RevokedSessions(redis_url, refresh_s=3600)
+    here, there = patient(redis_url), patient(redis_url, refresh_s=3600)
     assert not there.contains("s1")
     here.add(["s1"])
 
@@ -30,22 +33,22 @@ def test_between_two_readings_nobody_is_asked(redis_url: str) -> None:
 
 
 def test_who_starts_later_knows_it_too(redis_url: str) -> None:
-    RevokedSessions(redis_url).add(["s1"])
+    patient(redis_url).add(["s1"])
 
-    assert RevokedSessions(redis_url).contains("s1")
+    assert patient(redis_url).contains("s1")
 
 
 def test_what_no_token_can_be_of_any_more_is_forgotten(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    RevokedSessions(redis_url).add(["old"])
+    patient(redis_url).add(["old"])
     with redis.Redis.from_url(redis_url) as client:
         client.zincrby(revocation.KEY, -revocation.REMEMBERED_S - 1, "old")
-        RevokedSessions(redis_url).add(["new"])
+        patient(redis_url).add(["new"])
 
         assert client.zrange(revocation.KEY, 0, -1) == [b"new"]
         assert 0 < int(client.ttl(revocation.KEY)) <= revocation.REMEMBERED_S
-    assert not RevokedSessions(redis_url).contains("old")
+    assert not patient(redis_url).contains("old")
 
 
 def test_without_redis_tokens_hold_until_they_expire() -> None:

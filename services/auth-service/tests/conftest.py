@@ -2,7 +2,7 @@ import pytest
 from auth.app import create_app
 from auth.settings import Settings
 from common.db import Database
-from common.testing import JWT_SECRET, fixtures
+from common.testing import JWT_SECRET, REDIS_WITHIN_S, fixtures
 from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
@@ -31,7 +31,7 @@ def jwks_settings(settings: Settings) -> Settings:
 
 @pytest.fixture(scope="session")
 def app(settings: Settings) -> Flask:
-    return create_app(settings)
+    return create_app(settings, redis_timeout_s=REDIS_WITHIN_S)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from auth.domain import (
     TooManyRegistrations,
 )
 from auth.settings import Settings
+from common.testing import REDIS_WITHIN_S
 
 ANA, BOB, HERE, THERE = "ana@example.com", "bob@example.com", "192.0.2.1", "192.0.2.2"
 NOWHERE = "unix:///nowhere/redis.sock"
@@ -17,7 +18,7 @@ NOWHERE = "unix:///nowhere/redis.sock"
 
 @pytest.fixture
 def limits(settings: Settings, redis_url: str) -> Limits:
-    return Limits(settings)
+    return Limits(settings, timeout_s=REDIS_WITHIN_S)
 
 
 def exhaust(limits: Limits, address: str = HERE, account: str = ANA, times: int = 5) -> None:
@@ -125,7 +126,7 @@ def test_all_instances_count_together(settings: Settings, limits: Limits) -> Non
     exhaust(limits)
 
     with pytest.raises(TooManyLogins):
-        Limits(settings).count_login(ANA, HERE)
+        Limits(settings, timeout_s=REDIS_WITHIN_S).count_login(ANA, HERE)
 
 
 def test_limits_are_settings(settings: Settings, redis_url: str) -> None:
@@ -136,7 +137,8 @@ def test_limits_are_settings(settings: Settings, redis_url: str) -> None:
                 "logins_per_minute_per_address": 1000,
                 "logins_per_hour_per_account": 1000,
             }
-        )
+        ),
+        timeout_s=REDIS_WITHIN_S,
     )
 
     exhaust(wide, times=200)

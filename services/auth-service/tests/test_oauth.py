@@ -12,7 +12,7 @@ from common import auth
 from common.auth import Caller, Role
 from common.auth.service_token import ServiceToken, _granted
 from common.db import Database
-from common.testing import JWT_SECRET, bearer
+from common.testing import JWT_SECRET, REDIS_WITHIN_S, bearer
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -32,7 +32,8 @@ NEXT_SECRET, NEXT_ENTRY = made("cart")
 @pytest.fixture
 def client(settings: Settings, db: Database, redis_url: str) -> FlaskClient:
     clients = {"service_clients": f"{ENTRY},{NEXT_ENTRY},{made('order')[1]}"}
-    return create_app(settings.model_copy(update=clients)).test_client()
+    named = settings.model_copy(update=clients)
+    return create_app(named, redis_timeout_s=REDIS_WITHIN_S).test_client()
 
 
 def ask(

@@ -13,7 +13,7 @@ from common import auth
 from common.auth import Role
 from common.db import Database
 from common.ids import new_id
-from common.testing import JWT_SECRET, bearer, published
+from common.testing import JWT_SECRET, REDIS_WITHIN_S, bearer, published
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 from werkzeug.test import TestResponse
@@ -273,7 +273,8 @@ class TestLogin:
     def test_forwarded_addresses_count_only_behind_our_own_proxy(
         self, client: FlaskClient, settings: Settings
     ) -> None:
-        behind_proxy = create_app(settings.model_copy(update={"trusted_proxies": 1})).test_client()
+        behind = settings.model_copy(update={"trusted_proxies": 1})
+        behind_proxy = create_app(behind, redis_timeout_s=REDIS_WITHIN_S).test_client()
         for number in range(LOGINS):
             log_in(client, **{"X-Forwarded-For": f"192.0.2.{number}"})
 
@@ -297,7 +298,7 @@ class TestLogin:
     def test_while_all_turns_to_hash_are_taken_one_must_come_again(
         self, db: Database, settings: Settings
     ) -> None:
-        passwords, limits = Passwords(), Limits(settings)
+        passwords, limits = Passwords(), Limits(settings, timeout_s=REDIS_WITHIN_S)
         derived, told = DerivedSecrets(JWT_SECRET), list[str]().extend
         blueprints = [
             routes.customers(db, passwords, limits.count_registration, limits.count_login, told),

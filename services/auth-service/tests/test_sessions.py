@@ -19,7 +19,7 @@ from common import auth
 from common.auth import Caller, RevokedSessions, Role
 from common.db import Database
 from common.ids import new_id
-from common.testing import JWT_SECRET, bearer
+from common.testing import JWT_SECRET, PATIENCE, REDIS_WITHIN_S, bearer
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -369,7 +369,7 @@ class TestLogout:
     def test_it_ends_the_session_here_and_elsewhere(
         self, client: FlaskClient, ana: dict[str, Any], settings: Settings
     ) -> None:
-        elsewhere = create_app(settings).test_client()
+        elsewhere = create_app(settings, redis_timeout_s=REDIS_WITHIN_S).test_client()
         assert client.get("/me", headers=holder(ana)).status_code == 200
 
         response = client.post("/logout", headers=holder(ana))
@@ -507,7 +507,7 @@ class TestAChangeWhileAPasswordIsChecked:
         meanwhile: list[Callable[[], object]],
     ) -> None:
         url = sa.make_url(database_url).set(username="postgres")
-        owner = Database(url.render_as_string(hide_password=False))
+        owner = Database(url.render_as_string(hide_password=False), patience=PATIENCE)
         worker.change_role(settings, owner, "ana@example.com", "staff")
         meanwhile.append(lambda: worker.change_role(settings, owner, "ana@example.com", "customer"))
 
@@ -538,12 +538,15 @@ def test_sessions_ended_by_a_role_are_told(
     settings: Settings, client: FlaskClient, database_url: str, ana: dict[str, Any]
 ) -> None:
     url = sa.make_url(database_url).set(username="postgres")
-    owner = Database(url.render_as_string(hide_password=False))
+    owner = Database(url.render_as_string(hide_password=False), patience=PATIENCE)
 
-    told = worker.change_role(settings, owner, "ana@example.com", "staff")
+    told = worker.change_role(
+        settings, owner, "ana@example.com", "staff", redis_timeout_s=REDIS_WITHIN_S
+    )
 
     owner.engine.dispose()
     assert told == "staff from the next log-in; sessions ended: 1"
-    assert RevokedSessions(settings.redis_url).contains(ana["session_id"])
+    revoked = RevokedSessions(settings.redis_url, timeout_s=REDIS_WITHIN_S)
+    assert revoked.contains(ana["session_id"])
     assert refresh(client, ana["refresh_token"]).status_code == 401
     assert auth.verify(JWT_SECRET, log_in(client)["access_token"]).role is Role.STAFF

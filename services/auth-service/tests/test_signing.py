@@ -22,6 +22,7 @@ from common import auth
 from common.auth import Caller, InvalidToken, Jwks, Role, jwks
 from common.db import Database
 from common.deadline import TooLate
+from common.testing import REDIS_WITHIN_S
 from common.testing.deadlines import request_with
 from flask import Flask
 from flask.testing import FlaskClient
@@ -276,7 +277,8 @@ class TestInJwksMode:
     def client(self, jwks_settings: Settings) -> FlaskClient:
         clients = "cart:" + "ab" * 32
         return create_app(
-            jwks_settings.model_copy(update={"service_clients": clients})
+            jwks_settings.model_copy(update={"service_clients": clients}),
+            redis_timeout_s=REDIS_WITHIN_S,
         ).test_client()
 
     def test_its_tokens_are_signed_and_verified_by_keys(self, client: FlaskClient) -> None:

@@ -11,7 +11,7 @@ from common.consumer import UnknownEventType
 from common.db import Database
 from common.events import Event, outbox
 from common.ids import new_id
-from common.testing import deliver
+from common.testing import PATIENCE, deliver
 from sqlalchemy import select
 
 TOPIC_ARN = "arn:aws:sns:us-east-1:000000000000:auth-events"
@@ -61,7 +61,8 @@ def test_a_misspelt_command_does_nothing(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_the_role_of_nobody_is_not_changed(database_url: str, settings: Settings) -> None:
     owner = Database(
-        sa.make_url(database_url).set(username="postgres").render_as_string(hide_password=False)
+        sa.make_url(database_url).set(username="postgres").render_as_string(hide_password=False),
+        patience=PATIENCE,
     )
 
     told = worker.change_role(settings, owner, "nobody@example.com", "staff")

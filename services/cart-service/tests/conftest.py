@@ -9,7 +9,7 @@ from cart.clients import CartCache, Catalog, Inventory
 from cart.settings import Settings
 from common.auth import Role
 from common.db import Database
-from common.testing import JWT_SECRET, bearer, fixtures
+from common.testing import JWT_SECRET, REDIS_WITHIN_S, bearer, fixtures
 from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
@@ -66,7 +66,7 @@ valkey_url, redis_url = fixtures.valkey()
 
 @pytest.fixture
 def cache(redis_url: str) -> CartCache:
-    return CartCache(redis_url)
+    return CartCache(redis_url, timeout_s=REDIS_WITHIN_S)
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +101,9 @@ def app(settings: Settings, everything: Shelf) -> Flask:
 def make_app(settings: Settings, shelf: Shelf) -> Flask:
     client = httpx.Client(transport=httpx.MockTransport(shelf))
     catalog = Catalog(settings.catalog_url, client=client)
-    return create_app(settings, catalog, Inventory(settings.inventory_url, client=client))
+    inventory = Inventory(settings.inventory_url, client=client)
+    cache = CartCache(settings.redis_url, timeout_s=REDIS_WITHIN_S)
+    return create_app(settings, catalog, inventory, cache)
 
 
 @pytest.fixture

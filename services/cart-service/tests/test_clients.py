@@ -12,6 +12,7 @@ from cart.clients import CartCache, Catalog, Inventory, Pricing, StockUnknown, c
 from cart.domain import Cart, CatalogUnavailable, Line, Price
 from common.auth import service_token
 from common.retries import ATTEMPTS_MAX, RETRIES_SAVED_MAX
+from common.testing import REDIS_WITHIN_S
 
 MUG = Line("MUG-1", 2)
 OLD, NEW = Cart("ana", (), version=1), Cart("ana", (MUG,), version=2)
@@ -140,7 +141,7 @@ class TestPricing:
         self, catalog: Catalog, inventory: Inventory, shelf: Any
     ) -> None:
         """Each waits for the other to have been asked: one after the other would never end."""
-        both = Barrier(2, timeout=5)
+        both = Barrier(2, timeout=20)
 
         def price(_: httpx.Request) -> httpx.Response:
             both.wait()
@@ -259,12 +260,12 @@ class TestCopies:
 
     def test_however_many_write_at_once_the_newest_copy_stays(self, redis_url: str) -> None:
         def put(version: int) -> None:
-            CartCache(redis_url).put(Cart("ana", (MUG,), version))
+            CartCache(redis_url, timeout_s=REDIS_WITHIN_S).put(Cart("ana", (MUG,), version))
 
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(put, [*range(1, 40), *range(40, 0, -1)]))
 
-        found = CartCache(redis_url).get("ana")
+        found = CartCache(redis_url, timeout_s=REDIS_WITHIN_S).get("ana")
         assert found is not None
         assert found.version == 40
 
@@ -307,7 +308,7 @@ class TestRedisAway:
         self, cache: CartCache, redis_url: str, address: Path
     ) -> None:
         cache.put(OLD)
-        away = CartCache(f"unix://{address}", ask_again_s=0)
+        away = CartCache(f"unix://{address}", timeout_s=REDIS_WITHIN_S, ask_again_s=0)
         away.hold(["ana"])
         away.put(NEW)
 
@@ -321,7 +322,7 @@ class TestRedisAway:
     ) -> None:
         real = redis_url.removeprefix("unix://")
         address.symlink_to(real)
-        flaky = CartCache(f"unix://{address}", ask_again_s=0)
+        flaky = CartCache(f"unix://{address}", timeout_s=REDIS_WITHIN_S, ask_again_s=0)
         flaky.hold(["ana"])
         cache.put(OLD)  # Of somebody who changed it in between, and commits first.
 
@@ -340,7 +341,7 @@ class TestRedisAway:
         names = [f"c-{number}" for number in range(cart_cache.SETTLE_BATCH + 1)]
         for name in names:
             cache.put(Cart(name, (), version=1))
-        away = CartCache(f"unix://{address}", ask_again_s=0)
+        away = CartCache(f"unix://{address}", timeout_s=REDIS_WITHIN_S, ask_again_s=0)
         away.hold(names)
         address.symlink_to(redis_url.removeprefix("unix://"))
 

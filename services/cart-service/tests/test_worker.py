@@ -16,7 +16,7 @@ from common.consumer import RECEIVES_MAX, Queue
 from common.db import Database
 from common.events import Event
 from common.ids import new_id
-from common.testing import FakeSqs, deliver
+from common.testing import REDIS_WITHIN_S, FakeSqs, deliver
 from sqlalchemy import Connection
 
 ORDER_ID = new_id()
@@ -242,7 +242,7 @@ def test_redis_is_told_by_and_by_what_it_missed(
     valkey_url: str, cache: CartCache, tmp_path: Path
 ) -> None:
     cache.put(Cart("ana", (), version=1))
-    away = CartCache(f"unix://{tmp_path}/socket", ask_again_s=0)
+    away = CartCache(f"unix://{tmp_path}/socket", timeout_s=REDIS_WITHIN_S, ask_again_s=0)
     away.hold(["ana"])
     assert cache.get("ana") is not None
 

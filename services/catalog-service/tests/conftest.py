@@ -4,7 +4,7 @@ from catalog.clients import ProductCache
 from catalog.settings import Settings
 from common.auth import Role
 from common.db import Database
-from common.testing import JWT_SECRET, bearer, fixtures
+from common.testing import JWT_SECRET, REDIS_WITHIN_S, bearer, fixtures
 from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
@@ -15,7 +15,7 @@ valkey_url, redis_url = fixtures.valkey()
 
 @pytest.fixture
 def cache(redis_url: str) -> ProductCache:
-    return ProductCache(redis_url)
+    return ProductCache(redis_url, timeout_s=REDIS_WITHIN_S)
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def settings(database_url: str, valkey_url: str) -> Settings:
 
 @pytest.fixture(scope="session")
 def app(settings: Settings) -> Flask:
-    return create_app(settings)
+    return create_app(settings, ProductCache(settings.redis_url, timeout_s=REDIS_WITHIN_S))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 import redis
 from catalog.clients import ProductCache, product_cache
 from catalog.domain.products import Availability, Listing, Product
+from common.testing import REDIS_WITHIN_S
 
 NOON = datetime(2017, 1, 1, 12, tzinfo=UTC)
 MUG = Product(
@@ -121,7 +122,12 @@ def test_news_of_an_older_revision_takes_away_no_newer_copy(cache: ProductCache)
     assert len(shelf.asked) == 1
 
 
-def test_of_fifty_who_find_no_copy_one_loads(redis_url: str) -> None:
+def test_of_fifty_who_find_no_copy_one_loads(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a busy machine whoever loads may take longer than a shopper would wait for it.
+    monkeypatch.setattr(product_cache, "LOADING_S", 20.0)
+    monkeypatch.setattr(product_cache, "WAIT_S", 20.0)
     shelf, everybody = Shelf(MUG), threading.Barrier(50)
 
     def load(skus: Sequence[str]) -> Mapping[str, Product]:
@@ -129,7 +135,7 @@ def test_of_fifty_who_find_no_copy_one_loads(redis_url: str) -> None:
         return shelf.load(skus)
 
     def read(_: int) -> Mapping[str, Product]:
-        own = ProductCache(redis_url, timeout_s=5.0)
+        own = ProductCache(redis_url, timeout_s=REDIS_WITHIN_S)
         everybody.wait()
         return own.read(["MUG-1"], load)
 
@@ -137,7 +143,7 @@ def test_of_fifty_who_find_no_copy_one_loads(redis_url: str) -> None:
         answers = list(pool.map(read, range(50)))
 
     assert answers == [{"MUG-1": MUG}] * 50
-    assert len(shelf.asked) < 10, "one, and whoever had waited long enough on a busy machine"
+    assert len(shelf.asked) == 1
 
 
 def test_while_one_refreshes_a_stale_copy_the_others_are_served_it(
@@ -201,13 +207,13 @@ def test_readers_beside_a_writer_never_go_back(redis_url: str) -> None:
     shelf, over = Shelf(MUG), threading.Event()
 
     def read(_: int) -> list[int]:
-        own, seen = ProductCache(redis_url, timeout_s=5.0), []
+        own, seen = ProductCache(redis_url, timeout_s=REDIS_WITHIN_S), []
         while not over.is_set():
             seen.append(own.read(["MUG-1"], shelf.load)["MUG-1"].listing.price_minor)
         return seen
 
     def write() -> None:
-        own = ProductCache(redis_url, timeout_s=5.0)
+        own = ProductCache(redis_url, timeout_s=REDIS_WITHIN_S)
         for revision in range(6, 106):
             own.hold(["MUG-1"])
             listing = replace(MUG.listing, price_minor=1000 + revision)

@@ -57,6 +57,7 @@ class Shop:
             with connection.cursor() as cursor:
                 cursor.execute(f"SET lock_timeout = '{lock_timeout}'")
                 cursor.execute(f"SET statement_timeout = '{WAIT_S}s'")
+                cursor.execute("SET transaction_timeout = 0")
                 cursor.execute("SET idle_in_transaction_session_timeout = 0")
             connection.commit()
 
@@ -355,7 +356,7 @@ from typing import Any
 from common import consumer
 from common.consumer import Queue
 from common.db import Database
-from common.testing import FakeSqs
+from common.testing import PATIENCE, FakeSqs
 from inventory.worker import HANDLERS, prepare
 
 bodies = sys.stdin.readline().rstrip("\\n").split("\\t")
@@ -373,7 +374,8 @@ def stopping(handler):
 
 queue = Queue(FakeSqs(bodies), "https://queue.example/in", "https://queue.example/no", 0)
 handlers = {name: stopping(handler) for name, handler in HANDLERS.items()}
-consumer.run_once(queue, handlers, Database(sys.argv[1], pool_size=1), prepare)
+db = Database(sys.argv[1], pool_size=1, patience=PATIENCE)
+consumer.run_once(queue, handlers, db, prepare)
 """
 
 

@@ -48,7 +48,11 @@ class FakeMailServer:
 
     def start(self) -> None:
         self._controller = Controller(
-            self, hostname="127.0.0.1", port=self.port, enable_SMTPUTF8=self.knows_utf8
+            self,
+            hostname="127.0.0.1",
+            port=self.port,
+            enable_SMTPUTF8=self.knows_utf8,
+            ready_timeout=60,  # Else it gives up after five seconds, however busy the machine is.
         )
         self._controller.start()
         self.connections = 0  # The controller tries itself out.

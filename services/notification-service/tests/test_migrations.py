@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from common import migrations
 from common.db import Database
 from common.ids import new_id
+from common.testing import PATIENCE
 from notification.domain.messages import Kind, Message, Reason, State
 from notification.store import messages
 
@@ -60,7 +61,7 @@ def _insert(url: str, state: str, error: str | None, attempts: int) -> str:
 
 def _upgraded(url: str, order_id: str) -> Message:
     migrations.upgrade(url, [SERVICE])
-    db = Database(url)
+    db = Database(url, patience=PATIENCE)
     with db.transaction() as tx:
         (found,) = messages.of_order(tx, order_id)
     db.engine.dispose()
@@ -95,7 +96,7 @@ def test_what_failed_before_gets_its_reason(
 def test_an_order_that_has_its_mail_gets_no_second_one(old_database: str) -> None:
     order_id = _insert(old_database, "queued", None, 0)
     before = _upgraded(old_database, order_id)
-    db = Database(old_database)
+    db = Database(old_database, patience=PATIENCE)
 
     again = Message(
         id=new_id(), kind=Kind.ORDER_CONFIRMATION, fact=order_id, order_id=order_id,

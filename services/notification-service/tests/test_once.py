@@ -10,7 +10,7 @@ import pytest
 from common.db import Database
 from common.events import Event
 from common.ids import new_id
-from common.testing import deliver, published
+from common.testing import PATIENCE, deliver, published
 from notification.clients import Mailer
 from notification.use_cases import mail_delivery
 from notification.worker import HANDLERS, send_due
@@ -72,7 +72,7 @@ def test_one_fact_heard_by_twenty_workers_at_once_is_one_mail(
 ) -> None:
     order_id, barrier = new_id(), threading.Barrier(20)
     events = [news.confirmed(order_id) for _ in range(20)]
-    wide, left = Database(database_url, pool_size=20), []
+    wide, left = Database(database_url, pool_size=20, patience=PATIENCE), []
 
     def hear(event: Event) -> None:
         barrier.wait()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from common.db import Database
-from common.testing import deliver, published
+from common.testing import PATIENCE, deliver, published
 from notification.clients import Mailer
 from notification.domain.messages import Reason, State
 from notification.store import suppressions
@@ -226,7 +226,7 @@ def test_a_welcome_that_failed_is_told_by_its_customer(db: Database, news: "News
 def test_no_transaction_is_open_while_the_mail_server_is_spoken_to(
     database_url: str, db: Database, news: "News", mail_server: "FakeMailServer", mailer: Mailer
 ) -> None:
-    observer = Database(database_url, pool_size=1)
+    observer = Database(database_url, pool_size=1, patience=PATIENCE)
 
     def open_transactions() -> int:
         with observer.transaction() as tx:

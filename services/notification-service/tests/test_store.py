@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from common.db import Database
 from common.ids import new_id
+from common.testing import PATIENCE
 from notification.domain.messages import Kind, Message, Reason, State, Suppression, Wanted
 from notification.domain.preferences import NEVER_CHOSEN, Choice, Language, Preferences
 from notification.store import messages, preferences, suppressions
@@ -69,7 +70,8 @@ def test_a_fact_has_one_message_of_a_kind(db: Database) -> None:
 
 def test_a_fact_has_one_message_however_many_hear_of_it_at_once(db: Database) -> None:
     message, barrier = _message(), threading.Barrier(20)
-    wide, added = Database(db.engine.url.render_as_string(hide_password=False), pool_size=20), []
+    url, added = db.engine.url.render_as_string(hide_password=False), []
+    wide = Database(url, pool_size=20, patience=PATIENCE)
 
     def add() -> None:
         barrier.wait()

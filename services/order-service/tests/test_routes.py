@@ -8,7 +8,7 @@ from common import paging
 from common.auth import Role
 from common.db import Database
 from common.ids import new_id
-from common.testing import bearer, deliver, promised, published
+from common.testing import PATIENCE, bearer, deliver, promised, published
 from flask.testing import FlaskClient
 from order.routes.bodies import BODY_BYTES_MAX
 from order.store.tables import orders
@@ -64,9 +64,8 @@ def test_an_order_is_nobody_elses_to_see_or_cancel(client: FlaskClient, ana: Ana
 
 def test_a_restart_of_the_database_is_no_callers_to_notice(database_url: str, ana: Ana) -> None:
     placed = ana.place().json
-    other = Database(database_url, pool_size=1)
+    other = Database(database_url, pool_size=1, patience=PATIENCE)  # It waits for each to be gone.
     with other.transaction() as tx:
-        tx.execute(text("SET LOCAL statement_timeout = '20s'"))  # It waits for each to be gone.
         others = "usename = current_user AND pid <> pg_backend_pid()"
         tx.execute(
             text(f"SELECT pg_terminate_backend(pid, 15000) FROM pg_stat_activity WHERE {others}")

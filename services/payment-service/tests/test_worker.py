@@ -479,8 +479,9 @@ def test_a_refused_question_stays_due_and_is_logged(
 
 
 def test_a_refused_question_is_asked_again_once_it_is_mended(
-    checkout: "Checkout", provider: "FakeProvider"
+    monkeypatch: pytest.MonkeyPatch, checkout: "Checkout", provider: "FakeProvider"
 ) -> None:
+    monkeypatch.setattr(worker.operations, "RETRY_S", 60.0)  # Longer than any machine takes here.
     provider.before = [lambda: httpx.Response(401)]
     checkout.hear(checkout.reserved())
     checkout.work()

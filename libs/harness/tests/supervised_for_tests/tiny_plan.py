@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from harness.process import spec
 from harness.process.endpoints import Endpoints
 from harness.process.spec import Kind, ProcessSpec
 from harness.process.stack_config import Launch
@@ -15,6 +16,8 @@ from harness.topology import summary
 REPOSITORY = Path(__file__).parents[4]
 WAIT_FOR_EVER = "import signal; signal.pause()"
 FAIL = "import sys; sys.exit('Address already in use')"
+# However long a busy machine takes for five restarts, they are a crash loop.
+spec.CRASH_LOOP_WINDOW_S = 600.0
 
 
 def program(name: str, source: str, layer: int = 0) -> ProcessSpec:

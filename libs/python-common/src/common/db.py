@@ -51,7 +51,7 @@ class Database:
             pool_timeout=POOL_WAIT_S * patience,
             pool_use_lifo=True,  # The busiest connections stay warm, the rest may idle out.
             connect_args={
-                "connect_timeout": CONNECT_TIMEOUT_S,
+                "connect_timeout": CONNECT_TIMEOUT_S * patience,
                 "options": (
                     f"-c statement_timeout={STATEMENT_TIMEOUT_MS * patience}"
                     f" -c lock_timeout={LOCK_TIMEOUT_MS * patience}"

@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from auth import routes
-from auth.clients import Limits
+from auth.clients import TIMEOUT_S, Limits
 from auth.domain import Rotation, SigningKey
 from auth.routes.bodies import Issue
 from auth.routes.oauth import Published
@@ -26,13 +26,14 @@ from auth.use_cases.signing_keys import Signer
 CONTRACT = Path(__file__).parents[2] / "contract"
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings | None = None, *, redis_timeout_s: float = TIMEOUT_S) -> Flask:
+    """redis_timeout_s: longer only in tests."""
     settings = settings or Settings()
     db = Database(settings.database_url.get_secret_value())
     derived = DerivedSecrets(settings.derivation_secret)
     issue, published, guard = _tokens(settings, db, derived)
-    revoked = RevokedSessions(settings.redis_url)
-    passwords, limits = Passwords(), Limits(settings)
+    revoked = RevokedSessions(settings.redis_url, timeout_s=redis_timeout_s)
+    passwords, limits = Passwords(), Limits(settings, timeout_s=redis_timeout_s)
     blueprints = [
         routes.customers(db, passwords, limits.count_registration, limits.count_login, revoked.add),
         routes.tokens(db, issue, derived, passwords, limits, revoked.add),

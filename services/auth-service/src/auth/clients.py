@@ -44,11 +44,11 @@ log = structlog.get_logger()
 class Limits:
     """settings: how often, and where Redis is. Connects at the first attempt, not before."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, timeout_s: float = TIMEOUT_S) -> None:
         pool = redis.ConnectionPool.from_url(
             settings.redis_url,
-            socket_connect_timeout=TIMEOUT_S,
-            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=timeout_s,
+            socket_timeout=timeout_s,
             retry=Retry(NoBackoff(), 0),
         )
         self._redis = redis.Redis(connection_pool=pool)

@@ -15,6 +15,7 @@ from typing import Final
 
 from common import worker
 from common.auth import RevokedSessions
+from common.auth.revocation import TIMEOUT_S
 from common.consumer import Handler
 from common.db import Database
 from common.worker import Loop
@@ -66,12 +67,14 @@ def loops(settings: Settings, db: Database) -> list[Loop]:
     return worker.messaging_loops(settings, db, HANDLERS, own)
 
 
-def change_role(settings: Settings, db: Database, email: str, role: str) -> str:
+def change_role(
+    settings: Settings, db: Database, email: str, role: str, *, redis_timeout_s: float = TIMEOUT_S
+) -> str:
     with db.transaction() as tx:
         ended = accounts.change_role(tx, email, role, datetime.now(UTC))
     if ended is None:
         return f"nobody has that address, or is {role} already"
-    RevokedSessions(settings.redis_url).add(ended)
+    RevokedSessions(settings.redis_url, timeout_s=redis_timeout_s).add(ended)
     return f"{role} from the next log-in; sessions ended: {len(ended)}"
 
 

@@ -19,8 +19,9 @@ def create_app(
     settings: Settings | None = None,
     catalog: Catalog | None = None,
     inventory: Inventory | None = None,
+    cache: CartCache | None = None,
 ) -> Flask:
-    """catalog, inventory: for tests, those over a transport of their own."""
+    """For tests: catalog, inventory over a transport of their own, a cache that waits longer."""
     settings = settings or Settings()
     db = Database(settings.database_url.get_secret_value())
     identity = auth.service_token(settings)
@@ -29,7 +30,7 @@ def create_app(
         inventory or Inventory(settings.inventory_url, identity),
     )
     verify = partial(auth.verify_by, auth.trusts(settings))
-    cache = CartCache(settings.redis_url)
+    cache = cache or CartCache(settings.redis_url)
     blueprints = [
         routes.cart(db, cache),
         routes.lines(db, cache),

@@ -14,10 +14,11 @@ from catalog.settings import Settings
 CONTRACT = Path(__file__).parents[2] / "contract"
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings | None = None, cache: ProductCache | None = None) -> Flask:
+    """cache: for tests, one that waits for Redis for longer."""
     settings = settings or Settings()
     db = Database(settings.database_url.get_secret_value())
-    cache = ProductCache(settings.redis_url)
+    cache = cache or ProductCache(settings.redis_url)
     blueprints = [
         routes.searching(db, cache),
         routes.products(db, cache),

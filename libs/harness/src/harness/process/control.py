@@ -67,13 +67,18 @@ def same_process(recorded: Mapping[str, Any]) -> psutil.Process | None:
         return None
     try:
         process = psutil.Process(recorded["pid"])
-        is_same = (
-            abs(process.create_time() - recorded["create_time"]) <= CREATE_TIME_TOLERANCE_S
-            and process.status() != psutil.STATUS_ZOMBIE
-        )
+        is_same = abs(process.create_time() - recorded["create_time"]) <= CREATE_TIME_TOLERANCE_S
     except psutil.NoSuchProcess:
         return None
-    return process if is_same else None
+    return process if is_same and is_alive(process) else None
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """A zombie is dead: it only waits for its parent, or for the machine's first process."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def kill(home: Path, name: str, number: signal.Signals = signal.SIGKILL) -> int:

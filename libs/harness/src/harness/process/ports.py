@@ -54,9 +54,9 @@ def choose(
     remembered: Mapping[str, int],
     *,
     ephemeral: bool = False,
-    free: Callable[[int], bool] = is_free,
+    free: Callable[[int], bool] = reserve,
 ) -> dict[str, int]:
-    """One port for each name of *usual*, all different.
+    """One port for each name of *usual*, all different, and reserved.
 
     remembered: what was used last time; the second choice, so that bookmarks stay valid.
     ephemeral: never the usual ones, so that this stack meets no other one on the machine.

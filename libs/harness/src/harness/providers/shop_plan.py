@@ -28,7 +28,7 @@ def setting(
     if launch.options.get("faults"):
         usual |= places.usual_ports(usual, shop.services)
     ephemeral = launch.options["ephemeral_ports"]
-    chosen = ports.choose(usual, home.read_ports(), ephemeral=ephemeral, free=ports.reserve)
+    chosen = ports.choose(usual, home.read_ports(), ephemeral=ephemeral)
     home.write_ports(chosen)
     # Nobody looks for an ephemeral stack at the usual ports.
     expected = {} if launch.options["ephemeral_ports"] else usual

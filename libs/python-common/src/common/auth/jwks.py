@@ -108,10 +108,12 @@ class Jwks:
         try:
             if time.monotonic() < self._ask_at:  # Somebody did while we waited.
                 return
+            began = time.monotonic()
             self._keys = parse(self._fetch())
-            self._fetched_at = time.monotonic()
+            # As old as the question: a key published while the answer was on its way is not in it.
+            self._fetched_at = began
             # Only now, so that whoever comes during the fetch waits for it.
-            self._ask_at = self._fetched_at + self._ask_again_s
+            self._ask_at = began + self._ask_again_s
         except (httpx.HTTPError, ValueError) as error:
             if wait and is_short and isinstance(error, httpx.TimeoutException):
                 raise SigningKeysUnavailable from error

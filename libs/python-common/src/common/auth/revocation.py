@@ -36,11 +36,13 @@ class RevokedSessions:
     minutes at most; to refuse everybody meanwhile would be the greater harm.
     """
 
-    def __init__(self, url: str, *, refresh_s: float = REFRESH_S) -> None:
+    def __init__(
+        self, url: str, *, refresh_s: float = REFRESH_S, timeout_s: float = TIMEOUT_S
+    ) -> None:
         self._redis = redis.Redis.from_url(
             url,
-            socket_connect_timeout=TIMEOUT_S,
-            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=timeout_s,
+            socket_timeout=timeout_s,
             retry=Retry(NoBackoff(), 0),
             decode_responses=True,
         )

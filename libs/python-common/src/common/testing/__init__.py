@@ -3,15 +3,23 @@
 Nothing here is imported by a running service.
 """
 
-from common.testing.cache import clean_valkey, valkey
+from common.testing.cache import REDIS_WITHIN_S, clean_valkey, valkey
 from common.testing.contracts import promised
-from common.testing.database import AT_ONCE, clean_database, migrated_database, published
+from common.testing.database import (
+    AT_ONCE,
+    PATIENCE,
+    clean_database,
+    migrated_database,
+    published,
+)
 from common.testing.environment import JWT_SECRET, bearer, token
 from common.testing.queues import FakeSqs, Outcome, deliver
 
 __all__ = [
     "AT_ONCE",
     "JWT_SECRET",
+    "PATIENCE",
+    "REDIS_WITHIN_S",
     "FakeSqs",
     "Outcome",
     "bearer",
