@@ -6,10 +6,11 @@ from dataclasses import replace
 from harness import stack
 from harness.audit.books import Books, BooksUnread, Checkout
 from harness.audit.checkers import audit, traces_complete
+from harness.audit.checkers.violation import grouped
 from harness.audit.reader import read_books
 from harness.audit.settlement import wait_until_settled
 from harness.process.endpoints import Endpoints
-from simulators.checkout.results import apart, grouped
+from simulators.checkout.results import apart
 from simulators.checkout.run import SETTLE_WITHIN_S
 
 # These shoppers send no spans, so a trace of theirs has no root.

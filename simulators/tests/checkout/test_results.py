@@ -92,9 +92,9 @@ def test_what_was_wrong_before_the_run_is_set_apart() -> None:
     told_before, told_now = Violation("d", at=4.9), Violation("d", at=5.1)
     all_of_them = (old, ours, of_no_order, told_before, told_now)
 
-    findings, checkouts = [Finding(CHECKERS[0], all_of_them)], [checkout("confirmed")]
+    books = replace(MIXED, checkouts=[checkout("confirmed")])
 
-    found, earlier = apart(findings, MIXED, checkouts, since=5.0)
+    found, earlier = apart([Finding(CHECKERS[0], all_of_them)], books, since=5.0)
 
     assert [finding.violations for finding in found] == [(ours, of_no_order, told_now)]
     assert earlier == [old, told_before]
@@ -103,10 +103,10 @@ def test_what_was_wrong_before_the_run_is_set_apart() -> None:
 def test_what_is_wrong_with_our_own_is_ours_though_the_shops_clock_is_behind() -> None:
     ours = Violation("a", "o-1", at=5.0)
     lost = Violation("b", "o-lost", at=5.0)
-    findings = [Finding(CHECKERS[0], (ours, lost))]
-    checkouts = [checkout("confirmed"), replace(checkout("unknown"), order_id="o-lost")]
+    told_so = [checkout("confirmed"), replace(checkout("unknown"), order_id="o-lost")]
+    books = replace(MIXED, checkouts=told_so)
 
-    found, earlier = apart(findings, MIXED, checkouts, since=60.0)
+    found, earlier = apart([Finding(CHECKERS[0], (ours, lost))], books, since=60.0)
 
     assert [finding.violations for finding in found] == [(ours, lost)]
     assert earlier == []

@@ -208,15 +208,15 @@ def others(books: Books, checkouts: Sequence[Checkout], since: float) -> int:
 
 
 def apart(
-    findings: Sequence[Finding], books: Books, checkouts: Sequence[Checkout], since: float
+    findings: Sequence[Finding], books: Books, since: float
 ) -> tuple[list[Finding], list[Violation]]:
     """The findings of this run, and the violations of what was before it: orders, events.
 
     What this run placed is its own, whatever the shop's clock says, which may be behind.
     """
-    keys = {checkout.key for checkout in checkouts}
+    keys = {checkout.key for checkout in books.checkouts}
     own = {id_ for id_, order in books.orders.items() if order["key"] in keys}
-    own |= {checkout.order_id for checkout in checkouts if checkout.order_id}
+    own |= {checkout.order_id for checkout in books.checkouts if checkout.order_id}
     before = {i for i, order in books.orders.items() if order["placed_at"] < since} - own
 
     def is_earlier(violation: Violation) -> bool:
@@ -237,7 +237,7 @@ def summarize(observed: Observed) -> Result:
     confirmed = sum(checkout.outcome == "confirmed" for checkout in checkouts)
     replay_s = observed.phases_s["replay"]
     own_cpu_s = sum(cost.cpu_s for cost in observed.resources if cost.name not in FOREIGN)
-    findings, earlier = apart(observed.findings, books, checkouts, observed.started_s)
+    findings, earlier = apart(observed.findings, books, observed.started_s)
     first_at = min((checkout.started_at for checkout in checkouts), default=0.0)
     slowest = sorted(
         ((c, confirming[c.order_id]) for c in checkouts if c.order_id in confirming),
