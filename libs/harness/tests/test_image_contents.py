@@ -8,12 +8,14 @@ import re
 import shutil
 import subprocess
 from fnmatch import fnmatch
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 from harness import stack
 from harness.process import surroundings
 from harness.topology.summary import SERVICES
+from packaging.markers import Marker
 from test_repository import files
 
 ROOT = stack.repository()
@@ -73,13 +75,14 @@ def test_an_image_has_all_that_its_programs_import(
     image: str, contexts: dict[str, Path], venv: Path, tmp_path: Path
 ) -> None:
     dockerfile = "simulators" if image == TOOLS else "services"
-    by_lock_file, with_sources = [
+    by_lock_file, with_sources, listing = [
         command.replace("${SERVICE}", image)
         .replace('"', "")
         .replace("--directory /src", "")
+        .replace("/app/", f"{tmp_path}/")
         .split()
         for run in instructions(dockerfile, "RUN")
-        for command in re.findall(r"uv (sync .*)", run)
+        for command in re.findall(r"uv ((?:sync|export) .*)", run)
     ]
     environment = surroundings.of_installers() | {"UV_PROJECT_ENVIRONMENT": str(venv)}
     # The first of them sees nothing else: its layer is that of all sources.
@@ -88,7 +91,10 @@ def test_an_image_has_all_that_its_programs_import(
     for name in ("pyproject.toml", "uv.lock"):
         shutil.copy(contexts[dockerfile] / name, alone)
 
-    for folder, arguments in ((alone, by_lock_file), (contexts[dockerfile], with_sources)):
+    everything = contexts[dockerfile]
+    for folder, arguments in (
+        *((alone, by_lock_file), (everything, with_sources), (everything, listing)),
+    ):
         made = subprocess.run(
             [UV, *arguments], cwd=folder, env=environment, capture_output=True, text=True
         )
@@ -103,6 +109,29 @@ def test_an_image_has_all_that_its_programs_import(
     )
 
     assert imported.stdout == "all of it\n", imported.stderr
+    assert listed(tmp_path / "sbom.cdx.json") == installed(venv)
+
+
+def listed(sbom: Path) -> set[tuple[str, str]]:
+    """Names and versions, without those that other systems need, which the lock file has, too."""
+    document = json.loads(sbom.read_bytes())
+    return {
+        (component["name"], component["version"])
+        for component in (document["metadata"]["component"], *document["components"])
+        if all(
+            Marker(has["value"]).evaluate()
+            for has in component.get("properties", ())
+            if has["name"] == "uv:package:marker"
+        )
+    }
+
+
+def installed(venv: Path) -> set[tuple[str, str]]:
+    (site,) = (venv / "lib").glob("python*/site-packages")
+    return {
+        (re.sub(r"[-_.]+", "-", dist.name).lower(), dist.version)
+        for dist in distributions(path=[str(site)])
+    }
 
 
 @pytest.mark.parametrize("service", SERVICES)
