@@ -37,7 +37,7 @@ PLANTED = "AKIA" + "QX7ZPLM2RTNVWKBD"
 
 CALLS = {"httpx.Client", "httpx.get", "httpx.post", "httpx.request", "httpx.stream"}
 # Attempts at these make a regular expression with a nested repetition try every division.
-SPITEFUL = ("a", "0", " ", "a-", "4929 ", "a@", "\\", '"', "[", "\r\n", "é", "a.", "0,")
+SPITEFUL = ("a", "0", " ", "a-", "4929 ", "a@", "\\", '"', '\\"', "[", "\r\n", "é", "a.", "0,")
 
 
 def calls_in(source: str) -> Iterator[tuple[str, set[str], ast.Call]]:

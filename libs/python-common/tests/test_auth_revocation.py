@@ -1,5 +1,6 @@
 """Sessions that are over: told by one process, known to the others within seconds."""
 
+import time
 from functools import partial
 
 import pytest
@@ -30,6 +31,35 @@ def test_between_two_readings_nobody_is_asked(redis_url: str) -> None:
 
     assert not there.contains("s1")
     assert revocation.REFRESH_S < 5, "documented: within five seconds"
+
+
+def test_what_one_revokes_itself_hides_nothing_of_others(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = patient(redis_url, refresh_s=0), patient(redis_url)
+    assert not here.contains("s1")
+
+    there.add(["s1"])
+    later = time.time() + 2 * revocation.OVERLAP_S
+    monkeypatch.setattr(time, "time", lambda: later)
+    here.add(["s2"])
+
+    assert here.contains("s1")
+
+
+def test_a_clock_that_is_ahead_hides_nothing_of_others(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there, ahead = patient(redis_url, refresh_s=0), patient(redis_url), patient(redis_url)
+    with monkeypatch.context() as other_clock:
+        later = time.time() + 60
+        other_clock.setattr(time, "time", lambda: later)
+        ahead.add(["s1"])
+    assert here.contains("s1")
+
+    there.add(["s2"])
+
+    assert here.contains("s2")
 
 
 def test_who_starts_later_knows_it_too(redis_url: str) -> None:

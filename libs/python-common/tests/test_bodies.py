@@ -1,6 +1,7 @@
 """What two parsers could read differently is refused, whoever asks."""
 
 import dataclasses
+import time
 
 import pytest
 from common import bodies
@@ -66,6 +67,7 @@ def test_a_compressed_body_is_refused() -> None:
         b'{"sku": "a", "quantity": -Infinity}',
         b'{"sku": "\\ud800"}',
         b'{"sku": "a\\u0000b"}',
+        b'{"sku": "a\\\\\\u0000b"}',
         b'{"sku": "a\x00b"}',
         b'{"sku": "\xff"}',
         b'\xef\xbb\xbf{"sku": "a"}',
@@ -89,11 +91,23 @@ def test_ambiguous_or_broken_json_is_refused(body: bytes) -> None:
         b'{"sku": "\\"' + b"{" * 100 + b'"}',
         b"[" + b"{}," * 500 + b"{}]",
         b'{"sku": "\\ud83d\\ude00"}',
+        b'{"sku": "the six characters \\\\u0000"}',
     ],
     ids=lambda body: f"{len(body)} bytes: {body[:24]!r}",
 )
 def test_wide_or_escaped_json_is_not_mistaken_for_deep_json(body: bytes) -> None:
     bodies.check(body)
+
+
+def test_a_string_that_never_ends_costs_no_more_than_any_other() -> None:
+    """It did: seconds for a body of this size, in which the process answered nobody."""
+    body = b"[]" * 33 + b'"' + b'\\"' * 100_000
+    began = time.process_time()
+
+    with pytest.raises(MalformedJson):
+        bodies.check(body)
+
+    assert time.process_time() - began < 2.0
 
 
 def test_a_refusal_never_repeats_the_body() -> None:

@@ -147,6 +147,17 @@ def test_what_was_rolled_back_is_not_logged_as_handled(db: Database) -> None:
     assert handled == ["a"]
 
 
+def test_every_event_of_a_batch_is_logged_though_nobody_traces(db: Database) -> None:
+    """Then all spans are one object, which does nothing."""
+    events = [Event("thing.happened", subject, {}) for subject in ("a", "b", "c")]
+
+    with structlog.testing.capture_logs() as logged:
+        deliver(db, HANDLERS, *events)
+
+    handled = [line["subject"] for line in logged if line["event"] == "event_handled"]
+    assert handled == ["a", "b", "c"]
+
+
 def test_an_illegal_transition_is_dead_lettered_at_once_and_changes_nothing(db: Database) -> None:
     outcome = deliver(db, HANDLERS, Event("thing.refused", "b", {}))
 

@@ -23,7 +23,6 @@ def database(role: str = "order", secret: str = "k3" * 8, query: str = "?sslmode
 
 
 class OfAService(ServiceSettings):
-    uses_redis: ClassVar[bool] = True
     calls_neighbours: ClassVar[bool] = True
 
     webhook_secret: SecretStr = SecretStr("whsec_cartwright")  # pragma: allowlist secret

@@ -225,6 +225,16 @@ class TestShownPrices:
         put(db, ANA)
         assert shown_to(db) == {}
 
+    def test_they_go_with_what_was_bought(self, db: Database) -> None:
+        put(db, ANA, MUG, JAR)
+        with db.transaction() as tx:
+            use_cases.note_shown(tx, "ana", {"MUG-1": 250, "JAR-1": 499})
+
+        with db.transaction() as tx:
+            use_cases.take_out_bought(tx, new_id(), "ana", {"MUG-1": MUG.quantity})
+
+        assert shown_to(db) == {"JAR-1": 499}
+
 
 class TestExpiring:
     NOW = datetime.now(UTC)

@@ -14,6 +14,7 @@ from common.ids import new_id
 from common.testing import JWT_SECRET, deliver, fixtures
 from flask import Flask
 from flask.testing import FlaskClient
+from notification import clients
 from notification.app import create_app
 from notification.clients import Mailer
 from notification.domain.messages import Message, Wanted
@@ -175,7 +176,8 @@ def mail_server() -> Iterator[FakeMailServer]:
 
 
 @pytest.fixture
-def mailer(mail_server: FakeMailServer) -> Iterator[Mailer]:
+def mailer(mail_server: FakeMailServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailer]:
+    monkeypatch.setattr(clients, "TIMEOUT_S", 20.0)  # However busy the machine is.
     made = Mailer("127.0.0.1", mail_server.port, "orders@cartwright.example")
     yield made
     made.close()

@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from common import addresses
 from common.ids import new_id
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from notification import clients
 from notification.clients import Mailer
 from notification.domain.delivery import Refused, Sent, Unanswered
 from notification.domain.messages import Kind, Message
@@ -203,6 +205,37 @@ def test_a_server_that_is_down_gives_no_answer(
     mail_server.stop()
 
     assert mailer.send(MESSAGE) == Unanswered("ConnectionRefusedError")
+
+
+def test_a_server_that_is_lost_once_it_has_the_mail_may_deliver_it(
+    mail_server: "FakeMailServer", mailer: Mailer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = threading.Event()
+    mail_server.on_mail = lambda: done.wait(60)  # Nothing is heard of it for so long.
+    with monkeypatch.context() as impatient:
+        impatient.setattr(clients, "TAKEN_WITHIN_S", 0.1)
+        lost = mailer.send(MESSAGE)
+    done.set()
+
+    assert lost == Unanswered("SMTPServerDisconnected", may_have_arrived=True)
+    assert isinstance(mailer.send(MESSAGE), Sent)
+
+
+def test_a_mail_may_take_longer_than_any_other_word(
+    mail_server: "FakeMailServer", mailer: Mailer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection's patience is a moment's while all other words were said, and then not."""
+    heard: list[float | None] = []
+    mail_server.on_mail = lambda: heard.append(timeout_of(mailer))
+
+    assert isinstance(mailer.send(MESSAGE), Sent)
+    assert heard == [clients.TAKEN_WITHIN_S]
+    assert timeout_of(mailer) == clients.TIMEOUT_S
+
+
+def timeout_of(mailer: Mailer) -> float | None:
+    connection = mailer._connection
+    return connection.sock.gettimeout() if connection and connection.sock else None
 
 
 @pytest.mark.parametrize("name", ["Ada\r\nBcc: eve@evil.example", "Ada\n\nHello"])

@@ -100,6 +100,21 @@ def test_no_answer_counts_as_no_attempt() -> None:
     assert verdict.next_attempt_at > NOW
 
 
+def test_who_may_have_the_mail_is_asked_less_and_less_often_and_not_for_ever() -> None:
+    lost = Unanswered("SMTPServerDisconnected", may_have_arrived=True)
+    message, due, rounds = _message(0, 0), NOW, 0
+    while message.state is State.QUEUED:
+        verdict = delivery.judge(message, lost, due)
+        message = replace(
+            message, state=verdict.state, reason=verdict.reason, attempts=verdict.attempts
+        )
+        due, rounds = verdict.next_attempt_at, rounds + 1
+
+    assert (rounds, message.reason) == (delivery.DEFERRALS_MAX, Reason.DEFERRED)
+    assert due - NOW > timedelta(hours=1)
+    assert not verdict.suppresses
+
+
 def test_pauses_double_up_to_five_minutes() -> None:
     pauses = [delivery.retry_after(attempts).total_seconds() for attempts in (1, 2, 3, 9, 10, 20)]
 

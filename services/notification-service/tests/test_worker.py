@@ -126,6 +126,23 @@ def test_nobody_is_asked_to_confirm_what_is_decided(
     ]  # fmt: skip
 
 
+def test_a_question_that_was_written_down_while_its_order_was_decided_is_not_asked(
+    db: Database, news: "News", mail_server: "FakeMailServer", mailer: Mailer
+) -> None:
+    """Two workers, neither of which sees yet what the other writes."""
+    order_id = new_id()
+    asking, deciding = news.action_required(order_id), news.confirmed(order_id)
+
+    with db.transaction() as one, db.transaction() as other:
+        HANDLERS[deciding.type](one, deciding)
+        HANDLERS[asking.type](other, asking)
+    send_due(db, mailer)
+
+    question = _message(db, order_id, Kind.ACTION_REQUIRED)
+    assert (question.state, question.reason) == (State.SUPPRESSED, Reason.OVERTAKEN)
+    assert [mail["X-Message-Kind"] for mail in mail_server.mails] == ["order_confirmation"]
+
+
 # --- What is malformed, and the contract
 
 

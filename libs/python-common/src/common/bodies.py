@@ -19,7 +19,11 @@ from common.errors import Malformed, UnsupportedMediaType
 
 # Deeper than any of our models (four), shallow enough for every recursive reader.
 DEPTH_MAX: Final = 32
-_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+# A string that is never closed is one token, too: else each quote within it would be tried anew.
+_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+
+# Not the six characters of a text about it, whose backslash is doubled.
+_NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*+\\u0000")
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -118,7 +122,7 @@ def _refuse_constant(name: str) -> NoReturn:
 def _check_escapes(text: str) -> None:
     """Escaped NUL and lone surrogates: legal to write, impossible to store."""
     plain = json.dumps(json.loads(text), ensure_ascii=False)
-    if "\\u0000" in plain:
+    if _NUL.search(plain):
         raise MalformedJson("it holds a NUL character")
     try:
         plain.encode()

@@ -200,7 +200,7 @@ def _handle_together(
     prepare: Prepare,
 ) -> None:
     """One transaction for all; their spans end with it, so that they tell what became of it."""
-    effects: dict[Span, str] = {}
+    told: list[tuple[Span, str]] = []
     try:
         with db.transaction() as tx:
             events = {delivery.event.id: delivery.event for delivery in deliveries}
@@ -212,7 +212,7 @@ def _handle_together(
                 span = tracing.start_process_span(
                     event.type, event.id, queue.name, _traceparent(delivery)
                 )
-                effects[span] = "applied" if event.id in new else "duplicate"
+                told.append((span, "applied" if event.id in new else "duplicate"))
                 with trace.use_span(span, end_on_exit=False):
                     if event.id in new:
                         new.discard(event.id)  # The same message may come twice in one batch.
@@ -222,10 +222,10 @@ def _handle_together(
                             time.perf_counter() - began, {"app.event.type": event.type}
                         )
     except Exception:
-        effects = dict.fromkeys(effects, "rolled_back")
+        told = [(span, "rolled_back") for span, _ in told]
         raise
     finally:
-        for delivery, (span, effect) in zip(deliveries, effects.items(), strict=False):
+        for delivery, (span, effect) in zip(deliveries, told, strict=False):
             event = delivery.event
             _handled.add(1, {"app.event.type": event.type, "app.effect": effect})
             if effect == "applied":

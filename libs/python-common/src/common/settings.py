@@ -38,7 +38,6 @@ class ServiceSettings(BaseSettings):
     # Whether the keys of AUTH_MODE=jwks come from elsewhere: the auth service has its own.
     needs_jwks_url: ClassVar[bool] = True
     # What a service says it uses; only that has to be right in production.
-    uses_redis: ClassVar[bool] = False
     calls_neighbours: ClassVar[bool] = False
 
     environment: Literal["development", "production"] = "development"
@@ -156,8 +155,7 @@ class ServiceSettings(BaseSettings):
         return [fault for fault, is_there in faults.items() if is_there]
 
     def _redis_faults(self) -> list[str]:
-        if not self.uses_redis:
-            return []
+        """Whoever believes tokens asks there which sessions are over: all of us."""
         url = urlsplit(self.redis_url)
         faults = []
         if url.scheme != "rediss":

@@ -13,7 +13,6 @@ _CLIENT: Final = re.compile(r"([a-z][a-z0-9-]{0,62}):([0-9a-f]{64})")
 
 class Settings(ServiceSettings):
     needs_jwks_url: ClassVar[bool] = False  # It has the keys that others fetch from there.
-    uses_redis: ClassVar[bool] = True
 
     # How many proxies of ours stand before the service, each adding to X-Forwarded-For.
     # With 0 the header is not believed: anybody can write it, and the limits count by address.

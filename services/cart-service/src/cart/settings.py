@@ -6,7 +6,6 @@ from common.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    uses_redis: ClassVar[bool] = True
     calls_neighbours: ClassVar[bool] = True
 
     catalog_url: str

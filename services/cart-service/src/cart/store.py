@@ -21,7 +21,6 @@ from sqlalchemy import (
     cast,
     delete,
     func,
-    literal_column,
     select,
     text,
     update,
@@ -72,14 +71,12 @@ _INSERT = insert(carts).values(
     shown_prices={},
 )
 # A price that was shown is of use as long as its line is in the cart. Most carts have none.
-_STILL_SHOWN: Any = literal_column(
-    "CASE WHEN carts.shown_prices = '{}' THEN carts.shown_prices ELSE"
-    " (SELECT coalesce(jsonb_object_agg(shown.key, shown.value), '{}')"
-    "    FROM jsonb_each(carts.shown_prices) AS shown"
-    "   WHERE shown.key IN (SELECT line->>'sku' FROM jsonb_array_elements(excluded.lines) AS line))"
-    " END",
-    type_=JSONB,
-)
+_STILL_SHOWN = """
+CASE WHEN carts.shown_prices = '{{}}' THEN carts.shown_prices ELSE
+(SELECT coalesce(jsonb_object_agg(shown.key, shown.value), '{{}}')
+   FROM jsonb_each(carts.shown_prices) AS shown
+  WHERE shown.key IN (SELECT line->>'sku' FROM jsonb_array_elements({lines}) AS line)) END
+"""
 _REPLACE = _INSERT.on_conflict_do_update(
     index_elements=[carts.c.customer_id],
     set_={
@@ -87,7 +84,7 @@ _REPLACE = _INSERT.on_conflict_do_update(
         "lines": _INSERT.excluded.lines,
         "version": carts.c.version + 1,
         "updated_at": func.now(),
-        "shown_prices": _STILL_SHOWN,
+        "shown_prices": text(_STILL_SHOWN.format(lines="excluded.lines")),
     },
 ).returning(carts.c.version)
 _SAVE = (
@@ -97,6 +94,7 @@ _SAVE = (
         lines=cast(bindparam("new_lines", type_=Text), JSONB),
         version=carts.c.version + 1,
         updated_at=func.now(),
+        shown_prices=text(_STILL_SHOWN.format(lines="cast(:new_lines AS jsonb)")),
     )
 )
 _SHOWN = cast(bindparam("shown", type_=Text), JSONB)

@@ -6,6 +6,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime
+from typing import Any
 
 import structlog
 from common import tracing
@@ -15,7 +16,11 @@ from notification.domain.delivery import Outcome, Refused, Sent, Unanswered, in_
 from notification.domain.messages import MAIL_DOMAIN, Message
 
 # For each command. Our relay answers in milliseconds; one that takes longer is in trouble.
-TIMEOUT_S = 3.0
+TIMEOUT_S = 2.0
+# What it says of a whole mail may take longer: it looks for viruses first. RFC 5321 §4.5.3.2.6
+# has ten minutes, lest a mail come twice; more than this would keep what a killed worker had.
+TAKEN_WITHIN_S = 10.0
+END_OF_MAIL = b"\r\n.\r\n"
 # "Service not available, closing transmission channel" (RFC 5321 §3.8): not about the mail.
 CLOSING_CODE = 421
 # "Transaction failed": what we say ourselves of a mail that cannot be written.
@@ -39,7 +44,7 @@ class Mailer:
         self._host = host
         self._port = port
         self._sender = sender
-        self._connection: smtplib.SMTP | None = None
+        self._connection: _Connection | None = None
 
     def send(self, message: Message) -> Outcome:
         """What the server said, or we: a mail that cannot be written touches no other.
@@ -81,12 +86,12 @@ class Mailer:
             return self._unanswered(error)
         return Sent()
 
-    def _connected(self) -> smtplib.SMTP:
+    def _connected(self) -> "_Connection":
         if self._connection and _has_spoken(self._connection):
             self.close()
         if self._connection is None:
             # Our own name is given: looking it up may take seconds.
-            self._connection = smtplib.SMTP(
+            self._connection = _Connection(
                 self._host, self._port, local_hostname=MAIL_DOMAIN, timeout=TIMEOUT_S
             )
         return self._connection
@@ -100,8 +105,9 @@ class Mailer:
         return Refused(code, text, at_recipient)
 
     def _unanswered(self, error: Exception) -> Unanswered:
+        may_have_arrived = self._connection is not None and self._connection.has_mail
         self.close()
-        return Unanswered(type(error).__name__)
+        return Unanswered(type(error).__name__, may_have_arrived)
 
     def _mail(self, message: Message) -> EmailMessage:
         mail = EmailMessage(POLICY)
@@ -122,6 +128,28 @@ class Mailer:
         # RFC 3282. Last: setting the content takes every header of that name prefix away.
         mail["Content-Language"] = message.language.value
         return mail
+
+
+class _Connection(smtplib.SMTP):
+    """has_mail: a whole one was sent, and nothing was heard of it yet."""
+
+    has_mail = False
+
+    def send(self, s: Any) -> None:
+        if not isinstance(s, str) and bytes(s[-len(END_OF_MAIL) :]) == END_OF_MAIL:
+            self.has_mail = True
+            self._wait_for(TAKEN_WITHIN_S)
+        super().send(s)
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        answer = super().data(msg)
+        self.has_mail = False
+        self._wait_for(TIMEOUT_S)
+        return answer
+
+    def _wait_for(self, seconds: float) -> None:
+        if self.sock:
+            self.sock.settimeout(seconds)
 
 
 def _has_spoken(connection: smtplib.SMTP) -> bool:

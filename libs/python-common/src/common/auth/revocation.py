@@ -50,6 +50,8 @@ class RevokedSessions:
         self._refreshing = threading.Lock()
         self._refreshed_at = float("-inf")
         self._revoked_at: dict[str, float] = {}
+        # The latest that was read of others: what we tell ourselves says nothing about them.
+        self._read_until = 0.0
 
     def contains(self, session_id: str) -> bool:
         """Whether the session is known to be revoked, as of at most *refresh_s* ago."""
@@ -79,7 +81,7 @@ class RevokedSessions:
             log.warning("revocation_not_told", sessions=len(revoked), error=type(error).__name__)
 
     def _refresh(self) -> None:
-        since = max(self._revoked_at.values(), default=0.0) - OVERLAP_S
+        since = self._read_until - OVERLAP_S
         try:
             news = cast(
                 "list[tuple[str, float]]",
@@ -88,6 +90,9 @@ class RevokedSessions:
         except redis.RedisError as error:
             log.warning("revocations_not_read", error=type(error).__name__)
             return
-        oldest = time.time() - REMEMBERED_S
+        now = time.time()
+        # A replica whose clock is ahead hides nothing from us.
+        self._read_until = min(max((at for _, at in news), default=self._read_until), now)
+        oldest = now - REMEMBERED_S
         known = self._revoked_at | dict(news)
         self._revoked_at = {member: at for member, at in known.items() if at > oldest}

@@ -48,9 +48,13 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """The server is down, or was lost on the way: the mail may have arrived or not."""
+    """The server is down, or was lost on the way.
+
+    may_have_arrived: it had the whole mail, and did not say what it did with it.
+    """
 
     reason: str
+    may_have_arrived: bool = False
 
 
 Outcome = Sent | Refused | Unanswered
@@ -83,14 +87,16 @@ def retry_after(attempts: int) -> timedelta:
 
 
 def judge(message: Message, outcome: Refused | Unanswered, now: datetime) -> Verdict:
-    """Only answers count: a server that is down for a day makes no message fail."""
-    if isinstance(outcome, Unanswered):
+    """What a server did not get does not count: one that is down for a day makes no message fail.
+    What it may have got does, else a slow one would have the customer read the same for ever.
+    """
+    if isinstance(outcome, Unanswered) and not outcome.may_have_arrived:
         later = now + timedelta(seconds=UNANSWERED_PAUSE_S)
         return Verdict(
             State.QUEUED, None, message.attempts, message.refusals, outcome.reason, later
         )
     attempts = message.attempts + 1
-    is_permanent = outcome.code >= PERMANENT_CODE_MIN
+    is_permanent = isinstance(outcome, Refused) and outcome.code >= PERMANENT_CODE_MIN
     refusals = message.refusals + is_permanent
     reason = _reason(refusals, attempts)
     return Verdict(
@@ -98,7 +104,7 @@ def judge(message: Message, outcome: Refused | Unanswered, now: datetime) -> Ver
         reason,
         attempts,
         refusals,
-        f"{outcome.code} {outcome.reason}",
+        f"{outcome.code} {outcome.reason}" if isinstance(outcome, Refused) else outcome.reason,
         now + retry_after(attempts),
         suppresses=reason is Reason.REFUSED and is_address_at_fault(outcome),
     )
@@ -110,8 +116,10 @@ def _reason(refusals: int, attempts: int) -> Reason | None:
     return Reason.DEFERRED if attempts >= DEFERRALS_MAX else None
 
 
-def is_address_at_fault(outcome: Refused) -> bool:
+def is_address_at_fault(outcome: Refused | Unanswered) -> bool:
     """Whether nothing sent to this address would arrive, whatever it says."""
+    if isinstance(outcome, Unanswered):
+        return False
     enhanced = _ENHANCED.match(outcome.reason)
     return (
         outcome.at_recipient

@@ -61,12 +61,12 @@ def put_down(tx: Connection, message: Message, verdict: Verdict) -> bool:
     return tx.execute(statement).rowcount == 1
 
 
-def suppress(tx: Connection, message: Message) -> bool:
-    """Its address was refused for good before; False if somebody else has dealt with it."""
+def suppress(tx: Connection, message: Message, reason: Reason) -> bool:
+    """It is not to be sent; False if somebody else has dealt with it."""
     statement = (
         update(messages)
         .where(_still_queued([message]))
-        .values(state=State.SUPPRESSED, reason=Reason.ADDRESS_SUPPRESSED)
+        .values(state=State.SUPPRESSED, reason=reason)
     )
     return tx.execute(statement).rowcount == 1
 

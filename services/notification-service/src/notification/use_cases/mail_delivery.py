@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from notification.domain import delivery
 from notification.domain.delivery import Outcome, Refused, Sent, Unanswered, Waiting
 from notification.domain.messages import (
+    Kind,
     Message,
     Reason,
     State,
@@ -21,9 +22,9 @@ from notification.use_cases import figures
 
 # Small enough that a crash repeats little, large enough that two transactions for it are cheap.
 BATCH_SIZE = 20
-# A worker begins no mail after this long, so that the slowest one (six exchanges of 3 s each)
-# still ends within the lease, before another worker takes the same messages.
-SENDING_BUDGET = timedelta(seconds=6)
+# A worker begins no mail after this long, so that the slowest one (to connect, five exchanges of
+# 2 s each, and 10 s for the last) still ends within the lease, before another worker takes it.
+SENDING_BUDGET = timedelta(seconds=2)
 # So long the mails of a worker that crashed wait for another.
 LEASE = timedelta(seconds=25)
 # Bodies tell what somebody bought, and of whom. Goods come back within 30 days, and people ask
@@ -43,17 +44,21 @@ def claim_due(tx: Connection, now: datetime) -> list[Message]:
 def hold_back(tx: Connection, claimed: Sequence[Message]) -> list[Message]:
     """Those of *claimed* that may be tried. Publishes notification.failed for the others.
 
-    Here and nowhere else: a message queued before its address was suppressed is held back too.
+    A message queued before its address was suppressed is held back too; so is the question of a
+    bank that was written down while another worker wrote down how the order ended.
     """
     suppressed = suppressions.among(tx, [message.recipient for message in claimed])
-    if not suppressed:
-        return list(claimed)
     tried = []
     for message in claimed:
-        if address_key(message.recipient) not in suppressed:
+        is_question = message.kind is Kind.ACTION_REQUIRED
+        if address_key(message.recipient) in suppressed:
+            if queue.suppress(tx, message, Reason.ADDRESS_SUPPRESSED):
+                figures.tell_failed(tx, message, Reason.ADDRESS_SUPPRESSED)
+        elif is_question and messages.is_decided(tx, message.order_id or ""):
+            if queue.suppress(tx, message, Reason.OVERTAKEN):
+                figures.count_unwanted(message, Reason.OVERTAKEN)
+        else:
             tried.append(message)
-        elif queue.suppress(tx, message):
-            figures.tell_failed(tx, message, Reason.ADDRESS_SUPPRESSED)
     return tried
 
 
