@@ -1,5 +1,6 @@
-"""A client that stops reading an answer is cut off, and its thread serves others."""
+"""A client that stops reading, or all that come at once, keep a process from nobody else."""
 
+import resource
 import socket
 from collections.abc import Callable
 
@@ -18,6 +19,11 @@ def endless():
 @app.get("/")
 def short():
     return "served"
+
+@app.get("/pid")
+def pid():
+    import os
+    return str(os.getpid())
 """
 PATIENCE_S = 20
 
@@ -46,3 +52,30 @@ def test_who_stops_reading_is_cut_off_and_the_thread_serves_the_next(port: int) 
 
     assert begun.startswith(b"HTTP/1.1 200")
     assert answer.startswith(b"HTTP/1.1 200")
+
+
+def test_more_connections_than_a_shell_allows_files_end_no_worker(
+    serve: Callable[..., int],
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    try:
+        port = serve(APPLICATION)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    before = body(send(port, "/pid"))
+
+    idle = [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) for _ in range(150)]
+    after = body(send(port, "/pid"))
+
+    assert before == after
+    for connection in idle:
+        connection.close()
+
+
+def body(connection: socket.socket) -> bytes:
+    with connection:
+        received = b""
+        while not received.partition(b"\r\n\r\n")[2]:
+            received += connection.recv(65536)
+    return received.partition(b"\r\n\r\n")[2]

@@ -4,6 +4,7 @@
 """
 
 import os
+import resource
 import signal
 import threading
 from types import FrameType
@@ -17,6 +18,27 @@ worker_class = "common.gunicorn_worker.BufferingThreadWorker"
 workers = int(os.environ.get("WEB_WORKERS", "1"))
 # As many as there are database connections in the pool, so that no thread waits for one.
 threads = int(os.environ.get("WEB_THREADS", "8"))
+# Idle ones, above all. Whoever comes then waits until one goes.
+CONNECTIONS_MAX = 1000
+# What a process has open besides: databases, queues, large bodies on the disk.
+OTHER_FILES_MAX = 200
+
+
+def _files_max() -> int:
+    """How many files this process may have open. A shell gives it 1,024, and one more connection
+    would end the worker, with all the others; more is taken where the machine lets it.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS_MAX + OTHER_FILES_MAX
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
+
+
+worker_connections = max(_files_max() - OTHER_FILES_MAX, 2 * threads)
 # A short queue: what cannot be served soon is better refused to a client that retries.
 backlog = 64
 # Longer than a load balancer's idle timeout (60 s), so that the balancer closes idle ones.
