@@ -134,10 +134,10 @@ demo: $(READY) $(STOREFRONT) ## The shop with its storefront; Ctrl-C ends the st
 walk: $(READY) $(if $(SHOP),,$(STOREFRONT)) ## A shopper without JavaScript buys through the storefront of a shop of its own, or of SHOP=compose
 	@$(AT_SHOP) $(BIN)/pytest -q frontend $(ARGS)
 
-# With the limits that simulated shoppers need; a project of its own, so that nobody's data is gone with it.
-compose: export COMPOSE_FILE = docker-compose.yml:infra/compose-simulation.yml
+# Everything twice, with the limits that simulated shoppers need; a project of its own, so that nobody's data is gone.
+compose: export COMPOSE_FILE = docker-compose.yml:infra/compose-simulation.yml:infra/compose-replicas.yml
 compose: export COMPOSE_PROJECT_NAME = cartwright-once
-compose: $(READY) ## The shop in containers, once: build, start, simulate, buy, and leave nothing; needs Docker
+compose: $(READY) ## The shop in containers, each of ours twice: build, start, simulate, buy, leave nothing; needs Docker
 	@test -e .env || cp .env.example .env
 	@install -d -m 1777 reports/ledgers && docker compose up -d --build --quiet-pull >reports/compose.log 2>&1 \
 	  || { tail -n 20 reports/compose.log; docker compose ps -a; docker compose down -v >/dev/null 2>&1; exit 1; }

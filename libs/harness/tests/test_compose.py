@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from common.db import POOL_SIZE
 from harness import stack
 from harness.providers import external, images, role_names
 from harness.providers.service_environment import LIMITS
@@ -267,6 +268,21 @@ def test_whoever_writes_spans_keeps_a_ledger_of_them_for_simulated_shoppers() ->
         if part["environment"][DIRECTORY_VARIABLE] == "/ledgers"
     }
     assert keepers == writers
+
+
+def test_everything_that_serves_or_works_can_be_there_twice() -> None:
+    """No name and, but for webs, no port of this machine that only one could have."""
+    twice = yaml.safe_load((ROOT / "infra" / "compose-replicas.yml").read_text())["services"]
+    webs, workers = (
+        {f"{service}-{part}" for service in TOPOLOGY.services} for part in ("web", "worker")
+    )
+
+    assert {n for n, part in twice.items() if part.get("deploy") == {"replicas": 2}} == workers
+    assert {n for n, part in twice.items() if "WEB_WORKERS" in part.get("environment", {})} == webs
+    assert not [name for name in workers | webs if "container_name" in SERVICES[name]]
+    assert not [name for name in workers if SERVICES[name].get("ports")]
+    (most,) = re.findall(r"max_connections=(\d+)", " ".join(SERVICES["postgres"]["command"]))
+    assert int(most) > 2 * len(webs | workers) * POOL_SIZE
 
 
 def test_what_compose_prints_says_where_the_shop_is(tmp_path: Path) -> None:
