@@ -75,7 +75,7 @@ containers: $(READY) ## The same scenarios on PostgreSQL, Redis, LocalStack and 
 	@UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --inexact --group containers
 	@$(BIN)/pytest -q -n 2 features --ignore features/security --provider containers $(ARGS)
 
-mutants: $(READY) ## Plant each bug of mutants/ alone: who notices? Writes docs/mutants.md; half an hour
+mutants: $(READY) ## Plant each bug of mutants/ alone: who notices? Writes docs/mutants.md; an hour and a half
 	@$(BIN)/python -m harness.suite.mutants --write $(ARGS)
 
 # What has no engine is skipped, one reason a test: told in full only where somebody asks (-ra).
