@@ -101,7 +101,7 @@ def test_wide_or_escaped_json_is_not_mistaken_for_deep_json(body: bytes) -> None
 
 def test_a_string_that_never_ends_costs_no_more_than_any_other() -> None:
     """It did: seconds for a body of this size, in which the process answered nobody."""
-    body = b"[]" * 33 + b'"' + b'\\"' * 100_000
+    body = b"[]" * 33 + b'"' + b'\\"' * 40_000
     began = time.process_time()
 
     with pytest.raises(MalformedJson):

@@ -103,7 +103,7 @@ def test_no_answer_counts_as_no_attempt() -> None:
 def test_who_may_have_the_mail_is_asked_less_and_less_often_and_not_for_ever() -> None:
     lost = Unanswered("SMTPServerDisconnected", may_have_arrived=True)
     message, due, rounds = _message(0, 0), NOW, 0
-    while message.state is State.QUEUED:
+    while message.state is State.QUEUED and rounds < 2 * delivery.DEFERRALS_MAX:
         verdict = delivery.judge(message, lost, due)
         message = replace(
             message, state=verdict.state, reason=verdict.reason, attempts=verdict.attempts
