@@ -11,6 +11,7 @@ from cartwright import cli, status
 from cartwright.location import EXIT_NOT_RUNNING
 from harness.process import surroundings
 from harness.process.home import Home
+from harness.providers.local import LocalProvider
 from typer.testing import CliRunner
 
 NOTHING_RUNS = {"CARTWRIGHT_HOME": ""}
@@ -52,6 +53,21 @@ def test_stopping_nothing_is_no_mistake(tmp_path: Path) -> None:
     assert run(tmp_path, "down") == (0, "Nothing was running.\n")
 
 
+def test_nothing_is_wiped_under_a_shop_that_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Started again in another shell, after this one had stopped it."""
+    (tmp_path / "postgres").mkdir()
+    monkeypatch.setattr(LocalProvider, "stop", lambda _: None)
+
+    with Home(tmp_path).locked():
+        code, output = run(tmp_path, "down", "--wipe")
+
+    assert code == 1
+    assert "Nothing was deleted" in output
+    assert (tmp_path / "postgres").exists()
+
+
 def test_wiping_deletes_data_and_keeps_what_is_only_slow_to_make(tmp_path: Path) -> None:
     for folder in ("postgres", "emulator", "logs", "emulator-env"):
         (tmp_path / folder).mkdir()
@@ -60,7 +76,7 @@ def test_wiping_deletes_data_and_keeps_what_is_only_slow_to_make(tmp_path: Path)
     code, _ = run(tmp_path, "down", "--wipe")
 
     assert code == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["emulator-env"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["emulator-env", "lock"]
 
 
 def test_an_unknown_log_is_refused_with_those_that_exist(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,7 +18,7 @@ from harness import stack
 from harness.eventually import eventually
 from harness.process import control, supervisor
 from harness.process.failure import StackDidNotStart
-from harness.process.home import Home, whole_lines
+from harness.process.home import Home, HomeInUse, whole_lines
 from harness.process.stack_config import Launch
 from harness.providers.local import LocalProvider
 
@@ -26,6 +27,7 @@ PLANS = Path(__file__).parent / "supervised_for_tests"
 UP_WITHIN_S = 60
 DOWN_WITHIN_S = 20
 GONE_WITHIN_S = 60
+WAITING = "import signal; signal.pause()"
 
 
 @contextmanager
@@ -201,6 +203,39 @@ def test_a_crash_loop_is_given_up_and_harms_nobody_else(home: Home) -> None:
     assert len(recorded_exits(home, "neighbour")) == 5
 
 
+def test_what_dies_comes_back_where_its_end_cannot_be_written_down(tmp_path: Path) -> None:
+    """As on a full disk."""
+    home = Home(tmp_path)
+    with launched(home, "steady"):
+        eventually(lambda: state_of(home)["status"] == "running", UP_WITHIN_S)
+        home.restarts_file.mkdir()
+
+        killed = supervisor.kill(home.path, "program", signal.SIGKILL)
+
+        eventually(partial(is_ready_besides, home, "program", killed), GONE_WITHIN_S)
+        (note,) = state_of(home)["notes"]
+        assert note.startswith("the end of program could not be written down")
+
+
+def test_whoever_only_looks_whether_a_home_is_held_keeps_nobody_out(tmp_path: Path) -> None:
+    """A start would fail of `cartwright status` in the next shell."""
+    home, looked = Home(tmp_path), threading.Event()
+
+    def look() -> None:
+        with home.locked():
+            looked.set()
+            threading.Event().wait(0.05)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    looked.wait(DOWN_WITHIN_S)
+    with pytest.raises(HomeInUse), home.locked():
+        pass
+    with home.locked(within_s=DOWN_WITHIN_S):
+        assert home.is_locked()
+    looking.join()
+
+
 def test_a_second_supervisor_refuses_the_same_home(home: Home) -> None:
     second = subprocess.run(
         [sys.executable, "-m", "harness.process.supervisor", "--home", str(home.path)],
@@ -290,6 +325,71 @@ def test_a_port_that_is_lost_again_and_again_is_told(unlucky: Unlucky) -> None:
 
     assert left.read_text() == "97"
     assert not unlucky.home.is_locked()
+
+
+def test_what_has_only_begun_to_start_is_stopped(unlucky: Unlucky) -> None:
+    """Its supervisor imports what it needs, and has not written yet who it is."""
+    (unlucky.home.path / "unlucky").write_text("0")
+    begun = unlucky._launch(None)
+
+    unlucky.stop()
+
+    assert begun.poll() is not None
+    assert not unlucky.home.is_locked()
+
+
+def test_who_comes_while_another_stops_starts_afterwards(unlucky: Unlucky) -> None:
+    (unlucky.home.path / "unlucky").write_text("0")
+    with stopping(unlucky.home) as stopped:
+        states = unlucky.states()
+        threading.Timer(0.2, stopped.set).start()
+        last = list(states)[-1]
+
+    assert last["status"] == "running"
+
+
+def test_who_waited_for_another_start_is_told_why_it_failed(unlucky: Unlucky) -> None:
+    with stopping(unlucky.home) as stopped:
+        first = next(states := unlucky.states())
+        failure = {
+            "process": "postgres",
+            "reason": "ended",
+            "log": ["no space"],
+            "fix": "Make some.",
+        }
+        unlucky.home.write_state(first | {"status": "failed", "failure": failure})
+        stopped.set()
+
+        with pytest.raises(StackDidNotStart, match=r"postgres ended.*Make some\."):
+            list(states)
+
+
+@contextmanager
+def stopping(home: Home) -> Iterator[threading.Event]:
+    """Somebody else's stack, which is gone when the event is set."""
+    gone, supervisor_process = threading.Event(), subprocess.Popen([sys.executable, "-c", WAITING])
+
+    def hold() -> None:
+        with home.locked():
+            held.set()
+            gone.wait(DOWN_WITHIN_S)
+            supervisor_process.kill()
+            supervisor_process.wait()
+
+    held, holding = threading.Event(), threading.Thread(target=hold)
+    holding.start()
+    held.wait(DOWN_WITHIN_S)
+    began = psutil.Process(supervisor_process.pid).create_time()
+    home.write_state(
+        {
+            "status": "starting",
+            "supervisor": {"pid": supervisor_process.pid, "create_time": began},
+            "failure": None,
+        }
+    )
+    yield gone
+    gone.set()
+    holding.join()
 
 
 def test_what_ends_for_another_reason_is_not_started_again(unlucky: Unlucky) -> None:

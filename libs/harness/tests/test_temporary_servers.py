@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 
 import psutil
 import pytest
 from harness.eventually import eventually
 from harness.process import control
+from harness.providers.embedded_plan import forget_stranger
 
 GONE_WITHIN_S = 20.0
 UNTIL_KILLED = """
@@ -27,6 +30,30 @@ def test_a_killed_session_leaves_no_server_running(module: str) -> None:
 
     assert pids
     eventually(lambda: not any(map(is_left, pids)), GONE_WITHIN_S, "their end")
+
+
+def test_a_pid_that_is_somebody_elses_by_now_keeps_no_server_from_starting(tmp_path: Path) -> None:
+    pid_file = tmp_path / "postmaster.pid"
+    waiting = [sys.executable, "-c", "import signal; signal.pause()"]
+    with ExitStack() as processes:
+        stranger, server = (
+            processes.enter_context(subprocess.Popen(command))
+            for command in (waiting, [*waiting, "-D", str(tmp_path)])
+        )
+        processes.callback(stranger.kill)
+        processes.callback(server.kill)
+
+        pid_file.write_text(f"{stranger.pid}\n{tmp_path}\n")
+        forget_stranger(pid_file)
+        assert not pid_file.exists()
+
+        pid_file.write_text(f"{server.pid}\n{tmp_path}\n")
+        forget_stranger(pid_file)
+        assert pid_file.exists(), "it is running"
+
+    forget_stranger(pid_file)  # Nobody has it: PostgreSQL sees so itself.
+    pid_file.write_text("")
+    forget_stranger(pid_file)
 
 
 def is_left(pid: int) -> bool:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from harness import stack
 from harness.process import unprivileged
+from harness.process.home import HomeInUse
 from harness.providers.choice import provider_of
 from rich.console import Console
 
@@ -35,8 +36,13 @@ def down(
     with console.status("Stopping …"):
         provider_of(place)(place, stack.repository()).stop()
     console.print("Stopped." if was_running else "Nothing was running.")
-    if wipe:
-        _wipe(place.path)
+    if wipe and place.path.exists():
+        try:
+            with place.locked():  # Somebody may have started it again meanwhile.
+                _wipe(place.path)
+        except HomeInUse as error:
+            console.print(f"[red]Nothing was deleted:[/] {error}", soft_wrap=True)
+            raise typer.Exit(1) from None
         console.print(f"Deleted its data in {place.path}.", soft_wrap=True)
 
 

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,16 +78,22 @@ class Home:
         return {name: str(kept[name]) for name in names}
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, *, within_s: float = 0.0) -> Iterator[None]:
         """Hold this home for as long as the block runs. The kernel lets go when we die.
 
+        within_s: whoever only looks whether it is held, holds it for a moment.
         Raises `HomeInUse` if another process holds it.
         """
+        give_up_at = time.monotonic() + within_s
         with (self.path / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise HomeInUse(f"{self.path} is in use") from None
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() >= give_up_at:
+                        raise HomeInUse(f"{self.path} is in use") from None
+                time.sleep(0.01)
             yield
 
     @contextmanager

@@ -245,8 +245,11 @@ class Supervisor:
             "exit_code": code if code >= 0 else None,
             "signal": signal_name(-code) if code < 0 else None,
         }
-        with self.home.restarts_file.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        try:
+            with self.home.restarts_file.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:  # It comes back all the same, also where the disk is full.
+            self.notes.append(f"the end of {name} could not be written down: {error}")
 
     def _refused(self, name: str, reason: str) -> StackDidNotStart:
         log = self.home.log_tail(name)
@@ -278,12 +281,7 @@ class Supervisor:
             "endpoints": endpoints and endpoints | {"pids": self.pids()},
             "processes": {name: p.to_json() for name, p in self._processes.items()},
             "failure": refusal
-            and {
-                "process": refusal.process,
-                "reason": refusal.reason,
-                "log": refusal.log,
-                "fix": refusal.fix,
-            },
+            and {part: getattr(refusal, part) for part in ("process", "reason", "log", "fix")},
         }
 
 

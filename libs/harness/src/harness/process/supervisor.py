@@ -32,6 +32,9 @@ from harness.process.home import Home, HomeInUse
 from harness.process.stack_config import Launch
 from harness.process.supervision import Plan, Supervisor
 
+# Whoever asks whether somebody lives here holds the lock for less than a millisecond.
+LOOKED_AT_S = 1.0
+
 __all__ = ["kill", "restart", "start", "stop"]
 
 
@@ -90,16 +93,18 @@ async def _obey(
                 answer |= {"kind": spec.kind, "argv": list(spec.argv), "env": env}
     except KeyError:
         answer["error"] = f"there is no process {order['name']!r}"
-    supervisor.write_state()  # Whoever asked may look before the loop comes round.
     is_held = order["action"] == "hold" and not answer["error"]
-    with contextlib.suppress(ConnectionError):  # It died meanwhile, which is one way to hang up.
-        writer.write(json.dumps(answer).encode() + b"\n")
-        await writer.drain()
-        if is_held:
-            await reader.read()
-    writer.close()
-    if is_held and not supervisor.stop_requested.is_set():
-        await supervisor.resume(order["name"])
+    try:
+        supervisor.write_state()  # Whoever asked may look before the loop comes round.
+        with contextlib.suppress(ConnectionError):  # It died, which is one way to hang up.
+            writer.write(json.dumps(answer).encode() + b"\n")
+            await writer.drain()
+            if is_held:
+                await reader.read()
+    finally:
+        writer.close()
+        if is_held and not supervisor.stop_requested.is_set():
+            await supervisor.resume(order["name"])
 
 
 def _load(plan: str) -> Plan:
@@ -121,7 +126,7 @@ def main() -> int:
     home = Home(options.home.resolve())
     home.create()
     try:
-        with home.locked():
+        with home.locked(within_s=LOOKED_AT_S):
             leftovers = end_leftovers(home.read_state() or {})
             return asyncio.run(supervise(home, leftovers))
     except HomeInUse as error:

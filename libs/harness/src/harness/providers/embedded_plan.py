@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import psutil
+
 from harness.process import remedies
 from harness.process.endpoints import Endpoints
 from harness.process.failure import StackDidNotStart
@@ -33,8 +35,21 @@ def _database_files(setting: Setting) -> postgres.Installation:
     try:
         server = postgres.installation(setting.home.path / "postgres")
         postgres.initialise(server, setting.secrets[postgres.SUPERUSER])
+        forget_stranger(server.data_dir / "postmaster.pid")
     except (postgres.PostgresDidNotStart, NoUnprivilegedUser, PermissionError) as error:
         log = str(error).splitlines()
         fix = remedies.remedy("postgres", log)
         raise StackDidNotStart("postgres", f"cannot be set up: {log[0]}", log, fix) from error
     return server
+
+
+def forget_stranger(pid_file: Path) -> None:
+    """Without a shutdown of its own PostgreSQL leaves its pid, which may be somebody else's by
+    now, in containers soon. The next one takes whoever has it for itself, and does not start.
+    """
+    try:
+        owner = psutil.Process(int(pid_file.read_text().splitlines()[0]))
+        if str(pid_file.parent) not in owner.cmdline():
+            pid_file.unlink()
+    except (FileNotFoundError, ValueError, IndexError, psutil.NoSuchProcess):
+        return  # Nothing that would keep it from starting.

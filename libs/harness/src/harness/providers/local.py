@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import psutil
+
 from harness.process import control, remedies
 from harness.process.endpoints import Endpoints
 from harness.process.failure import EXIT_IN_USE, StackDidNotStart
@@ -65,9 +67,9 @@ class LocalProvider:
 
     def states(self, names: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
         """Like `start`, and yields the supervisor's state as it changes, until it is running."""
-        supervisor, starts_left = None, 0
+        supervisor, starts_left, awaited = None, STARTS_MAX, None
         if not self.home.is_locked():
-            supervisor, starts_left = self._launch(names), STARTS_MAX - 1
+            supervisor, starts_left = self._launch(names), starts_left - 1
         give_up_at = time.monotonic() + START_WITHIN_S
         while time.monotonic() < give_up_at:
             exit_code = supervisor.poll() if supervisor else None
@@ -76,13 +78,20 @@ class LocalProvider:
                 continue
             state = self._state_of(supervisor)
             if state:
+                awaited = state["supervisor"]
                 yield state
                 if state["status"] == "running":
                     return
-            if exit_code is not None or (supervisor is None and not self.home.is_locked()):
+            if exit_code is not None:
                 why = self._why(state)
                 if not starts_left or not remedies.lost_its_port(why.log):
                     raise why
+                supervisor, starts_left = self._launch(names), starts_left - 1
+            elif supervisor is None and not self.home.is_locked():
+                # Whoever was here has gone: it was being stopped, or could not start, and said why.
+                left = self.home.read_state()
+                if not starts_left or (left and left["failure"] and left["supervisor"] == awaited):
+                    raise self._why(left)
                 supervisor, starts_left = self._launch(names), starts_left - 1
             time.sleep(POLL_S)
         raise StackDidNotStart("supervisor", "is silent", self.logs("supervisor"), "Restart it.")
@@ -142,21 +151,23 @@ class LocalProvider:
         )
 
     def stop(self) -> None:
-        """Raises `TimeoutError` if the supervisor is still there after a while."""
-        state = self.home.read_state()
-        supervisor = control.same_process(state["supervisor"]) if state else None
-        if supervisor:
-            supervisor.send_signal(signal.SIGTERM)
-            self._await_unlocked(supervisor.pid)
-        if self._launched:
-            # Whoever it was, it is ours to reap: a zombie keeps its pid.
-            self._launched.wait(STOP_WITHIN_S)
+        """Also one that has only begun to start, and has not said yet who it is.
 
-    def _await_unlocked(self, pid: int) -> None:
+        Raises `TimeoutError` if the supervisor is still there after a while.
+        """
+        told: set[int] = set()
         give_up_at = time.monotonic() + STOP_WITHIN_S
-        while self.home.is_locked():
+        # Ours is to be reaped, too: a zombie keeps its pid.
+        while self.home.is_locked() or (self._launched and self._launched.poll() is None):
             if time.monotonic() > give_up_at:
-                raise TimeoutError(f"the supervisor (pid {pid}) does not stop")
+                raise TimeoutError(f"the supervisor (pid {told or '?'}) does not stop")
+            state = self.home.read_state()
+            supervisor = control.same_process(state["supervisor"]) if state else None
+            if supervisor is None and self._launched and self._launched.poll() is None:
+                supervisor = psutil.Process(self._launched.pid)
+            if supervisor and supervisor.pid not in told:
+                told.add(supervisor.pid)
+                supervisor.send_signal(signal.SIGTERM)
             time.sleep(POLL_S)
 
     def logs(self, name: str, lines: int = 50) -> list[str]:
