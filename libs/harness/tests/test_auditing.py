@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -97,6 +98,31 @@ def test_what_went_with_a_killed_process_is_in_the_trace_by_its_name(
 
     assert names(whole[placed.trace_id]) == ["POST /orders", "process stock.reserved"]
     assert names(without[placed.trace_id]) == ["POST /orders"]
+
+
+@pytest.mark.parametrize(("evicted", "is_read"), [(0, True), (3, False)])
+def test_a_trace_that_the_store_made_room_with_is_no_fault_of_the_shop(
+    evicted: int, monkeypatch: pytest.MonkeyPatch, *, is_read: bool
+) -> None:
+    monkeypatch.setattr(TraceReader, "fetch_otlp", lambda *_: None)
+    monkeypatch.setattr(TraceReader, "evicted", lambda _: evicted)
+    checkout = Checkout("b", "h", "k", {}, "t" * 32, 0.0, "refused")
+
+    with nullcontext() if is_read else pytest.raises(TracesUnread, match="let 3 traces go"):
+        assert read_traces("http://store", [checkout], lambda _: None) == {"t" * 32: None}
+
+
+@pytest.mark.parametrize(
+    ("answer", "evicted"),
+    [
+        (httpx.Response(200, json={"traces": 1, "evicted": 2}), 2),
+        (httpx.Response(200, html="<title>Jaeger</title>"), 0),
+        (httpx.Response(404, text="404 page not found"), 0),
+    ],
+)
+def test_only_a_store_that_counts_says_what_it_let_go(answer: httpx.Response, evicted: int) -> None:
+    with TraceReader("http://store", httpx.MockTransport(lambda _: answer)) as reader:
+        assert reader.evicted() == evicted
 
 
 def names(trace: Trace | None) -> list[str]:

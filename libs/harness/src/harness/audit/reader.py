@@ -111,7 +111,7 @@ def read_traces(
 
     With the shop's *ledger*, spans that went with a killed process are there by their names.
 
-    Raises TracesUnread if the store does not answer at the end of that while.
+    Raises TracesUnread if the store does not answer at the end of that while, or has not kept all.
     """
     traces: dict[str, Trace | None] = {}
     waiting = list(checkouts)
@@ -140,7 +140,16 @@ def read_traces(
             waiting = incomplete
             if waiting:
                 time.sleep(POLL_S)
+        if None in traces.values() and (gone := _evicted(reader)):
+            raise TracesUnread(f"the store has let {gone} traces go to make room for others")
     return traces
+
+
+def _evicted(reader: TraceReader) -> int:
+    try:
+        return reader.evicted()
+    except httpx.HTTPError as error:
+        raise TracesUnread(f"{type(error).__name__}: {error}") from error
 
 
 def _whole(trace_id: str, stored: Mapping[str, Any] | None, ledger: Ledger | None) -> Trace | None:

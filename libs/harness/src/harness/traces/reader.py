@@ -57,6 +57,13 @@ class TraceReader:
         traces: Mapping[str, Any] = response.json()["result"]
         return traces
 
+    def evicted(self) -> int:
+        """How many traces the store let go for want of room; 0 where it does not say, as Jaeger."""
+        response = self._http.get("/stats")
+        if not response.headers.get("Content-Type", "").startswith("application/json"):
+            return 0
+        return int(response.json().get("evicted", 0))
+
 
 def is_unknown_trace(response: httpx.Response) -> bool:
     return (
