@@ -71,7 +71,9 @@ def test_a_refusal_definitely_did_not_happen() -> None:
 
 
 @pytest.mark.parametrize(
-    "last", [silence, says(500, {}), says(503, {})], ids=["silence", "500", "503"]
+    "last",
+    [silence, says(500, {}), says(503, {}), says(409, IN_FLIGHT)],
+    ids=["silence", "500", "503", "in flight"],
 )
 def test_no_answer_may_have_happened(last: Callable[[], httpx.Response]) -> None:
     shop = Shop(last)

@@ -46,15 +46,21 @@ class Answer:
     def outcome(self) -> Outcome:
         if self.status == httpx.codes.PRECONDITION_FAILED and self.tries > 1:
             return Outcome.UNKNOWN  # It may be one of the tries before that has changed it.
-        if self.status is None or self.status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        if self.is_in_flight or self.status is None:
+            return Outcome.UNKNOWN
+        if self.status >= httpx.codes.INTERNAL_SERVER_ERROR:
             return Outcome.UNKNOWN
         return Outcome.OK if self.status < httpx.codes.BAD_REQUEST else Outcome.FAIL
 
     @property
+    def is_in_flight(self) -> bool:
+        """An earlier try is still at work: nobody knows yet what it will have done."""
+        return str(self.body.get("type", "")).endswith("/request-in-flight")
+
+    @property
     def is_to_be_repeated(self) -> bool:
         """Nobody knows, or it is "not now", and for no longer than anybody waits."""
-        in_flight = str(self.body.get("type", "")).endswith("/request-in-flight")
-        not_now = in_flight or self.status in TRY_AGAIN or self.outcome is Outcome.UNKNOWN
+        not_now = self.status in TRY_AGAIN or self.outcome is Outcome.UNKNOWN
         return not_now and self.retry_after_s <= PATIENCE_S
 
 
