@@ -11,6 +11,7 @@ from auth import domain, worker
 from auth.app import create_app
 from auth.domain import Credentials, Customer, InvalidRefreshToken, Judgement, RefreshToken, Session
 from auth.settings import Settings
+from auth.store import customers
 from auth.use_cases import accounts, sessions
 from auth.use_cases.derived_secrets import DerivedSecrets, digest
 from auth.use_cases.passwords import Passwords
@@ -21,6 +22,7 @@ from common.db import Database
 from common.ids import new_id
 from common.testing import JWT_SECRET, PATIENCE, REDIS_WITHIN_S, bearer
 from flask.testing import FlaskClient
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 PASSWORD = "correct horse"
@@ -497,6 +499,22 @@ class TestAChangeWhileAPasswordIsChecked:
         with db.transaction() as tx:
             live = tx.execute(sa.text("SELECT id FROM sessions WHERE ended_at IS NULL")).scalars()
             assert [str(id_) for id_ in live] == [ana["session_id"]]
+
+    @pytest.mark.usefixtures("ana")
+    def test_nothing_changes_between_the_last_look_and_the_session(self, database_url: str) -> None:
+        hasty, owner = Database(database_url), Database(database_url, patience=PATIENCE)
+        with owner.transaction() as opening:
+            known = customers.find_credentials(opening, email=ANA["email"])
+            assert known
+            customers.lock_credentials(opening, known.customer_id)
+
+            with pytest.raises(OperationalError, match="lock timeout"), hasty.transaction() as tx:
+                customers.replace_password(tx, known, "$argon2id$another")
+
+        with hasty.transaction() as tx:
+            assert customers.replace_password(tx, known, "$argon2id$another")
+        for database in (hasty, owner):
+            database.engine.dispose()
 
     @pytest.mark.usefixtures("ana")
     def test_a_session_has_the_role_that_its_owner_has_by_then(
