@@ -153,6 +153,7 @@ def test_a_tests_postgresql_has_the_shops_locale_and_zone_whatever_the_shells() 
 
 def test_settings_that_are_documented_stay_and_no_other() -> None:
     ours = {"CARTWRIGHT_HOME": "/shop", "CONFORMANCE_REQUIRED": "all", "PORT": "3001", "CI": "1"}
+    ours |= {"STOREFRONT_NODE": "/opt/node", "COOKIE_SECURE": "1"}
 
     seen = surroundings.visible({"PATH": "/bin", **ours, **HOSTILE})
 

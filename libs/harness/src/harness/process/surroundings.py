@@ -28,7 +28,8 @@ FILES = ("PATH", "HOME", "TMPDIR", "VIRTUAL_ENV")
 _NAMES = frozenset(
     {
         *FILES,
-        *("USER", "LOGNAME", "SHELL", "PWD", "CI", "RACES", "PORT", "STOREFRONT_NODE", "UV"),
+        *("USER", "LOGNAME", "SHELL", "PWD", "CI", "RACES", "UV"),
+        *("PORT", "STOREFRONT_NODE", "COOKIE_SECURE"),
         *("TERM", "COLORTERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"),
     }
 )
