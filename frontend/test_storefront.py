@@ -19,6 +19,8 @@ import httpx
 import pytest
 from harness import stack
 from harness.eventually import eventually
+from harness.faults.http_rules import HttpFault
+from harness.faults.planter import Faults
 from harness.process.endpoints import Endpoints
 from harness.providers.choice import ENDPOINTS_VARIABLE
 from harness.shopper.scenario_shop import ScenarioShop
@@ -37,7 +39,7 @@ PARTS, TOTAL = ("Goods", "Delivery", "Tax"), "Total"
 class Page(HTMLParser):
     """words: its texts, in their order. forms: of each its words and the fields it would send.
 
-    reloads: whether it will load itself again.
+    reloads: whether it will load itself again. titles: of each h1, its role.
     """
 
     def __init__(self, html: str) -> None:
@@ -45,6 +47,7 @@ class Page(HTMLParser):
         self.words: list[str] = []
         self.forms: list[tuple[list[str], dict[str, str]]] = []
         self.reloads = False
+        self.titles: list[str | None] = []
         self._silent = self._in_form = False
         self.feed(html)
 
@@ -53,6 +56,8 @@ class Page(HTMLParser):
         self._silent = tag in {"script", "style"}
         if tag == "meta" and given.get("http-equiv") == "refresh":
             self.reloads = True
+        elif tag == "h1":
+            self.titles.append(given.get("role"))
         elif tag == "form":
             self.forms.append(([], {}))
             self._in_form = True
@@ -115,7 +120,7 @@ def endpoints() -> Iterator[Endpoints]:
         return
     with tempfile.TemporaryDirectory(prefix="cartwright-walk-") as folder:
         Path(folder).chmod(0o711)  # PostgreSQL, which refuses to be root, passes through.
-        with stack.running(Path(folder) / "home") as endpoints:
+        with stack.running(Path(folder) / "home", faults=True) as endpoints:
             yield endpoints
 
 
@@ -123,6 +128,14 @@ def endpoints() -> Iterator[Endpoints]:
 def shop(endpoints: Endpoints) -> Iterator[ScenarioShop]:
     with ScenarioShop(endpoints) as shop:
         yield shop
+
+
+@pytest.fixture
+def faults(endpoints: Endpoints) -> Iterator[Faults]:
+    if not endpoints.faults_url:
+        pytest.skip("this shop was not started for faults")
+    with Faults(endpoints) as faults:
+        yield faults
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +225,26 @@ def test_a_changed_price_is_shown_and_can_be_accepted(shop: ScenarioShop, browse
     ordered = browser.follow().words
     assert "Your order is confirmed" in ordered
     assert sums(ordered)[TOTAL] == now
+
+
+def test_every_page_has_one_title_of_no_other_role(
+    shop: ScenarioShop, faults: Faults, browser: Browser
+) -> None:
+    sku = shop.sell("Tea", price_minor=500, on_hand=5)
+    browser.open(f"/products/{sku}")
+    pages = ["/", "/?q=tea", "/?department=Scenario", "/?q=nothing-of-the-kind"]
+    pages += ["/cart", "/checkout", f"/products/{sku}", "/products/NONE", f"/orders/{uuid.uuid4()}"]
+    titles = {path: browser.open(path).titles for path in pages}
+    browser.open(f"/products/{sku}")
+    browser.submit("Add to cart")
+    titles |= {f"{path}, filled": browser.open(path).titles for path in ("/cart", "/checkout")}
+    total = sums(browser.page.words)[TOTAL]
+    browser.submit(f"Order and pay ${total}", email="gina@shoppers.example")
+    titles["an order"] = browser.page.titles
+    faults.spoil_http(HttpFault.UNAVAILABLE, "cart", "GET /cart", times=4)
+    titles |= {f"{path}, away": browser.open(path).titles for path in ("/cart", "/checkout")}
+
+    assert titles == {page: [None] for page in titles}
 
 
 def test_a_cart_that_is_changed_shows_its_new_sums(shop: ScenarioShop, browser: Browser) -> None:

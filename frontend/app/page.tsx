@@ -20,11 +20,13 @@ export default async function Home({ searchParams }: PageProps<"/">) {
     outcomeOf(searchProducts({ ...query, limit: PAGE_SIZE })),
     outcomeOf(listDepartments()),
   ]);
+  const isFront = Object.keys(query).length === 0;
+  const Heading = isFront ? "h2" : "h1"; // The front page's own is its welcome.
   return (
     <>
-      {query.q || query.department || query.cursor ? null : <Welcome />}
+      {isFront && <Welcome />}
       {departments.ok && <Departments all={departments.answer} current={query.department} />}
-      <h2 className="pt-8 pb-4 text-xl font-semibold">{heading(query)}</h2>
+      <Heading className="pt-8 pb-4 text-xl font-semibold">{heading(query)}</Heading>
       {!page.ok && <ProblemNotice problem={page.problem} />}
       {page.ok && page.answer.items.length === 0 && (
         <p>
@@ -77,7 +79,7 @@ function Departments({ all, current }: { all: Department[]; current?: string }) 
               aria-current={name === current ? "page" : undefined}
               className="btn-quiet text-sm"
             >
-              {name} <span className="opacity-75">{products}</span>
+              {name} <span className={name === current ? "" : "opacity-75"}>{products}</span>
             </Link>
           </li>
         ))}

@@ -11,7 +11,7 @@ export const metadata: Metadata = { title: "Cart" };
 
 export default async function CartPage() {
   const found = await outcomeOf(quotedCart());
-  if (!found.ok) return <ProblemNotice problem={found.problem} />;
+  if (!found.ok) return <ProblemNotice problem={found.problem} alone />;
   const cart = found.answer;
   if (!cart) return <EmptyCart />;
   return (

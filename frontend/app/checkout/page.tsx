@@ -13,12 +13,12 @@ export const metadata: Metadata = { title: "Checkout" };
 
 export default async function CheckoutPage() {
   const found = await outcomeOf(quotedCart());
-  if (!found.ok) return <ProblemNotice problem={found.problem} />;
+  if (!found.ok) return <ProblemNotice problem={found.problem} alone />;
   const cart = found.answer;
   if (!cart) return <EmptyCart />;
   const { sums } = cart;
   if (!sums) redirect("/cart"); // It says what to take out.
-  if (!sums.ok) return <ProblemNotice problem={sums.problem} />;
+  if (!sums.ok) return <ProblemNotice problem={sums.problem} alone />;
   return (
     <>
       <h1 className="pb-6 font-serif text-4xl font-bold">Checkout</h1>

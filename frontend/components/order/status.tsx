@@ -34,9 +34,9 @@ const TONES: Record<OrderStatus, string> = {
 export function StatusPanel({ order }: { order: Order }) {
   return (
     <section className={`rounded-2xl border-2 p-6 ${TONES[order.status]}`}>
-      <h1 className="font-serif text-3xl font-bold text-balance" role="status">
-        {STATUS_WORDS[order.status]}
-      </h1>
+      <div role="status">
+        <h1 className="font-serif text-3xl font-bold text-balance">{STATUS_WORDS[order.status]}</h1>
+      </div>
       {order.cancel_reason && <p className="mt-2">{reason(order.cancel_reason)}</p>}
       {!order.settled && <p className="mt-2">This page follows by itself.</p>}
       <p className="mt-3 text-sm text-muted">

@@ -28,7 +28,7 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 
 export default async function OrderPage({ params }: Props) {
   const found = await order(params);
-  if (!found.ok) return <ProblemNotice problem={found.problem} />;
+  if (!found.ok) return <ProblemNotice problem={found.problem} alone />;
   const { lines, currency, settled } = found.answer;
   return (
     <div className="grid gap-8">

@@ -19,7 +19,7 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 export default async function ProductPage({ params }: Props) {
   const found = await product(params);
   // Not `notFound()`: Next renders what that shows by JavaScript only.
-  if (!found.ok) return <ProblemNotice problem={found.problem} />;
+  if (!found.ok) return <ProblemNotice problem={found.problem} alone />;
   return <Details product={found.answer} />;
 }
 
