@@ -98,6 +98,13 @@ class Browser:
         parts = {name: (None, value) for name, value in (fields | typed).items()}
         return self._shown(self.http.post(self.path, files=parts))
 
+    def submit_twice(self, button: str, **typed: str) -> Page:
+        """As somebody does who clicks again before the answer is there."""
+        before = self.page
+        self.submit(button, **typed)
+        self.page = before
+        return self.submit(button, **typed)
+
     def follow(self) -> Page:
         """The page, when it does not load itself again any more."""
         eventually(
@@ -225,6 +232,75 @@ def test_a_changed_price_is_shown_and_can_be_accepted(shop: ScenarioShop, browse
     ordered = browser.follow().words
     assert "Your order is confirmed" in ordered
     assert sums(ordered)[TOTAL] == now
+
+
+def test_an_order_that_cannot_be_read_at_once_is_followed_all_the_same(
+    shop: ScenarioShop, faults: Faults, browser: Browser
+) -> None:
+    browser.open(f"/products/{shop.sell('Tea', price_minor=500, on_hand=5)}")
+    browser.submit("Add to cart")
+    total = sums(browser.open("/checkout").words)[TOTAL]
+    faults.spoil_http(HttpFault.UNAVAILABLE, "order", "GET /orders/.*")
+
+    first = browser.submit(f"Order and pay ${total}", email="gina@shoppers.example")
+
+    faults.assert_happened(HttpFault.UNAVAILABLE)
+    assert "Your order is confirmed" not in first.words
+    assert first.reloads
+    assert "Your order is confirmed" in browser.follow().words
+
+
+def test_a_guest_whose_token_does_not_hold_is_let_in_anew(
+    shop: ScenarioShop, browser: Browser
+) -> None:
+    browser.http.cookies.set("guest", "stale", domain="127.0.0.1", path="/")
+    assert "Your cart is empty" in browser.open("/cart").words
+    assert "This order cannot be shown here" in browser.open(f"/orders/{uuid.uuid4()}").words
+    browser.open(f"/products/{shop.sell('Tea', price_minor=500, on_hand=5)}")
+
+    added = browser.submit("Add to cart")
+
+    assert "In your cart." in added.words
+    assert sums(browser.open("/cart").words)["Goods"] == Decimal("5.00")
+
+
+def test_a_double_click_adds_once_and_a_further_one_once_more(
+    shop: ScenarioShop, browser: Browser
+) -> None:
+    browser.open(f"/products/{shop.sell('Tea', price_minor=500, on_hand=5)}")
+    browser.submit("Add to cart")
+
+    browser.submit_twice("Add to cart", quantity="2")
+
+    assert "In your cart." in browser.page.words
+    assert sums(browser.open("/cart").words)["Goods"] == Decimal("15.00")
+
+
+def test_what_was_added_and_not_answered_is_added_once(
+    shop: ScenarioShop, faults: Faults, browser: Browser
+) -> None:
+    browser.open(f"/products/{shop.sell('Tea', price_minor=500, on_hand=5)}")
+    faults.spoil_http(HttpFault.LOSE_ANSWER, "cart", "PATCH /cart/lines/.*")
+
+    silent = browser.submit("Add to cart", quantity="2")
+
+    assert "The cart service did not answer" in silent.words
+    assert "In your cart." in browser.submit("Add to cart").words
+    faults.assert_happened(HttpFault.LOSE_ANSWER)
+    assert sums(browser.open("/cart").words)["Goods"] == Decimal("10.00")
+
+
+def test_more_than_a_cart_holds_of_a_product_is_refused_and_told(
+    shop: ScenarioShop, browser: Browser
+) -> None:
+    browser.open(f"/products/{shop.sell('Tea', price_minor=500, on_hand=5)}")
+    browser.submit("Add to cart", quantity="60")
+
+    refused = browser.submit("Add to cart", quantity="60")
+
+    assert "The cart holds no more of this product" in refused.words
+    assert "In your cart." not in refused.words
+    assert sums(browser.open("/cart").words)["Goods"] == Decimal("300.00")
 
 
 def test_every_page_has_one_title_of_no_other_role(

@@ -3,17 +3,14 @@
 
 import { refresh } from "next/cache";
 import { redirect } from "next/navigation";
-import { putLine, readCart, removeLine } from "./api/cart";
+import { addToLine, putLine, readCart, removeLine } from "./api/cart";
 import { placeOrder } from "./api/order";
 import { outcomeOf } from "./outcome";
-import type { Problem } from "./problem";
-import { guestToken, guestTokenOrNew } from "./session";
+import { isUndecided, type Problem } from "./problem";
+import { asGuest, asGuestOrNew, guestToken } from "./session";
 
-/** done: a sentence for the shopper. fields: what was typed, so that nothing is lost. */
+/** done: a sentence for the shopper. fields: what was sent, so that nothing is lost. */
 export type Result = { done?: string; problem?: Problem; fields?: Record<string, string> };
-
-// The cart's own limit of pieces in a line.
-const QUANTITY_MAX = 100;
 
 const SESSION_ENDED: Problem = {
   type: "session-ended",
@@ -23,28 +20,27 @@ const SESSION_ENDED: Problem = {
   members: {},
 };
 
+/** The form brings the key: a double click, or a second try after silence, adds once. */
 export async function addToCart(_: Result, form: FormData): Promise<Result> {
-  const sku = text(form, "sku");
-  const entered = await outcomeOf(guestTokenOrNew());
-  if (!entered.ok) return { problem: entered.problem };
-  const before = await outcomeOf(readCart(entered.answer));
-  if (!before.ok) return { problem: before.problem };
-  const held = before.answer.lines.find((line) => line.sku === sku)?.quantity ?? 0;
-  const wanted = Math.min(held + Number(text(form, "quantity")), QUANTITY_MAX);
-  const put = await outcomeOf(putLine(entered.answer, sku, wanted));
-  if (!put.ok) return { problem: put.problem };
-  refresh();
-  return { done: wanted === held ? "A cart holds at most 100 of one thing." : "In your cart." };
+  const fields = { key: text(form, "key"), quantity: text(form, "quantity") };
+  const added = await outcomeOf(
+    asGuestOrNew((token) =>
+      addToLine(token, fields.key, text(form, "sku"), Number(fields.quantity)),
+    ),
+  );
+  if (!added.ok && isUndecided(added.problem)) return { problem: added.problem, fields };
+  refresh(); // What comes next is another addition, with a key of its own.
+  return added.ok ? { done: "In your cart." } : { problem: added.problem };
 }
 
 export async function setQuantity(_: Result, form: FormData): Promise<Result> {
-  const token = await guestToken();
-  if (!token) return { problem: SESSION_ENDED };
   const sku = text(form, "sku");
   const quantity = Number(text(form, "quantity"));
-  const change = quantity === 0 ? removeLine(token, sku) : putLine(token, sku, quantity);
-  const changed = await outcomeOf(change);
+  const changed = await outcomeOf(
+    asGuest((token) => (quantity === 0 ? removeLine(token, sku) : putLine(token, sku, quantity))),
+  );
   if (!changed.ok) return { problem: changed.problem };
+  if (!changed.answer) return { problem: SESSION_ENDED };
   refresh();
   return { done: "Changed." };
 }

@@ -1,6 +1,6 @@
 /** A cart with its prices of now. Pure: cart and quote come from their services. */
 
-import type { Cart } from "./api/cart";
+import type { Cart, CartLine } from "./api/cart";
 import type { Quote } from "./api/catalog";
 
 export type PricedLine = {
@@ -30,6 +30,10 @@ export function priced(cart: Cart, quote: Quote): PricedCart {
     unknown: cart.lines.filter(({ sku }) => !prices.has(sku)).map(({ sku }) => sku),
     currency: quote.currency,
   };
+}
+
+export function linesToOrder(cart: PricedCart): CartLine[] {
+  return cart.lines.map(({ sku, quantity }) => ({ sku, quantity }));
 }
 
 export function pieces(cart: Cart): number {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { explanations, noAnswer, problemOf } from "@/lib/problem";
+import { explanations, isUndecided, noAnswer, problemOf } from "@/lib/problem";
 
 test("a problem keeps its title, its detail and its own members", () => {
   const body = {
@@ -55,6 +55,15 @@ test("silence is not called a refusal", () => {
 
   expect(problem.status).toBe(0);
   expect(problem.title).toBe("The order service did not answer");
+});
+
+test("what may have been done all the same is undecided, and a refusal is not", () => {
+  const undecided = [noAnswer("order"), problemOf(503, {}), problemOf(502, null)];
+  const inFlight = problemOf(409, { type: "/problems/request-in-flight", title: "?" });
+  const refused = problemOf(409, { type: "/problems/price-changed", title: "?" });
+
+  expect([...undecided, inFlight].map(isUndecided)).toEqual([true, true, true, true]);
+  expect([refused, problemOf(401, {})].map(isUndecided)).toEqual([false, false]);
 });
 
 test("a changed price is told with what was seen and what it is now", () => {

@@ -46,6 +46,11 @@ export function noAnswer(service: string): Problem {
   };
 }
 
+/** Whether it may have been done all the same, or may yet be answered: to ask again is right. */
+export function isUndecided({ type, status }: Problem): boolean {
+  return status === 0 || status >= 500 || type === "request-in-flight";
+}
+
 /**
  * What the machine-readable members say, a sentence each, for those that a shopper can act on.
  * currency: of sums among them, which come without.

@@ -3,6 +3,7 @@
 import "server-only";
 import { cookies } from "next/headers";
 import { enterAsGuest } from "./api/auth";
+import { ServiceRefused } from "./problem";
 
 const COOKIE = "guest";
 
@@ -11,10 +12,28 @@ export async function guestToken(): Promise<string | undefined> {
   return (await cookies()).get(COOKIE)?.value;
 }
 
-/** The token there is, or a new guest's. Only where cookies can be set: in server actions. */
-export async function guestTokenOrNew(): Promise<string> {
-  const known = await guestToken();
-  if (known) return known;
+/** What *ask* answers the guest. undefined: there is none, or the token does not hold any more. */
+export async function asGuest<Answer>(
+  ask: (token: string) => Promise<Answer>,
+): Promise<Answer | undefined> {
+  const token = await guestToken();
+  if (!token) return undefined;
+  try {
+    return await ask(token);
+  } catch (error) {
+    if (isTokenRefused(error)) return undefined;
+    throw error;
+  }
+}
+
+/** The same for a new guest where there is none. Only where cookies can be set: in server actions. */
+export async function asGuestOrNew<Answer>(
+  ask: (token: string) => Promise<Answer>,
+): Promise<Answer> {
+  return (await asGuest(ask)) ?? ask(await newGuestToken());
+}
+
+async function newGuestToken(): Promise<string> {
   const token = await enterAsGuest();
   (await cookies()).set(COOKIE, token.access_token, {
     httpOnly: true,
@@ -24,4 +43,8 @@ export async function guestTokenOrNew(): Promise<string> {
     maxAge: token.expires_in, // The cookie goes when auth would refuse the token anyway.
   });
   return token.access_token;
+}
+
+function isTokenRefused(error: unknown): boolean {
+  return error instanceof ServiceRefused && error.problem.status === 401;
 }

@@ -13,10 +13,18 @@ export function ActionForm(props: { action: Action; className?: string; children
       <fieldset disabled={pending} className={props.className}>
         {props.children}
       </fieldset>
+      <Said result={result} pending={pending} />
+    </form>
+  );
+}
+
+export function Said({ result, pending }: { result: Result; pending: boolean }) {
+  return (
+    <>
       <div role="status" className="text-sm text-brand-deep">
         {pending ? "One moment …" : result.done}
       </div>
       {result.problem && !pending && <ProblemNotice problem={result.problem} />}
-    </form>
+    </>
   );
 }

@@ -2,7 +2,7 @@ import { Link } from "@/components/page/link";
 import { readCart } from "@/lib/api/cart";
 import { outcomeOf } from "@/lib/outcome";
 import { pieces } from "@/lib/priced";
-import { guestToken } from "@/lib/session";
+import { asGuest } from "@/lib/session";
 
 export async function Header() {
   return (
@@ -40,9 +40,8 @@ export async function Header() {
 
 /** Nothing at all when the cart cannot be read: an empty one would be a lie. */
 async function CartCount() {
-  const token = await guestToken();
-  const cart = token ? await outcomeOf(readCart(token)) : undefined;
-  if (!cart?.ok || cart.answer.lines.length === 0) return null;
+  const cart = await outcomeOf(asGuest(readCart));
+  if (!cart.ok || !cart.answer?.lines.length) return null;
   return (
     <span className="badge bg-accent text-white">
       {pieces(cart.answer)}

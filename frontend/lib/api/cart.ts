@@ -16,6 +16,13 @@ export function putLine(token: string, sku: string, quantity: number): Promise<C
   return call("cart", path, { method: "PUT", token, body: { quantity } });
 }
 
+/** key: the same for every attempt at the same addition, so that it is made once. */
+export function addToLine(token: string, key: string, sku: string, add: number): Promise<Cart> {
+  const headers = { "idempotency-key": key };
+  const path = `/cart/lines/${encodeURIComponent(sku)}`;
+  return call("cart", path, { method: "PATCH", token, headers, body: { add } });
+}
+
 export function removeLine(token: string, sku: string): Promise<Cart> {
   return call("cart", `/cart/lines/${encodeURIComponent(sku)}`, { method: "DELETE", token });
 }

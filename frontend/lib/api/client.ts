@@ -16,7 +16,7 @@ const URLS = {
 export type Service = keyof typeof URLS;
 
 type Call = {
-  method?: "GET" | "POST" | "PUT" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   token?: string;
   body?: unknown;
   headers?: Record<string, string>;

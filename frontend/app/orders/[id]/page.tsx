@@ -4,11 +4,11 @@ import { History, STATUS_WORDS, StatusPanel } from "@/components/order/status";
 import { SumLines } from "@/components/order/sums";
 import { Link } from "@/components/page/link";
 import { ProblemNotice } from "@/components/page/notice";
-import { readOrder } from "@/lib/api/order";
+import { type Order, readOrder } from "@/lib/api/order";
 import { money } from "@/lib/money";
-import { outcomeOf } from "@/lib/outcome";
-import type { Problem } from "@/lib/problem";
-import { guestToken } from "@/lib/session";
+import { type Outcome, outcomeOf } from "@/lib/outcome";
+import { isUndecided, type Problem } from "@/lib/problem";
+import { asGuest } from "@/lib/session";
 
 type Props = PageProps<"/orders/[id]">;
 
@@ -28,21 +28,34 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 
 export default async function OrderPage({ params }: Props) {
   const found = await order(params);
-  if (!found.ok) return <ProblemNotice problem={found.problem} alone />;
-  const { lines, currency, settled } = found.answer;
+  // One lost answer is no end of it.
+  const goesOn = found.ok ? !found.answer.settled : isUndecided(found.problem);
   return (
     <div className="grid gap-8">
-      {!settled && <Follow />}
-      {!settled && (
+      {goesOn && <Follow />}
+      {goesOn && (
         <noscript>
           <meta httpEquiv="refresh" content="2" />
         </noscript>
       )}
-      <StatusPanel order={found.answer} />
+      {found.ok ? (
+        <Details order={found.answer} />
+      ) : (
+        <ProblemNotice problem={found.problem} alone />
+      )}
+    </div>
+  );
+}
+
+function Details({ order }: { order: Order }) {
+  const { lines, currency } = order;
+  return (
+    <>
+      <StatusPanel order={order} />
       <div className="grid items-start gap-8 md:grid-cols-2">
         <section>
           <h2 className="pb-4 text-xl font-semibold">What happened</h2>
-          <History order={found.answer} />
+          <History order={order} />
         </section>
         <section className="card p-6">
           <h2 className="pb-4 text-xl font-semibold">What you ordered</h2>
@@ -58,7 +71,7 @@ export default async function OrderPage({ params }: Props) {
               </li>
             ))}
           </ul>
-          <SumLines sums={found.answer} />
+          <SumLines sums={order} />
         </section>
       </div>
       <p>
@@ -66,12 +79,13 @@ export default async function OrderPage({ params }: Props) {
           Back to the shelves
         </Link>
       </p>
-    </div>
+    </>
   );
 }
 
-async function order(params: Props["params"]) {
-  const token = await guestToken();
-  if (!token) return { ok: false as const, problem: NOT_YOURS };
-  return outcomeOf(readOrder(token, (await params).id));
+async function order(params: Props["params"]): Promise<Outcome<Order>> {
+  const { id } = await params;
+  const found = await outcomeOf(asGuest((token) => readOrder(token, id)));
+  if (!found.ok) return found;
+  return found.answer ? { ok: true, answer: found.answer } : { ok: false, problem: NOT_YOURS };
 }

@@ -1,10 +1,10 @@
+import { randomUUID } from "node:crypto";
 import type { Metadata } from "next";
-import { ActionForm } from "@/components/page/action-form";
 import { Link } from "@/components/page/link";
 import { ProblemNotice } from "@/components/page/notice";
+import { AdditionForm } from "@/components/product/addition";
 import { ProductArt } from "@/components/product/art";
 import { AvailabilityNote } from "@/components/product/availability";
-import { addToCart } from "@/lib/actions";
 import { type Product, readProduct } from "@/lib/api/catalog";
 import { money } from "@/lib/money";
 import { outcomeOf } from "@/lib/outcome";
@@ -46,27 +46,7 @@ function Details({ product }: { product: Product }) {
           {money(product.price_minor, product.currency)}
         </p>
         <AvailabilityNote availability={product.availability} />
-        <ActionForm action={addToCart} className="flex flex-wrap items-end gap-3 pb-2">
-          <input type="hidden" name="sku" value={sku} />
-          <label className="grid gap-1 text-sm font-medium">
-            Quantity
-            <input
-              type="number"
-              name="quantity"
-              defaultValue={1}
-              min={1}
-              max={100}
-              required
-              className="field w-24"
-            />
-          </label>
-          <button type="submit" className="btn">
-            Add to cart
-          </button>
-          <Link href="/cart" className="btn-quiet min-h-12">
-            See the cart
-          </Link>
-        </ActionForm>
+        <AdditionForm sku={sku} freshKey={randomUUID()} />
         <p className="text-sm text-muted">Article {sku}</p>
       </div>
     </article>
