@@ -234,6 +234,50 @@ def test_a_changed_price_is_shown_and_can_be_accepted(shop: ScenarioShop, browse
     assert sums(ordered)[TOTAL] == now
 
 
+def test_an_order_whose_answer_is_lost_is_found_by_trying_again(
+    shop: ScenarioShop, faults: Faults, browser: Browser
+) -> None:
+    sku = shop.sell("Tea", price_minor=500, on_hand=5)
+    browser.open(f"/products/{sku}")
+    browser.submit("Add to cart")
+    order = f"Order and pay ${sums(browser.open('/checkout').words)[TOTAL]}"
+    faults.spoil_http(HttpFault.LOSE_ANSWER, "order", "POST /orders", times=2)
+
+    silent = browser.submit(order, email="gina@shoppers.example")
+
+    assert "The order service did not answer" in silent.words
+    cart = browser.http
+    eventually(
+        lambda: "Your cart is empty" in Page(cart.get("/cart").text).words,
+        SETTLED_WITHIN_S,
+        "an emptied cart",
+    )
+    silent = browser.submit(order)
+    assert (browser.path, silent.words.count("Your cart is empty")) == ("/checkout", 0)
+    browser.submit(order)
+    assert browser.path.startswith("/orders/")
+    assert "Your order is confirmed" in browser.follow().words
+    faults.assert_happened(HttpFault.LOSE_ANSWER, 2)
+    assert shop.stock(sku)["on_hand"] == 4
+
+
+def test_a_key_that_is_another_orders_is_replaced(
+    shop: ScenarioShop, faults: Faults, browser: Browser
+) -> None:
+    # Of what is sold out: such an order leaves the cart as it is.
+    browser.open(f"/products/{shop.sell('Tea', price_minor=500, on_hand=0)}")
+    browser.submit("Add to cart")
+    order = f"Order and pay ${sums(browser.open('/checkout').words)[TOTAL]}"
+    faults.spoil_http(HttpFault.LOSE_ANSWER, "order", "POST /orders")
+    browser.submit(order, email="gina@shoppers.example")
+
+    refused = browser.submit(order, email="gin@shoppers.example")
+
+    assert "The Idempotency-Key was used for another request" in refused.words
+    browser.submit(order)
+    assert browser.path.startswith("/orders/")
+
+
 def test_an_order_that_cannot_be_read_at_once_is_followed_all_the_same(
     shop: ScenarioShop, faults: Faults, browser: Browser
 ) -> None:
@@ -301,6 +345,24 @@ def test_more_than_a_cart_holds_of_a_product_is_refused_and_told(
     assert "The cart holds no more of this product" in refused.words
     assert "In your cart." not in refused.words
     assert sums(browser.open("/cart").words)["Goods"] == Decimal("300.00")
+
+
+def test_who_has_something_that_is_not_sold_any_more_is_sent_back_to_the_cart(
+    shop: ScenarioShop, browser: Browser
+) -> None:
+    for name in ("Tea", "Wine"):
+        sku = shop.sell(name, price_minor=500, on_hand=5)
+        browser.open(f"/products/{sku}")
+        browser.submit("Add to cart")
+    total = sums(browser.open("/checkout").words)[TOTAL]
+    shop.staff.withdraw(sku).expect()
+
+    refused = browser.submit(f"Order and pay ${total}", email="gina@shoppers.example")
+
+    assert browser.path == "/cart"
+    assert "No longer sold: please take it out." in refused.words
+    browser.open("/checkout")
+    assert browser.path == "/cart"
 
 
 def test_every_page_has_one_title_of_no_other_role(

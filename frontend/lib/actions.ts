@@ -3,11 +3,12 @@
 
 import { refresh } from "next/cache";
 import { redirect } from "next/navigation";
-import { addToLine, putLine, readCart, removeLine } from "./api/cart";
+import { addToLine, putLine, removeLine } from "./api/cart";
 import { placeOrder } from "./api/order";
+import { linesOf } from "./lines";
 import { outcomeOf } from "./outcome";
 import { isUndecided, type Problem } from "./problem";
-import { asGuest, asGuestOrNew, guestToken } from "./session";
+import { asGuest, asGuestOrNew } from "./session";
 
 /** done: a sentence for the shopper. fields: what was sent, so that nothing is lost. */
 export type Result = { done?: string; problem?: Problem; fields?: Record<string, string> };
@@ -17,6 +18,14 @@ const SESSION_ENDED: Problem = {
   status: 401,
   title: "Your visit as a guest has ended",
   detail: "It lasts ten minutes. Put something into the cart to start a new one.",
+  members: {},
+};
+
+const FORM_CHANGED: Problem = {
+  type: "about:blank",
+  status: 400,
+  title: "The form did not come back whole",
+  detail: "Nothing was ordered. Try once more.",
   members: {},
 };
 
@@ -45,30 +54,38 @@ export async function setQuantity(_: Result, form: FormData): Promise<Result> {
   return { done: "Changed." };
 }
 
-/** The form brings the key: a double click, or a second try after silence, orders once. */
+/**
+ * The form brings key and lines: a double click, or a second try after silence, orders once.
+ * Not the cart's lines, which may be gone by then: the order has emptied it.
+ */
 export async function checkOut(_: Result, form: FormData): Promise<Result> {
   const fields = {
     key: text(form, "key"),
+    lines: text(form, "lines"),
+    total_minor: text(form, "total_minor"),
+    currency: text(form, "currency"),
     email: text(form, "email"),
     payment_method: text(form, "payment_method"),
   };
-  const token = await guestToken();
-  if (!token) return { problem: SESSION_ENDED, fields };
-  const cart = await outcomeOf(readCart(token));
-  if (!cart.ok) return { problem: cart.problem, fields };
+  const lines = linesOf(fields.lines);
+  if (!lines) return { problem: FORM_CHANGED, fields };
   const placed = await outcomeOf(
-    placeOrder(token, fields.key, {
-      email: fields.email,
-      payment_method: fields.payment_method,
-      lines: cart.answer.lines,
-      expected_total_minor: Number(text(form, "total_minor")),
-    }),
+    asGuest((token) =>
+      placeOrder(token, fields.key, {
+        email: fields.email,
+        payment_method: fields.payment_method,
+        lines,
+        expected_total_minor: Number(fields.total_minor),
+      }),
+    ),
   );
-  if (!placed.ok) {
-    refresh(); // The cart may show other prices now.
-    return { problem: placed.problem, fields };
-  }
-  redirect(`/orders/${placed.answer.id}`);
+  if (placed.ok && placed.answer) redirect(`/orders/${placed.answer.id}`);
+  const problem = placed.ok ? SESSION_ENDED : placed.problem;
+  if (isUndecided(problem)) return { problem, fields };
+  refresh(); // The cart may show other prices now.
+  // Under a key that is another order's, no try would ever be taken.
+  const reused = problem.type === "idempotency-key-reused";
+  return { problem, fields: reused ? { ...fields, key: "" } : fields };
 }
 
 function text(form: FormData, name: string): string {

@@ -8,7 +8,7 @@ import { ServiceRefused } from "./problem";
 const COOKIE = "guest";
 
 /** undefined before the first thing is put into a cart, and after the token has expired. */
-export async function guestToken(): Promise<string | undefined> {
+async function guestToken(): Promise<string | undefined> {
   return (await cookies()).get(COOKIE)?.value;
 }
 
