@@ -20,7 +20,7 @@ STOREFRONT := frontend/.next/standalone/server.js
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup simulate test check audit contracts unit quick acceptance mutants conformance containers steps up down status format clean load demo walk compose doors flakes
+.PHONY: help setup simulate test check audit contracts unit quick acceptance mutants conformance containers steps up down status format clean load demo frontend walk compose doors flakes
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -120,11 +120,16 @@ load: $(READY) ## Real baskets by Locust, judged by loadtests/slo.yaml and the b
 	  --only-summary --html reports/load.html $(ARGS)
 
 # Where the machine has no Node.js, PyPI has one.
+NODE = { command -v npm >/dev/null || $(UV) sync --quiet --frozen --inexact --group storefront; } \
+  && cd frontend && export PATH="$$PATH:$(CURDIR)/$(BIN)"
 $(STOREFRONT): $(shell find frontend \( -name node_modules -o -name .next \) -prune -o -type f \
   ! -name '*.py' ! -name '*.md' ! -name next-env.d.ts ! -name '*.tsbuildinfo' -print) | $(READY)
-	@command -v npm >/dev/null || $(UV) sync --quiet --frozen --inexact --group storefront
-	@cd frontend && export PATH="$$PATH:$(CURDIR)/$(BIN)" \
-	  && npm ci --silent && npm run --silent build && touch .next/standalone/server.js
+	@$(NODE) && npm ci --silent && npm run --silent build && touch .next/standalone/server.js
+
+# npm writes that file last; an older one is of other packages.
+frontend: $(READY) ## Lint, types and tests of the storefront's own code; what it does, `make walk` tells
+	@$(NODE) && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent; } \
+	  && npm run --silent lint && npm run --silent types && npm test --silent
 
 demo: $(READY) $(STOREFRONT) ## The shop with its storefront; Ctrl-C ends the storefront, `make down` the shop
 	@$(BIN)/cartwright up
