@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import h11
 import httpx
+import psutil
 import pytest
 from harness.faults import message_proxy
 from harness.faults.http_rules import HttpRulebook
@@ -236,13 +237,30 @@ def test_who_is_gone_already_is_not_noted_as_killed() -> None:
     gone.wait()
 
     async def steps() -> None:
-        async with post(Rule(Fault.KILL_BEFORE, pid=gone.pid)) as shop:
+        async with post(Rule(Fault.KILL_BEFORE, pid=gone.pid, create_time=1.0)) as shop:
             with pytest.raises(httpx.TransportError):
                 await shop.tell("order.placed")
 
             assert shop.journal() == []
 
     soon(steps())
+
+
+@pytest.mark.parametrize("fault", [Fault.KILL_BEFORE, Fault.KILL_AFTER])
+def test_a_stranger_with_the_pid_of_who_was_meant_stays_alive(fault: Fault) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
+        created = psutil.Process(stranger.pid).create_time() - 3600
+
+        async def steps() -> None:
+            async with post(Rule(fault, pid=stranger.pid, create_time=created)) as shop:
+                with pytest.raises(httpx.TransportError):
+                    await shop.tell("order.placed")
+
+                assert shop.journal() == []
+
+        soon(steps())
+        stranger.communicate(b"\n")
+    assert stranger.returncode == 0
 
 
 def test_what_is_held_back_comes_after_what_it_waits_for() -> None:
@@ -374,9 +392,10 @@ def test_nobody_is_asked_for_messages_on_behalf_of_who_went_away() -> None:
 )
 def test_a_process_dies_before_or_after_the_deed(fault: Fault, told: list[str]) -> None:
     victim = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    created = psutil.Process(victim.pid).create_time()
 
     async def steps() -> None:
-        async with post(Rule(fault, pid=victim.pid)) as shop:
+        async with post(Rule(fault, pid=victim.pid, create_time=created)) as shop:
             with pytest.raises(httpx.TransportError):
                 await shop.tell("order.placed")
 

@@ -90,7 +90,9 @@ def test_cleared_rules_wait_for_nothing() -> None:
         ({"fault": "kill_before"}, "pid"),
         ({"fault": "kill_before", "pid": 1}, "pid"),
         ({"fault": "kill_after", "pid": -1}, "pid"),
+        ({"fault": "kill_after", "pid": 4711}, "create_time"),
         ({"fault": "drop", "pid": 4711}, "pid"),
+        ({"fault": "drop", "create_time": 1.5}, "create_time"),
     ],
 )
 def test_what_is_no_rule_is_refused_with_its_reason(document: dict[str, Any], why: str) -> None:

@@ -1,7 +1,11 @@
 """What a run's end is told by, and who may run: nothing is started here."""
 
+import errno
+import io
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +14,7 @@ from typing import Any, cast
 import pytest
 from cartwright import cli
 from harness.audit.books import BooksUnread
+from rich.console import Console
 from simulators.checkout import command
 from simulators.checkout.exits import EXIT_GATE_NOT_MET, EXIT_NOT_JUDGED, exit_code
 from simulators.checkout.gate import Check, Judgement
@@ -142,6 +147,40 @@ def test_what_cannot_be_judged_ends_the_run_with_the_reason(
 
 def simulated(*options: str) -> Any:
     return CliRunner().invoke(cli.build(["simulate", "doctor"]), ["simulate", *options])
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_who_closes_the_terminal_stops_the_run_in_good_order(number: signal.Signals) -> None:
+    class Closed(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(errno.EIO, "the terminal is gone")
+
+    signal.signal(signal.SIGHUP, lambda *_: None)
+    stop = command._stop_on_interrupt(Console(file=Closed()))
+
+    signal.raise_signal(number)
+
+    assert stop.is_set()
+
+
+@pytest.mark.usefixtures("handlers")
+def test_what_is_to_outlive_its_terminal_does() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup.
+
+    stop = command._stop_on_interrupt(Console(file=io.StringIO()))
+    signal.raise_signal(signal.SIGHUP)
+
+    assert not stop.is_set()
 
 
 def test_the_faults_are_listed_without_a_shop() -> None:

@@ -1,10 +1,10 @@
 """`cartwright simulate`: real shoppers through the running shop, then the audit of its books."""
 
+import contextlib
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -163,7 +163,7 @@ def _make(directory: Path, console: Console) -> None:
         raise typer.Exit(EXIT_NOT_JUDGED) from error
 
 
-@contextmanager
+@contextlib.contextmanager
 def _shop(
     console: Console, home: Path, choice: Choice, *, keep: bool, stormy: bool
 ) -> Iterator[Endpoints]:
@@ -212,15 +212,22 @@ def _load(journey: str) -> Journey:
 
 
 def _stop_on_interrupt(console: Console) -> threading.Event:
-    """The first Ctrl-C stops admitting shoppers; the second one ends the program."""
+    """The first Ctrl-C stops admitting shoppers; the second one ends the program. So do SIGTERM,
+    and the terminal that is closed.
+    """
     stop = threading.Event()
 
     def interrupted(_: int, __: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
-        console.print("[yellow]Letting nobody else in; auditing what was done. Again to quit.[/]")
         stop.set()
+        with contextlib.suppress(OSError):  # Of a terminal that is closed.
+            console.print(
+                "[yellow]Letting nobody else in; auditing what was done. Again to quit.[/]"
+            )
 
     signal.signal(signal.SIGINT, interrupted)
     signal.signal(signal.SIGTERM, interrupted)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # As nohup wants it.
+        signal.signal(signal.SIGHUP, interrupted)
     return stop

@@ -122,7 +122,7 @@ def test_a_fault_of_an_edge_is_of_a_request_and_met_whom_its_trace_names(desk: D
 
 
 def test_one_that_met_nothing_is_not_counted(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, is_met=lambda label: label == "fault-2")
+    desk = Desk(tmp_path, is_met=lambda label: label.startswith("fault-2-"))
 
     nemesis = storm_over(desk, DROP, DROP)
 
@@ -130,8 +130,19 @@ def test_one_that_met_nothing_is_not_counted(tmp_path: Path) -> None:
     assert nemesis.met() == 1
 
 
+def test_what_a_run_before_this_one_left_waiting_is_not_counted_as_ours(desk: Desk) -> None:
+    before = storm_over(desk, DROP).injected[0]
+    desk.is_met = lambda _: False
+    desk.entries.clear()
+    desk.note("drop", "publish", before.label)
+
+    (ours,) = storm_over(desk, DROP).injected
+
+    assert not ours.has_met
+
+
 def test_what_lasts_and_has_met_nothing_when_it_ends_is_not_counted(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, is_met=lambda name: name == "fault_2")
+    desk = Desk(tmp_path, is_met=lambda name: name.startswith("fault_2_"))
     refused = Planned(kind="commit-refused", at=0.1, for_s=60, place="order.inbox")
 
     unmet, met = storm_over(desk, refused, refused).injected

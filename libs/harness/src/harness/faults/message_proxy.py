@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import signal
 import time
 from collections import OrderedDict
 from collections.abc import Coroutine
@@ -11,12 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import h11
+import psutil
 
 from harness.faults import aws_calls, journal
 from harness.faults.aws_calls import Call
 from harness.faults.http_wire import PeerGone, Whole, Wire, answer, with_length
 from harness.faults.journal import Journal
 from harness.faults.rules import HELD_MAX_S, KILLS, Fault, Message, Operation, Rule, Rulebook
+from harness.process import control
 
 # A queue that was asked for a message may be deleted long after; more are never under way.
 RECEIPTS_MAX = 10_000
@@ -136,7 +136,7 @@ class MessageProxy:
             self._note(rule, call, spoilt)
             return _or_cut(said, fault)
         if fault is Fault.KILL_BEFORE:
-            _kill(rule.pid)
+            _kill(rule)
         self._note(rule, call, spoilt)
         if fault is Fault.KILL_BEFORE:
             raise Cut
@@ -173,7 +173,7 @@ class MessageProxy:
         if rule.fault is Fault.DUPLICATE and not _is_done(await self._ask_alone(request)):
             raise Cut
         if rule.fault is Fault.KILL_AFTER:
-            _kill(rule.pid)
+            _kill(rule)
 
     def _hand_over(self, call: Call, said: Whole) -> Whole:
         """The answer to a receive, as the service gets to see it."""
@@ -189,7 +189,7 @@ class MessageProxy:
 
     def _spoil_hand_over(self, call: Call, said: Whole, rule: Rule, hit: list[Message]) -> Whole:
         if rule.fault in KILLS:
-            _kill(rule.pid)
+            _kill(rule)
         whole = rule.fault not in {Fault.DROP, Fault.DUPLICATE}
         handed = [message for message, _ in aws_calls.handed_over(call.place, said.body)]
         self._note(rule, call, handed if whole else hit)
@@ -271,9 +271,12 @@ def _or_cut(said: Whole, fault: Fault) -> Whole:
     return said
 
 
-def _kill(pid: int) -> None:
+def _kill(rule: Rule) -> None:
     """Raises Cut if that one is gone: then it has not sent what is being handled here."""
+    process = control.same_process({"pid": rule.pid, "create_time": rule.create_time})
+    if process is None:
+        raise Cut
     try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
+        process.kill()
+    except psutil.NoSuchProcess:
         raise Cut from None

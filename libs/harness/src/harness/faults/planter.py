@@ -52,7 +52,8 @@ class FaultDidNotHappen(AssertionError):
 
 @dataclass
 class Faults:
-    """Of one shop, started with `faults=True`. Use it with `with`: it leaves no fault behind.
+    """Of one shop, started with `faults=True`. Use it with `with`: it leaves no fault behind, and
+    ends those of one that was killed.
 
     Raises httpx's errors when the desk does not answer, or refuses an order.
     """
@@ -67,6 +68,9 @@ class Faults:
         self._http = httpx.Client(base_url=self.endpoints.faults_url, timeout=ASK_WITHIN_S)
 
     def __enter__(self) -> Self:
+        self.mend()
+        control.thaw_all(self.home)
+        self._take_all_commits()
         entries = self._journal(0)["entries"]
         self._mark = entries[-1]["number"] if entries else 0
         return self
@@ -90,8 +94,7 @@ class Faults:
                 self.go_on(name)
         self._until_all_answer()
         if self._has_refused:
-            with closing(self._server()) as server:
-                refused_commits.end_all(server)
+            self._take_all_commits()
 
     # Messages.
 
@@ -111,11 +114,13 @@ class Faults:
         """The process *name* dies by SIGKILL at its next *operation* on such a message."""
         fault = Fault.KILL_AFTER if afterwards else Fault.KILL_BEFORE
         place = f"{name.removesuffix('-worker')}-inbox"
+        process = control.find(self.home, name)
         self.spoil(
             fault,
             event_type,
             operation=operation,
-            pid=self._process(name),
+            pid=process.pid,
+            create_time=process.create_time(),
             place="" if operation is Operation.PUBLISH else place,
             label=label,
         )
@@ -196,6 +201,10 @@ class Faults:
         with closing(self._server()) as server:
             return refused_commits.end(server, name, table, times)
 
+    def _take_all_commits(self) -> None:
+        with closing(self._server()) as server:
+            refused_commits.end_all(server)
+
     def empty_cache(self) -> int:
         """Let the cache forget all it knows; how many keys that were."""
         with closing(redis.Redis.from_url(self.endpoints.redis_url)) as cache:
@@ -256,9 +265,6 @@ class Faults:
     @property
     def home(self) -> Path:
         return Path(self.endpoints.home)
-
-    def _process(self, name: str) -> int:
-        return control.find(self.home, name).pid
 
     def _journal(self, after: int) -> dict[str, Any]:
         answer = self._http.get("/journal", params={"after": after}).raise_for_status()

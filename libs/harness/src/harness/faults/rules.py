@@ -53,7 +53,8 @@ class Rule:
     """event_type: a regular expression for the whole of it. place: of a topic or queue, or all.
 
     subject: what the event is about, e.g. an order's id; all, if empty. times: how many requests.
-    label: stands with what came of it in the journal.
+    label: stands with what came of it in the journal. pid, create_time: a process; a pid alone may
+    be a stranger's by the time its message comes.
     """
 
     fault: Fault
@@ -65,6 +66,7 @@ class Rule:
     delay_s: float = 0.0
     until: str = ""
     pid: int = 0
+    create_time: float = 0.0
     label: str = ""
 
     @model_validator(mode="after")
@@ -83,8 +85,9 @@ class Rule:
             raise ValueError(f"{self.fault}: not of deleting, which is the same twice")
         if (self.fault is Fault.HOLD) != bool(self.until):
             raise ValueError("until: what a message is held back for; of `hold`, and only of it")
-        if (self.fault in KILLS) != (self.pid >= PID_MIN):
-            raise ValueError("pid: whom to kill; of a kill, and only of it")
+        names_one = self.pid >= PID_MIN, self.create_time > 0
+        if names_one != (self.fault in KILLS,) * 2:
+            raise ValueError("pid, create_time: whom to kill; of a kill, and only of it")
         return self
 
     def fits(self, message: "Message") -> bool:

@@ -114,6 +114,15 @@ def thaw(home: Path, name: str) -> None:
             process.resume()
 
 
+def thaw_all(home: Path) -> None:
+    """Let go on whom somebody froze who did not come back."""
+    for name, recorded in (Home(home).read_state() or {}).get("processes", {}).items():
+        process = same_process(recorded)
+        if process and _does_nothing(process):
+            with contextlib.suppress(ProcessGone):
+                thaw(home, name)
+
+
 def _does_nothing(process: psutil.Process) -> bool:
     """What has ended stays a zombie: its parent stands still, too."""
     try:

@@ -3,6 +3,7 @@
 Jepsen's word: who makes the faults, apart from who uses the system.
 """
 
+import secrets
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -67,8 +68,9 @@ class Nemesis:
     """Of one run. Use `storm` while shoppers come, `calm` after them, `clear_up` at rest."""
 
     def __init__(self, faults: Faults, weather: Weather, replay_s: float) -> None:
+        nonce = secrets.token_hex(3)  # What an earlier run left waiting is not taken for ours.
         self.injected = [
-            Injected(planned, f"fault-{number}")
+            Injected(planned, f"fault-{number}-{nonce}")
             for number, planned in enumerate(weather.faults, start=1)
         ]
         self._faults, self._replay_s = faults, replay_s
