@@ -452,7 +452,8 @@ async def line() -> AsyncIterator[Line]:
             httpx.AsyncClient(base_url=f"http://{HOST}:{desk_port}", timeout=SOON_S) as client,
         ):
             yield Line(proxy, client, port)
-        await proxy.disable()
+        proxy.disable()
+        proxy.close()
 
 
 def test_a_sound_line_passes_everything() -> None:
@@ -503,6 +504,59 @@ def test_a_line_that_is_down_refuses_until_it_is_reset() -> None:
 
             (await redis.desk.post("/reset")).raise_for_status()
 
+            assert await redis.echo() == b"ping"
+
+    soon(steps())
+
+
+async def switch(redis: Line, *, enabled: bool) -> dict[str, Any]:
+    said = await redis.desk.post("/proxies/redis", json={"enabled": enabled})
+    return dict(said.raise_for_status().json())
+
+
+def test_a_line_that_is_cut_counts_whom_it_cut_off() -> None:
+    async def steps() -> None:
+        async with line() as redis:
+            reader, writer = await asyncio.open_connection(HOST, redis.port)
+            writer.write(b"ping")
+            await reader.readexactly(4)
+
+            cut = await switch(redis, enabled=False)
+            assert await reader.read(4) == b""
+            writer.close()
+            again = await switch(redis, enabled=False)
+            joined = await switch(redis, enabled=True)
+
+            assert (cut["was_enabled"], again["was_enabled"], joined["cut"]) == (True, False, 1)
+            assert redis.journal() == ["down"]
+
+    soon(steps())
+
+
+def test_a_line_that_nobody_used_is_down_for_the_first_who_comes_and_says_so_then() -> None:
+    async def steps() -> None:
+        async with line() as redis:
+            await switch(redis, enabled=False)
+            assert redis.journal() == []
+            with pytest.raises(ConnectionResetError):
+                await redis.echo()
+            with pytest.raises(ConnectionRefusedError):
+                await redis.echo()
+
+            assert redis.journal() == ["down"]
+            assert (await switch(redis, enabled=True))["cut"] == 1
+            assert await redis.echo() == b"ping"
+
+    soon(steps())
+
+
+def test_a_line_that_was_down_while_nobody_came_has_not_been_noticed() -> None:
+    async def steps() -> None:
+        async with line() as redis:
+            await switch(redis, enabled=False)
+
+            assert (await switch(redis, enabled=True))["cut"] == 0
+            assert redis.journal() == []
             assert await redis.echo() == b"ping"
 
     soon(steps())

@@ -12,6 +12,7 @@ from harness.faults.planter import Faults
 from harness.faults.rules import Fault, Operation
 from harness.process.control import ProcessGone
 from harness.process.endpoints import Endpoints
+from psycopg2.errors import LockNotAvailable
 from simulators.checkout.weather.nemesis import (
     LOSS,
     Nemesis,
@@ -35,6 +36,8 @@ class Desk:
     entries: list[dict[str, Any]] = field(default_factory=list)
     gone: frozenset[str] = frozenset()
     is_met: Callable[[str], bool] = lambda _: True
+    is_locked: bool = False
+    cut: set[str] = field(default_factory=set)
 
     def spoil(self, fault: Fault, event: str, operation: Operation, label: str) -> None:
         self.told.append(f"spoil {event}")
@@ -68,6 +71,8 @@ class Desk:
         self.told.append(f"pause {process}")
 
     def go_on(self, process: str) -> None:
+        if process in self.gone:
+            raise ProcessGone(f"{process} is gone")
         self.told.append(f"go on {process}")
 
     def refuse_commits(self, table: str, _: int, name: str) -> None:
@@ -75,7 +80,18 @@ class Desk:
 
     def take_commits(self, table: str, times: int, name: str) -> int:
         self.told.append(f"take {table} {name}")
+        if self.is_locked:
+            raise LockNotAvailable("canceling statement due to lock timeout")
         return times if self.is_met(name) else 0
+
+    def cut_line(self, place: str) -> bool:
+        was_cut = place in self.cut
+        self.cut.add(place)
+        return not was_cut
+
+    def join_line(self, place: str) -> int:
+        self.told.append(f"join {place}")
+        return int(self.is_met(place))
 
     def journal(self, after: int) -> Sequence[dict[str, Any]]:
         return [entry for entry in self.entries if entry["number"] > after]
@@ -103,6 +119,8 @@ def storm_over(desk: Desk, *faults: Planned) -> Nemesis:
 
 DROP = Planned(kind="publish-drop", at=0.1, event="order.placed")
 KILL = Planned(kind="kill", at=0.2, process="order-worker")
+REFUSED = Planned(kind="commit-refused", at=0.1, for_s=60, place="order.inbox")
+DOWN = Planned(kind="line-down", at=0.1, for_s=60, place="redis")
 FREEZE = Planned(kind="freeze", at=0.3, process="cart-web", for_s=60)
 
 
@@ -143,9 +161,8 @@ def test_what_a_run_before_this_one_left_waiting_is_not_counted_as_ours(desk: De
 
 def test_what_lasts_and_has_met_nothing_when_it_ends_is_not_counted(tmp_path: Path) -> None:
     desk = Desk(tmp_path, is_met=lambda name: name.startswith("fault_2_"))
-    refused = Planned(kind="commit-refused", at=0.1, for_s=60, place="order.inbox")
 
-    unmet, met = storm_over(desk, refused, refused).injected
+    unmet, met = storm_over(desk, REFUSED, REFUSED).injected
 
     assert (unmet.has_met, unmet.times, unmet.why_not) == (
         *(False, 0),
@@ -153,6 +170,41 @@ def test_what_lasts_and_has_met_nothing_when_it_ends_is_not_counted(tmp_path: Pa
     )
     assert met.has_met
     assert sum("take order.inbox" in told for told in desk.told) == 2
+
+
+def test_what_could_not_be_ended_is_not_known_to_have_met_anything(desk: Desk) -> None:
+    desk.is_locked = True
+
+    (refused,) = storm_over(desk, REFUSED).injected
+
+    assert (refused.has_met, refused.times) == (False, 0)
+    assert refused.why_not.startswith("LockNotAvailable")
+
+
+def test_who_was_killed_as_it_stood_still_did_stand_still(desk: Desk) -> None:
+    desk.gone = frozenset({"cart-web"})
+
+    (frozen,) = storm_over(desk, FREEZE).injected
+
+    assert (frozen.has_met, frozen.why_not) == (True, "")
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_line_was_down_for_somebody_or_it_was_no_fault(desk: Desk, comes: bool) -> None:  # noqa: FBT001
+    desk.is_met = lambda _: comes
+
+    (down,) = storm_over(desk, DOWN).injected
+
+    assert (down.has_met, down.times) == (comes, int(comes))
+    assert down.why_not == ("" if comes else "MetNothing: nobody was connected, and nobody came")
+
+
+def test_a_line_goes_down_once_and_is_joined_by_who_cut_it(desk: Desk) -> None:
+    faults = storm_over(desk, DOWN, DOWN).injected
+
+    assert sorted(one.why_not for one in faults) == ["", "MetNothing: it was down already"]
+    assert [one.has_met for one in faults] == [not one.why_not for one in faults]
+    assert desk.told == ["join redis", "calm"]
 
 
 def test_a_process_that_is_away_is_no_fault_and_the_others_go_on(tmp_path: Path) -> None:

@@ -153,12 +153,19 @@ class Faults:
         """Take the toxic called *name* away."""
         self._http.delete(f"/proxies/{place}/toxics/{name}").raise_for_status()
 
-    def cut_line(self, place: str) -> None:
-        """From now on *place* refuses connections, and those there were are closed."""
-        self._post(f"/proxies/{place}", {"enabled": False})
+    def cut_line(self, place: str) -> bool:
+        """From now on *place* refuses connections, and those there were are closed.
 
-    def join_line(self, place: str) -> None:
-        self._post(f"/proxies/{place}", {"enabled": True})
+        False if somebody else has cut it already.
+        """
+        return bool(self._post(f"/proxies/{place}", {"enabled": False})["was_enabled"])
+
+    def join_line(self, place: str) -> int:
+        """How many connections were closed because it was cut; 0 if there was none, and none came.
+
+        Whom the kernel refused after the first one is not counted.
+        """
+        return int(self._post(f"/proxies/{place}", {"enabled": True})["cut"])
 
     def mend(self) -> None:
         """No fault waits any more, and every line is sound."""
@@ -271,7 +278,9 @@ class Faults:
         journal: dict[str, Any] = answer.json()
         return journal
 
-    def _post(self, path: str, body: Mapping[str, Any] | None) -> None:
+    def _post(self, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         answer = self._http.post(path, json=body)
         if answer.is_error:
             raise httpx.HTTPStatusError(answer.text, request=answer.request, response=answer)
+        said: dict[str, Any] = answer.json()
+        return said

@@ -98,8 +98,12 @@ class Desk:
         wanted = TypeAdapter(dict[str, bool]).validate_json(body)
         if wanted.keys() != {"enabled"}:
             raise BadOrder("a proxy has `enabled` to change")
-        await (line.enable() if wanted["enabled"] else line.disable())
-        return line.to_json()
+        was_enabled = line.enabled
+        if wanted["enabled"]:
+            await line.enable()
+        else:
+            line.disable()
+        return line.to_json() | {"was_enabled": was_enabled}
 
     async def _remove_toxic(self, path: list[str], *_: Any) -> Any:
         line = self._line(path)

@@ -67,34 +67,56 @@ def reset(writer: asyncio.StreamWriter) -> None:
 
 @dataclass
 class TcpProxy:
-    """name: the place it stands before. listen, upstream: (host, port)."""
+    """name: the place it stands before. listen, upstream: (host, port).
+
+    cut: how many connections were closed since it was last disabled, because of that.
+    """
 
     name: str
     listen: tuple[str, int]
     upstream: tuple[str, int]
     journal: Journal
     toxics: dict[str, Toxic] = field(default_factory=dict)
+    cut: int = 0
+    _is_down: bool = False
     _server: asyncio.Server | None = None
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def enabled(self) -> bool:
-        return self._server is not None
+        return self._server is not None and not self._is_down
 
     async def enable(self) -> None:
+        self._is_down = False
         if self._server is None:
             self._server = await asyncio.start_server(self._serve, *self.listen)
 
-    async def disable(self) -> None:
-        """Refuse new connections, and close those that are."""
-        if self._server is None:
+    def disable(self) -> None:
+        """Close the connections that are, and refuse new ones.
+
+        If there is none, the next one is closed as it comes: whom the kernel refuses nobody sees.
+        """
+        if not self.enabled:
             return
-        self._server.close()
-        self._server = None
-        self.journal.write("down", "connect", self.name)
+        self._is_down, self.cut = True, 0
         for writer in list(self._writers):
             writer.transport.abort()
+        if self._writers:
+            self._note_cut(len(self._writers) // 2)
+
+    def _note_cut(self, connections: int) -> None:
+        """So it happened; from now on the kernel refuses whoever comes."""
+        if not self.cut:
+            self.journal.write("down", "connect", self.name)
+        self.cut += connections
+        self.close()
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._server:
+            self._server.close()
+            self._server = None
 
     def add(self, toxic: Toxic) -> None:
         self.toxics[toxic.name] = toxic
@@ -116,6 +138,7 @@ class TcpProxy:
             "listen": "{}:{}".format(*self.listen),
             "upstream": "{}:{}".format(*self.upstream),
             "enabled": self.enabled,
+            "cut": self.cut,
             "toxics": TypeAdapter(list[Toxic]).dump_python(list(self.toxics.values()), mode="json"),
         }
 
@@ -131,6 +154,11 @@ class TcpProxy:
             writer.transport.abort()
             return
         both = {writer, far_writer}
+        if self._is_down:
+            self._note_cut(1)
+            far_writer.transport.abort()
+            reset(writer)
+            return
         self._writers |= both
         try:
             async with asyncio.TaskGroup() as pumps:

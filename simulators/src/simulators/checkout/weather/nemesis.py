@@ -138,7 +138,7 @@ class Nemesis:
                 one.met_at, one.times = one.planted_at, 1
             self._end(one, ending)
         except FAILED as error:
-            if isinstance(error, MetNothing):
+            if not kind.is_in_journal:  # Its ending would have told whether it met anything.
                 one.met_at, one.times = None, 0
             one.why_not = f"{type(error).__name__}: {error}"
 

@@ -5,6 +5,7 @@ HTTP are in `edges`, those of PostgreSQL and Redis in `stores`.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 
 from harness.faults import letters
@@ -13,7 +14,15 @@ from harness.faults.rules import Fault, Operation
 from harness.process import control
 
 from simulators.checkout.weather.edges import of_edges
-from simulators.checkout.weather.kinds import BROKEN_S, Ending, Kind, Seam, Target, places
+from simulators.checkout.weather.kinds import (
+    BROKEN_S,
+    Ending,
+    Kind,
+    MetNothing,
+    Seam,
+    Target,
+    places,
+)
 from simulators.checkout.weather.stores import of_stores
 
 EVENTS = (
@@ -95,7 +104,12 @@ def _kill(faults: Faults, target: Target, _: str) -> None:
 
 def _freeze(faults: Faults, target: Target, _: str) -> Ending:
     faults.pause(target.process)
-    return partial(faults.go_on, target.process)
+
+    def end() -> None:
+        with suppress(control.ProcessGone):  # It stood still, and was killed as it did.
+            faults.go_on(target.process)
+
+    return end
 
 
 def _restart(faults: Faults, target: Target, _: str) -> None:
@@ -113,8 +127,14 @@ def _toxic(toxic: str, stream: str, faults: Faults, target: Target, label: str) 
 
 
 def _down(faults: Faults, target: Target, _: str) -> Ending:
-    faults.cut_line(target.place)
-    return partial(faults.join_line, target.place)
+    if not faults.cut_line(target.place):  # Who did that ends it, too.
+        raise MetNothing("it was down already")
+
+    def end() -> None:
+        if not faults.join_line(target.place):
+            raise MetNothing("nobody was connected, and nobody came")
+
+    return end
 
 
 def _of_messages() -> list[Kind]:
