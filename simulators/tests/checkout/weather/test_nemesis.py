@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import pytest
 from harness.faults.http_rules import HttpFault
 from harness.faults.planter import Faults
@@ -37,6 +38,7 @@ class Desk:
     gone: frozenset[str] = frozenset()
     is_met: Callable[[str], bool] = lambda _: True
     is_locked: bool = False
+    late_answers: int = 0
     cut: set[str] = field(default_factory=set)
 
     def spoil(self, fault: Fault, event: str, operation: Operation, label: str) -> None:
@@ -94,6 +96,9 @@ class Desk:
         return int(self.is_met(place))
 
     def journal(self, after: int) -> Sequence[dict[str, Any]]:
+        if self.late_answers:
+            self.late_answers -= 1
+            raise httpx.ReadTimeout("timed out")
         return [entry for entry in self.entries if entry["number"] > after]
 
     def held(self) -> int:
@@ -214,6 +219,19 @@ def test_a_process_that_is_away_is_no_fault_and_the_others_go_on(tmp_path: Path)
 
     assert (killed.has_met, killed.why_not) == (False, "ProcessGone: order-worker is gone")
     assert frozen.has_met
+
+
+def test_one_late_answer_of_the_desk_ends_no_storm(desk: Desk) -> None:
+    desk.late_answers = 1
+    weather = Weather(name="squall", faults=[DROP, KILL, FREEZE])
+    nemesis = Nemesis(cast(Faults, desk), weather, replay_s=0.05)
+
+    nemesis.storm()
+    nemesis.wait()
+    desk.late_answers = 1
+    nemesis.calm()
+
+    assert [one.has_met for one in nemesis.injected] == [True, True, True]
 
 
 def test_what_lasts_is_ended_when_the_last_shopper_has_gone(desk: Desk) -> None:

@@ -162,10 +162,10 @@ def start(home: Path, name: str) -> None:
     _ask(home, "start", name)
 
 
-def restart(home: Path, name: str) -> None:
-    """Stop and start one process. Raises `ControlRefused`."""
-    _ask(home, "stop", name)
-    _ask(home, "start", name)
+def restart(home: Path, name: str, within_s: float = ANSWER_WITHIN_S) -> None:
+    """Stop and start one process, each *within_s*. Raises `ControlRefused`."""
+    _ask(home, "stop", name, within_s)
+    _ask(home, "start", name, within_s)
 
 
 def describe(home: Path, name: str) -> Description:
@@ -184,23 +184,27 @@ def held(home: Path, name: str) -> Iterator[None]:
         yield
 
 
-def _ask(home: Path, action: str, name: str) -> dict[str, Any]:
-    with _asked(home, action, name) as answer:
+def _ask(home: Path, action: str, name: str, within_s: float = ANSWER_WITHIN_S) -> dict[str, Any]:
+    with _asked(home, action, name, within_s) as answer:
         return answer
 
 
 @contextlib.contextmanager
-def _asked(home: Path, action: str, name: str) -> Iterator[dict[str, Any]]:
+def _asked(
+    home: Path, action: str, name: str, within_s: float = ANSWER_WITHIN_S
+) -> Iterator[dict[str, Any]]:
     """The supervisor's answer, with the line to it open."""
     with socket.socket(socket.AF_UNIX) as channel, control_address(home) as address:
-        channel.settimeout(ANSWER_WITHIN_S)
+        channel.settimeout(within_s)
         try:
             channel.connect(address)
+            channel.sendall(json.dumps({"action": action, "name": name}).encode() + b"\n")
+            with channel.makefile() as answers:
+                answer: dict[str, Any] = json.loads(answers.readline())
         except (FileNotFoundError, ConnectionRefusedError):
             raise ControlRefused(f"no supervisor runs in {home}") from None
-        channel.sendall(json.dumps({"action": action, "name": name}).encode() + b"\n")
-        with channel.makefile() as answers:
-            answer: dict[str, Any] = json.loads(answers.readline())
+        except (OSError, ValueError) as error:  # Too busy, or it hung up.
+            raise ControlRefused(f"no answer to {action} {name}: {error!r}") from error
         if answer["error"]:
             raise ControlRefused(answer["error"])
         yield answer

@@ -15,6 +15,10 @@ class CannotStart(RuntimeError):
     log: Sequence[str] = ()
 
 
+class GivenUp(RuntimeError):
+    """A process of a stack that is up does not start; its log tells why."""
+
+
 class StackDidNotStart(CannotStart):
     """A process died or stayed silent during the start; everything was stopped again.
 

@@ -10,6 +10,8 @@ import psutil
 
 from harness.process.spec import ProcessSpec, ProcessState
 
+LOOK_AGAIN_S = 0.02
+
 
 @dataclass
 class Supervised:
@@ -24,6 +26,12 @@ class Supervised:
     is_ready: asyncio.Event = field(default_factory=asyncio.Event)
     is_down: asyncio.Event = field(default_factory=asyncio.Event)
     upbringing: asyncio.Task[None] | None = None
+
+    async def until_ready(self) -> bool:
+        """False if it was given up: then nobody would ever say that it is ready."""
+        while not self.is_ready.is_set() and self.state is not ProcessState.FAILED:
+            await asyncio.sleep(LOOK_AGAIN_S)
+        return self.is_ready.is_set()
 
     def to_json(self) -> dict[str, Any]:
         return {

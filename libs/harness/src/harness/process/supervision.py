@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.process import readiness, remedies
 from harness.process.endpoints import Endpoints
-from harness.process.failure import StackDidNotStart
+from harness.process.failure import GivenUp, StackDidNotStart
 from harness.process.home import Home
 from harness.process.spawner import FORK_SERVER, Spawner
 from harness.process.spec import (
@@ -157,13 +157,13 @@ class Supervisor:
         self.changed()
 
     async def resume(self, name: str) -> None:
-        """Start a process again that was stopped, or that failed; wait until it is ready."""
+        """Start again what was stopped, or failed; wait until it is ready. Raises `GivenUp`."""
         process = self._processes[name]
         if process.state in {ProcessState.STOPPED, ProcessState.FAILED}:
-            process.wanted = True
-            process.exits.clear()
+            process.wanted, process.exits, process.state = True, [], ProcessState.RESTARTING
             self._bring_up(process, pause_s=0)
-        await process.is_ready.wait()
+        if not await process.until_ready():
+            raise GivenUp(f"{name} does not start: {self.home.log_file(name)}")
 
     def _bring_up(self, process: Supervised, pause_s: float) -> None:
         process.is_ready.clear()
