@@ -27,7 +27,7 @@ from harness.process.control import (
     stop,
 )
 from harness.process.endpoints import Endpoints
-from harness.process.failure import EXIT_IN_USE
+from harness.process.failure import EXIT_IN_USE, GivenUp
 from harness.process.home import Home, HomeInUse
 from harness.process.stack_config import Launch
 from harness.process.supervision import Plan, Supervisor
@@ -93,6 +93,8 @@ async def _obey(
                 answer |= {"kind": spec.kind, "argv": list(spec.argv), "env": env}
     except KeyError:
         answer["error"] = f"there is no process {order['name']!r}"
+    except GivenUp as error:
+        answer["error"] = str(error)
     is_held = order["action"] == "hold" and not answer["error"]
     try:
         supervisor.write_state()  # Whoever asked may look before the loop comes round.
