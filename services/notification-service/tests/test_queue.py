@@ -161,7 +161,7 @@ def test_a_late_outcome_of_before_says_nothing_about_a_resend(db: Database) -> N
         queue.mark_sent(tx, [message], NOW)
         again = messages.queue_again(tx, message.id, LATER)
         assert queue.mark_sent(tx, [message], LATER) == set()
-        assert not queue.suppress(tx, message)
+        assert not queue.suppress(tx, message, Reason.ADDRESS_SUPPRESSED)
         assert queue.mark_sent(tx, [again], LATER) == {message.id}
 
     assert _found(db, message).first_sent_at == NOW

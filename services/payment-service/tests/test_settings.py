@@ -12,6 +12,7 @@ SERVING: dict[str, Any] = {
     "auth_mode": "jwks",
     "jwks_url": "https://auth.internal/.well-known/jwks.json",
     "database_url": f"{DATABASE}?sslmode=require",
+    "redis_url": "rediss://:k3k3k3k3k3k3k3k3@cache:6379/0",  # pragma: allowlist secret
     "payment_provider_url": "https://provider.example",
     "payment_provider_api_key": "k3" * 8,  # pragma: allowlist secret
     "payment_webhook_secrets": f"{'x9' * 8},{'y7' * 8}",
