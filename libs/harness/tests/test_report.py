@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from harness.suite.report import drawing, page, recording
+from harness.suite.report.plugin import keep_traces
 from harness.suite.report.recording import Flow, Scenario, Step
 from harness.suite.report.redaction import HIDDEN, redacted
+from harness.traces import trace_archive
 from harness.traces.causality import Trace
 from harness.traces.spans import Kind, Link, Span, Status
 
@@ -314,6 +316,24 @@ def test_a_run_of_pytest_leaves_one_page(tmp_path: Path, processes: str) -> None
     assert "of brass" in shown.text
     assert "no shop today" in shown.text
     assert "abcdefghijklmnop" not in shown.text
+
+
+def test_the_traces_of_what_failed_stay_when_their_store_is_gone(tmp_path: Path) -> None:
+    stored = {
+        "resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "a1" * 16, "spanId": "1"}]}]}]
+    }
+    failed = scenario(flows=[replace(flow, stored=stored) for flow in scenario().flows])
+    recording.write(tmp_path / "gw0.jsonl", failed)
+
+    run = keep_traces(recording.read(tmp_path), tmp_path / "page.html")
+
+    assert run == tmp_path / "page-failed"
+    entry = trace_archive.find(run / trace_archive.FOLDER, "o-1")
+    assert entry
+    assert trace_archive.read(run / trace_archive.FOLDER, entry) == Trace.from_otlp(stored)
+
+    assert keep_traces([scenario()], tmp_path / "page.html") is None
+    assert trace_archive.find(run / trace_archive.FOLDER, "o-1") is None
 
 
 def test_who_died_with_its_process_has_not_passed(tmp_path: Path) -> None:

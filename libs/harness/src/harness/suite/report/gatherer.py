@@ -54,8 +54,13 @@ class Gatherer:
         if self._books:
             self._books.close()
 
-    def flows(self, traces: Mapping[str, str], proof: Proof | None) -> Iterator[Flow]:
-        """traces: order id -> trace id. proof: whose last flow, if it is one of these, is whole."""
+    def flows(
+        self, traces: Mapping[str, str], proof: Proof | None, *, keep: bool = False
+    ) -> Iterator[Flow]:
+        """traces: order id -> trace id. proof: whose last flow, if it is one of these, is whole.
+
+        keep: with all that the store has of it, for when the store is gone.
+        """
         for order_id, trace_id in list(traces.items())[:FLOWS_MAX]:
             frozen = proof.frozen(trace_id) if proof else None
             trace = frozen.trace if frozen else self.shop.traces.fetch(trace_id) or Trace(())
@@ -75,6 +80,7 @@ class Gatherer:
                 ],
                 self._rows(LEDGER, order_id),
                 self._rows(STOCK, order_id),
+                self.shop.traces.fetch_otlp(trace_id) if keep else None,
             )
 
     def traces_of(self, order_ids: Sequence[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from harness.suite.report import page, recording
 from harness.suite.report.gatherer import FLOWS_MAX, Gatherer
 from harness.suite.report.recording import Scenario, Step
 from harness.suite.report.redaction import redacted
+from harness.traces import trace_archive
 
 FOLDER = "report_folder"  # What a worker is told by its controller.
 SCENARIO = pytest.StashKey[Scenario]()
@@ -54,6 +55,7 @@ class Report:
         self._began = time.time()
         self._step_began = 0.0
         self._written: Path | None = None
+        self._kept: Path | None = None
         # What pytest itself says of tests that did not pass, by test: the last word is its.
         self._not_passed: dict[str, Any] = {}
 
@@ -118,7 +120,8 @@ class Report:
         orders = [op.order_id for op in operations[before:] if op.order_id]
         proof: Proof | None = request.getfixturevalue("proof") if "see" in self._args else None
         traces = gatherer.traces_of(list(dict.fromkeys(orders)))
-        scenario.flows = list(gatherer.flows(traces, proof))
+        failed = any(step.outcome == recording.FAILED for step in scenario.steps)
+        scenario.flows = list(gatherer.flows(traces, proof, keep=failed))
         if not shop.endpoints.auditor_dsn:
             scenario.note = "the shop's books are closed to us: its orders are not shown"
         elif len(traces) > FLOWS_MAX:
@@ -165,11 +168,35 @@ class Report:
             self._written.parent.mkdir(parents=True, exist_ok=True)
             rendered = page.render(scenarios, self._headline, self._began, time.time())
             self._written.write_text(rendered, encoding="utf-8")
+            self._kept = keep_traces(scenarios, self._written)
         shutil.rmtree(self._folder)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self._written:
             terminalreporter.write_line(f"report: {self._written}")
+        if self._kept:
+            terminalreporter.write_line(
+                f"traces of what failed: cartwright trace ORDER|TRACE --run {self._kept}"
+            )
+
+
+def keep_traces(scenarios: Iterable[Scenario], written: Path) -> Path | None:
+    """Where they are now, beside the page, in a folder as a run of the simulator has one.
+
+    Those of an earlier run are gone, also where there are none now.
+    """
+    run = written.with_name(f"{written.stem}-failed")
+    folder = run / trace_archive.FOLDER
+    shutil.rmtree(folder, ignore_errors=True)
+    told = [(flow, flow.stored) for one in scenarios for flow in one.flows if flow.stored]
+    if not told:
+        return None
+    with trace_archive.TraceWriter(folder) as archive:
+        for flow, stored in told:
+            archive.add(
+                stored, trace_id=flow.trace_id, order_id=flow.order_id, outcome=recording.FAILED
+            )
+    return run
 
 
 def _table(step: Any) -> list[list[str]]:

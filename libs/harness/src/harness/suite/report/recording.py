@@ -58,7 +58,7 @@ class Flow:
 
     spans, calls: how many there were; bars and arrows are as many as a person reads.
     ledger: account, amount in minor units, currency. stock: SKU, reason, on hand, reserved.
-    mails: kind, recipient, subject.
+    mails: kind, recipient, subject. stored: OTLP/JSON `TracesData`, if its scenario failed.
     """
 
     order_id: str
@@ -72,6 +72,7 @@ class Flow:
     mails: Sequence[Sequence[str]] = ()
     ledger: Sequence[Sequence[str]] = ()
     stock: Sequence[Sequence[str]] = ()
+    stored: Mapping[str, Any] | None = None
 
 
 @dataclass
