@@ -21,11 +21,11 @@ from common.consumer import Handler, Queue
 from common.db import Database
 from common.events import Event
 from common.ids import new_id
-from common.testing import FakeSqs, clean_database, promised, published
+from common.testing import FakeSqs, clean_database, promised, published, until_a_session_waits
 from inventory import store, use_cases
 from inventory.domain import Change, Line, Payable, Reason, Stock
 from inventory.worker import HANDLERS, prepare
-from sqlalchemy import Connection, ExceptionContext, text
+from sqlalchemy import Connection, ExceptionContext
 from sqlalchemy.event import listen, listens_for
 
 PAYABLE = Payable("customer-1", 1999, "USD", "pm_visa")
@@ -288,25 +288,12 @@ def test_skus_are_locked_in_one_order_in_whichever_they_are_asked_for(
         with ThreadPoolExecutor(1) as thread, db.transaction() as tx:
             lock(tx, ["M"])
             other = thread.submit(other_worker)
-            _until_a_session_waits(tx)
+            until_a_session_waits(tx)
             lock(tx, ["Z"])
             tx.commit()
             other.result(timeout=WAIT_S)
 
     assert shop.refused == {}
-
-
-def _until_a_session_waits(tx: Connection) -> None:
-    """Returns once another session of this database waits for a lock; fails if none ever does."""
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    for _ in range(10_000):
-        tx.execute(text("SELECT pg_stat_clear_snapshot()"))
-        if tx.scalar(waiting):
-            return
-    pytest.fail("no session waits for a lock")
 
 
 def test_new_skus_received_in_opposite_order_do_not_form_a_ring(shop: Shop) -> None:

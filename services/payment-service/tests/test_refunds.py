@@ -10,10 +10,11 @@ import httpx
 import pytest
 from common.db import Database
 from common.ids import new_id
-from common.testing import published
+from common.testing import published, until_a_session_waits
 from payment.domain import PaymentStatus, Refund, RefundTooLarge
 from payment.store import ledger
 from payment.use_cases import operations, refunds
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from structlog.testing import capture_logs
 
@@ -335,6 +336,28 @@ def test_the_database_lets_no_race_past_itself(db: Database, captured: "Checkout
 
     with ThreadPoolExecutor(2) as threads:
         assert sorted(threads.map(write, range(2))) == [False, True]
+
+
+def test_a_refund_that_waits_for_another_holds_nothing_that_the_other_needs(
+    db: Database, captured: "Checkout"
+) -> None:
+    """As what refers to a payment is checked, a share of its lock is held until the end."""
+    lock = "SELECT 1 FROM payments WHERE id = :id FOR"
+    payment = {"id": captured.payment.id}
+
+    def write() -> None:
+        with db.transaction() as tx:
+            ledger.add_refund(tx, Refund(new_id(), captured.payment.id, 1000, "later"))
+
+    with ThreadPoolExecutor(1) as thread:
+        with db.transaction() as tx:
+            tx.execute(text(f"{lock} KEY SHARE"), payment)
+            later = thread.submit(write)
+            until_a_session_waits(tx)
+            tx.execute(text(f"{lock} UPDATE NOWAIT"), payment)
+        later.result()
+
+    assert [refund.amount_minor for refund, _ in captured.view.refunds] == [1000]
 
 
 def test_a_return_is_not_worth_more_the_second_time_though_nothing_more_is_left(

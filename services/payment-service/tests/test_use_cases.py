@@ -11,10 +11,11 @@ import pytest
 from common.db import Database
 from common.errors import IllegalTransition
 from common.ids import new_id
+from common.testing import until_a_session_waits
 from payment.clients import OutcomeUnknown, PaymentProvider
 from payment.domain import Fact, Operation, PaymentNotFound, PaymentStatus
 from payment.use_cases import operations, payments
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 if TYPE_CHECKING:
     from conftest import Checkout, FakeProvider
@@ -192,7 +193,7 @@ def test_a_cancellation_waits_for_the_answer_that_is_being_applied(
     with ThreadPoolExecutor(1) as other, db.transaction() as tx:
         operations.take(tx, operation, fact)
         cancelling = other.submit(cancel)
-        _until_a_session_waits(tx)
+        until_a_session_waits(tx)
         tx.commit()
         cancelling.result(timeout=WITHIN_S)
     checkout.work()
@@ -294,19 +295,3 @@ def test_an_answer_to_another_question_changes_nothing(
 def test_a_payment_that_nobody_asked_for_is_not_found(db: Database) -> None:
     with pytest.raises(PaymentNotFound), db.transaction() as tx:
         payments.payment_of(tx, new_id())
-
-
-def _until_a_session_waits(tx: Connection) -> None:
-    """Returns once another session of this database waits for a lock; fails if none ever does."""
-    for _ in range(10_000):
-        waiting = tx.scalar(
-            text(
-                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-                " AND datname = current_database()"
-            )
-        )
-        # What this transaction has seen of the others is kept for it otherwise.
-        tx.execute(text("SELECT pg_stat_clear_snapshot()"))
-        if waiting:
-            return
-    pytest.fail("no session waits for a lock")

@@ -11,6 +11,7 @@ from common.testing.database import (
     clean_database,
     migrated_database,
     published,
+    until_a_session_waits,
 )
 from common.testing.environment import JWT_SECRET, bearer, token
 from common.testing.queues import FakeSqs, Outcome, deliver
@@ -30,5 +31,6 @@ __all__ = [
     "promised",
     "published",
     "token",
+    "until_a_session_waits",
     "valkey",
 ]

@@ -111,3 +111,17 @@ def published(db: Database) -> list[Event]:
     for event in events:
         hold_to_contract(event)
     return events
+
+
+def until_a_session_waits(tx: sa.Connection) -> None:
+    """Returns once another session of this database waits for a lock; fails if none ever does."""
+    waiting = sa.text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    for _ in range(10_000):
+        # What this transaction has seen of the others is kept for it otherwise.
+        tx.execute(sa.text("SELECT pg_stat_clear_snapshot()"))
+        if tx.scalar(waiting):
+            return
+    raise AssertionError("no session waits for a lock")
