@@ -34,14 +34,16 @@ def test_a_killed_session_leaves_no_server_running(module: str) -> None:
 
 def test_a_pid_that_is_somebody_elses_by_now_keeps_no_server_from_starting(tmp_path: Path) -> None:
     pid_file = tmp_path / "postmaster.pid"
-    waiting = [sys.executable, "-c", "import signal; signal.pause()"]
+    waiting = [sys.executable, "-c", "import signal; print(flush=True); signal.pause()"]
     with ExitStack() as processes:
         stranger, server = (
-            processes.enter_context(subprocess.Popen(command))
+            processes.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
             for command in (waiting, [*waiting, "-D", str(tmp_path)])
         )
         processes.callback(stranger.kill)
         processes.callback(server.kill)
+        # `Popen` is back before the kernel can say how a process was called.
+        assert all(process.stdout and process.stdout.readline() for process in (stranger, server))
 
         pid_file.write_text(f"{stranger.pid}\n{tmp_path}\n")
         forget_stranger(pid_file)
