@@ -4,7 +4,7 @@ import type { CartLine } from "./api/cart";
 
 // As the cart has them.
 const SKU = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-const QUANTITY_MAX = 100;
+export const QUANTITY_MAX = 100;
 const LINES_MAX = 200;
 
 /** undefined for what this shop never wrote. */

@@ -1,3 +1,4 @@
+import { QuantityField } from "@/components/cart/quantity";
 import { ActionForm } from "@/components/page/action-form";
 import { Link } from "@/components/page/link";
 import { setQuantity } from "@/lib/actions";
@@ -41,19 +42,7 @@ function Line({ line, currency }: { line: PricedLine; currency: string }) {
       <div className="col-span-2 flex flex-wrap items-start gap-3">
         <ActionForm action={setQuantity} className="flex items-center gap-2">
           <input type="hidden" name="sku" value={line.sku} />
-          <label className="flex items-center gap-2 text-sm">
-            Quantity
-            <input
-              key={line.quantity}
-              type="number"
-              name="quantity"
-              defaultValue={line.quantity}
-              min={1}
-              max={100}
-              required
-              className="field w-20"
-            />
-          </label>
+          <QuantityField value={line.quantity} className="flex items-center gap-2" />
           <button type="submit" className="btn-quiet">
             Change
           </button>

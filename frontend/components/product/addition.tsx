@@ -1,5 +1,6 @@
 "use client";
 import { useActionState } from "react";
+import { QuantityField } from "@/components/cart/quantity";
 import { Said } from "@/components/page/action-form";
 import { Link } from "@/components/page/link";
 import { addToCart, type Result } from "@/lib/actions";
@@ -13,19 +14,7 @@ export function AdditionForm({ sku, freshKey }: { sku: string; freshKey: string 
       <fieldset disabled={pending} className="flex flex-wrap items-end gap-3 pb-2">
         <input type="hidden" name="key" value={fields.key ?? freshKey} />
         <input type="hidden" name="sku" value={sku} />
-        <label className="grid gap-1 text-sm font-medium">
-          Quantity
-          <input
-            key={fields.quantity}
-            type="number"
-            name="quantity"
-            defaultValue={fields.quantity ?? 1}
-            min={1}
-            max={100}
-            required
-            className="field w-24"
-          />
-        </label>
+        <QuantityField value={fields.quantity ?? 1} className="grid gap-1 font-medium" />
         <button type="submit" className="btn">
           Add to cart
         </button>

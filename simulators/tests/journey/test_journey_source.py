@@ -18,6 +18,7 @@ from simulators.journey.load import (
 from simulators.journey.make_sample import choose_days, sample_files
 from simulators.journey.sample_format import decode, decode_manifest
 
+pytestmark = pytest.mark.exhaustive  # A year of a chain's sales.
 DATA_PAGE = Path(load.__file__).parents[4] / "docs" / "data.md"
 
 

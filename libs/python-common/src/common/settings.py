@@ -37,7 +37,7 @@ class ServiceSettings(BaseSettings):
 
     # Whether the keys of AUTH_MODE=jwks come from elsewhere: the auth service has its own.
     needs_jwks_url: ClassVar[bool] = True
-    # What a service says it uses; only that has to be right in production.
+    # Whether it needs a secret of its own in production, to be known to them.
     calls_neighbours: ClassVar[bool] = False
 
     environment: Literal["development", "production"] = "development"

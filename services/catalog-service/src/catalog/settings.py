@@ -4,4 +4,4 @@ from common.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """The catalog needs nothing beyond what every service needs, and Redis."""
+    """The catalog needs nothing beyond what every service needs."""

@@ -9,16 +9,13 @@ from pydantic import BaseModel, ConfigDict
 
 from simulators.checkout import documents
 from simulators.checkout.results import Plan, Resource, Result
-from simulators.checkout.times import Percentiles
+from simulators.checkout.times import Percentiles, percentiles
 from simulators.checkout.weather.toll import Toll
 
 RESULT = "result.json"  # In the folder of a run.
 HEADS = ("figure", "earlier", "now", "difference", "ratio")
 # Below it a tenth is too coarse to tell what is just met from what is just not.
 COARSE_FROM = 10
-
-
-NOT_MEASURED = Percentiles(0, None, None, None, None)
 
 
 class EarlierRun(BaseModel):
@@ -34,7 +31,7 @@ class EarlierRun(BaseModel):
     outcomes: Mapping[str, int]
     placing_ms: Percentiles
     confirming_ms: Percentiles
-    visit_ms: Percentiles = NOT_MEASURED  # By a version that did not yet.
+    visit_ms: Percentiles = percentiles([])  # By a version that did not yet.
     checkouts_per_s: float
     cpu_ms_per_confirmed: float | None
     resources: Sequence[Resource]

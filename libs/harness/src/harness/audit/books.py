@@ -39,13 +39,17 @@ class QueueDepth:
         return self.visible + self.in_flight + self.delayed
 
 
+# What a shopper says who heard nothing of how it ended.
+UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class Checkout:
     """One try of a shopper to buy a basket, and what they know became of it.
 
     basket_id: a basket that was ordered twice makes two checkouts.
     outcome: ``confirmed``, ``cancelled``, ``refused``, ``abandoned`` (filled a cart and left), or
-        ``unknown`` (no answer came).
+        `UNKNOWN`.
     lines: sku -> quantity, as in the basket.
     customer_id: as the shop calls the shopper; None if that is not known.
     """

@@ -6,11 +6,10 @@ It cannot see whether the end was the right one, e.g. that a good card was decli
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from harness.audit.books import Books, Checkout
+from harness.audit.books import UNKNOWN, Books, Checkout
 from harness.audit.checkers.violation import Violation
 
 FINAL = frozenset({"confirmed", "cancelled"})
-UNKNOWN = "unknown"
 # Outcomes that leave no order, and what is wrong if there is one.
 WITHOUT_ORDER = {
     "refused": "the shopper was told no, and there is an order",

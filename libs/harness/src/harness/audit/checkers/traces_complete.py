@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from itertools import chain
 
-from harness.audit.books import Books, Checkout
+from harness.audit.books import UNKNOWN, Books, Checkout
 from harness.audit.checkers.violation import Violation
 from harness.traces.card_data import no_card_data
 from harness.traces.causality import Trace
@@ -43,7 +43,6 @@ STEPS: dict[str, frozenset[tuple[str, str]]] = {
     ),
     "abandoned": frozenset({("cart", "PUT /cart")}),
 }
-UNKNOWN = "unknown"
 # What must never happen without stock: money is asked for what can be delivered. (Payment may
 # still hear that the customer wants to cancel.)
 MONEY_ASKED = ("payment", "process stock.reserved")
