@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from fnmatch import fnmatch
 from importlib.metadata import distributions
 from pathlib import Path
@@ -84,7 +85,11 @@ def test_an_image_has_all_that_its_programs_import(
         for run in instructions(dockerfile, "RUN")
         for command in re.findall(r"uv ((?:sync|export) .*)", run)
     ]
-    environment = surroundings.of_installers() | {"UV_PROJECT_ENVIRONMENT": str(venv)}
+    # This Python, as it is this one's markers that are asked below.
+    environment = surroundings.of_installers() | {
+        "UV_PROJECT_ENVIRONMENT": str(venv),
+        "UV_PYTHON": sys.executable,
+    }
     # The first of them sees nothing else: its layer is that of all sources.
     alone = tmp_path / "alone"
     alone.mkdir()

@@ -21,8 +21,8 @@ from order.store.rates import (
 )
 from order.use_cases import orders as use_cases
 from order.use_cases.orders import Placement
-from order_fixtures import Ana
-from sqlalchemy import NullPool, create_engine, event, text
+from order_fixtures import Ana, analyze_orders
+from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -44,13 +44,6 @@ def age(db: Database, seconds: float) -> None:
 def count(db: Database) -> int:
     with db.transaction() as tx:
         return tx.scalar(text("SELECT count(*) FROM orders")) or 0
-
-
-def analyze_orders(db: Database) -> None:
-    """As autovacuum does, but now: what it knows else is of other tests' rows."""
-    owner = create_engine(db.engine.url.set(username="postgres"), poolclass=NullPool)
-    with owner.begin() as connection:
-        connection.execute(text('ANALYZE "order".orders'))
 
 
 def test_the_eleventh_order_of_a_minute_waits(db: Database, ana: Ana) -> None:

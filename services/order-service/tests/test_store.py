@@ -20,7 +20,8 @@ from order.domain import (
 )
 from order.store import orders as store
 from order.store.tables import orders
-from sqlalchemy import NullPool, create_engine, event, insert, text
+from order_fixtures import analyze_orders
+from sqlalchemy import event, insert, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -142,10 +143,7 @@ def test_a_killed_process_leaves_nothing_of_an_unfinished_order(db: Database) ->
 
 @pytest.fixture
 def many(db: Database) -> list[str]:
-    """Ids of a thousand orders, one a minute from NOW on; the first and the third are pending.
-
-    Counted, as by autovacuum: what PostgreSQL knows else is of other tests' rows.
-    """
+    """Ids of a thousand orders, one a minute from NOW on; the first and the third are pending."""
     rows = [
         {
             **dict.fromkeys(("subtotal_minor", "shipping_minor", "tax_minor"), 100),
@@ -160,9 +158,7 @@ def many(db: Database) -> list[str]:
     ]  # fmt: skip
     with db.transaction() as tx:
         tx.execute(insert(orders), rows)
-    owner = create_engine(db.engine.url.set(username="postgres"), poolclass=NullPool)
-    with owner.begin() as connection:
-        connection.execute(text('ANALYZE "order".orders'))
+    analyze_orders(db)
     return [row["id"] for row in rows]
 
 
