@@ -36,6 +36,7 @@ HOSTILE = {
     "PGOPTIONS": "-c statement_timeout=1",
     "OTEL_TRACES_SAMPLER": "always_off",
     "GIT_DIR": "/nowhere",
+    "UV_OFFLINE": "1",  # Who installs has to heed a proxy, but not to need one.
 }
 SPIN = "while True: pass"
 # Characters of what a suite wrote before it broke down.
