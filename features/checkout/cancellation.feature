@@ -7,6 +7,7 @@ Feature: A customer may change their mind
 
   Scenario: Dora cancels while her slow bank is still thinking
     When she orders with a card that is slow
+    And her bank has been asked
     And she cancels at once
     Then her order is cancelled, because she asked for it
     And 5 of it are left, and none is reserved
@@ -15,14 +16,14 @@ Feature: A customer may change their mind
 
   Scenario: The hold is let go before the stock is
     When she orders with a card that is slow
+    And her bank has been asked
     And she cancels at once
     Then her order is cancelled, because she asked for it
     And her checkout is one whole trace
     And each of these happened because of the one before
-      | the cancellation was asked for |
-      | the payment was voided         |
-      | the order was cancelled        |
-      | the stock was released         |
+      | the payment was voided  |
+      | the order was cancelled |
+      | the stock was released  |
 
   Scenario: A confirmed order can no longer be cancelled
     When she orders with a good card

@@ -10,7 +10,7 @@ Feature: What an order costs is known before and stays so
 
   Scenario Outline: <count> of "<name>" cost <total>
     When she asks what <count> of "<name>" cost
-    Then it is <goods> for the goods, <shipping> for shipping and <tax> of tax
+    Then it is <goods> for the goods, <shipping> for shipping and <tax> of tax, <total> in all
     And if she orders it with a good card, she is charged exactly that
 
     Examples:

@@ -51,6 +51,7 @@ Feature: Lines that break
     Given the trace store cannot be reached
     When she orders with a good card
     Then her order is confirmed
+    And that really happened
     And nobody can say that they saw all of it
     And the shop comes to rest, and its books agree
 

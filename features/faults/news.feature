@@ -42,6 +42,6 @@ Feature: News that goes astray
     And she cancels at once
     Then her order is cancelled, because she asked for it
     And that really happened
-    And the payment provider has captured nothing, and holds nothing
+    And the payment provider knows nothing of it
     And the shop comes to rest, and its books agree
     And 5 of it are left, and none is reserved

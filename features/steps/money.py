@@ -31,6 +31,7 @@ def has_captured_nothing(shop: ScenarioShop, checkout: Checkout) -> None:
 def holds_nothing(shop: ScenarioShop, checkout: Checkout) -> None:
     payments = shop.payments(checkout.order_id)
 
+    assert payments, "it was never asked"
     assert all(payment["captured_minor"] == 0 for payment in payments)
     assert {payment["status"] for payment in payments} <= {"voided", "declined"}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from harness.eventually import eventually
+from harness.proof.flows import Proof
 from harness.shopper.client import Line, Shopper, ShopRefused
 from harness.shopper.scenario_shop import ScenarioShop
 from pytest_bdd import given, parsers, then, when
@@ -22,7 +23,7 @@ CARDS = {
 }
 GOOD_CARD = "pm_ok"
 # A worker that is killed may have claimed it for 25 s.
-MAIL_WITHIN_S = 40.0
+ASKED_WITHIN_S, MAIL_WITHIN_S = 20.0, 40.0
 MAILS = {
     "confirmation": "order_confirmation",
     "cancellation": "order_cancellation",
@@ -101,6 +102,11 @@ def sends_again(checkout: Checkout) -> None:
     checkout.place()
 
 
+@when("her bank has been asked")
+def is_asked(shop: ScenarioShop, checkout: Checkout) -> None:
+    eventually(lambda: shop.payments(checkout.order_id), ASKED_WITHIN_S, "a payment")
+
+
 @when("she cancels at once")
 def cancels(checkout: Checkout) -> None:
     checkout.cancel()
@@ -153,21 +159,26 @@ def another_order_is_refused(checkout: Checkout) -> None:
 
 
 @then(parsers.re(r"(she|he) gets one mail, a (?P<kind>confirmation|cancellation)"))
-def gets_one_mail(shop: ScenarioShop, checkout: Checkout, kind: str) -> None:
-    gets_these_mails(shop, checkout, [[kind]])
+def gets_one_mail(shop: ScenarioShop, proof: Proof, checkout: Checkout, kind: str) -> None:
+    gets_these_mails(shop, proof, checkout, [[kind]])
 
 
 @then(parsers.re(r"(she|he) gets these mails, and no other"))
-def gets_these_mails(shop: ScenarioShop, checkout: Checkout, datatable: list[list[str]]) -> None:
+def gets_these_mails(
+    shop: ScenarioShop, proof: Proof, checkout: Checkout, datatable: list[list[str]]
+) -> None:
     expected = [MAILS[row[0]] for row in datatable]
-    shop.settled(checkout.shopper, checkout.order_id)  # Nothing that is still to come is written.
-    mails = eventually(
-        lambda: found if len(found := shop.mails(checkout.order_id)) >= len(expected) else None,
+    shop.settled(checkout.shopper, checkout.order_id)
+    eventually(
+        lambda: len(shop.mails(checkout.order_id)) >= len(expected),
         MAIL_WITHIN_S,
         f"{len(expected)} mails",
     )
+    eventually(  # Else one more may be on its way.
+        lambda: not proof.stirs(checkout.trace_id), MAIL_WITHIN_S, "an end of what it set in motion"
+    )
 
-    assert [mail["kind"] for mail in mails or []] == expected
+    assert [mail["kind"] for mail in shop.mails(checkout.order_id)] == expected
 
 
 @then("her cart is empty")

@@ -42,13 +42,13 @@ def asks_what_it_costs(browser: Browser, shelf: Shelf, name: str, count: int) ->
 @then(
     parsers.re(
         r"it is (?P<goods>[\d.]+) for the goods, (?P<shipping>[\d.]+) for shipping"
-        r" and (?P<tax>[\d.]+) of tax"
+        r" and (?P<tax>[\d.]+) of tax, (?P<total>[\d.]+) in all"
     )
 )
-def costs(quoted: Mapping[str, Any], goods: str, shipping: str, tax: str) -> None:
-    parts = ("subtotal_minor", "shipping_minor", "tax_minor")
+def costs(quoted: Mapping[str, Any], goods: str, shipping: str, tax: str, total: str) -> None:
+    parts = ("subtotal_minor", "shipping_minor", "tax_minor", "total_minor")
 
-    assert [quoted[part] for part in parts] == [minor(goods), minor(shipping), minor(tax)]
+    assert [quoted[part] for part in parts] == [minor(one) for one in (goods, shipping, tax, total)]
 
 
 @then("if she orders it with a good card, she is charged exactly that")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from harness.eventually import eventually
+from harness.proof.flows import Proof
 from harness.shopper.client import Line, ShopRefused
 from harness.shopper.scenario_shop import ScenarioShop
 from pytest_bdd import parsers, then, when
@@ -21,10 +22,11 @@ PAID_BACK_WITHIN_S = 20.0
     target_fixture="returned",
 )
 def wants_to_return(checkout: Checkout, sku: str, quantity: int) -> dict[str, Any]:
-    lines = [Line(sku, quantity)]
-    return checkout.shopper.take_back(
-        checkout.order_id, lines, reason="unwanted", key=str(uuid.uuid4())
-    )
+    """The return as the shop shows it, and as `trace_id` the trace it was wished in."""
+    lines, key = [Line(sku, quantity)], str(uuid.uuid4())
+    with checkout.shopper.checkout() as trace_id:
+        wished = checkout.shopper.take_back(checkout.order_id, lines, reason="unwanted", key=key)
+    return {**wished, "trace_id": trace_id}
 
 
 @when("staff take the goods in")
@@ -85,9 +87,12 @@ def cannot_return(checkout: Checkout, sku: str, quantity: int) -> None:
 
 
 @then("nothing is paid back yet")
-def nothing_is_paid_back(shop: ScenarioShop, checkout: Checkout) -> None:
-    [returned] = checkout.shopper.returns(checkout.order_id)
+def nothing_is_paid_back(
+    shop: ScenarioShop, proof: Proof, checkout: Checkout, returned: dict[str, Any]
+) -> None:
+    proof.flow(returned["trace_id"])  # All that the wish has set in motion is over.
+    [found] = checkout.shopper.returns(checkout.order_id)
     [payment] = shop.payments(checkout.order_id)
 
-    assert returned["status"] == "requested"
+    assert found["status"] == "requested"
     assert payment["refunded_minor"] == 0

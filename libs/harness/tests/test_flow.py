@@ -45,6 +45,12 @@ SENTENCES: dict[str, tuple[Say, Flow, Flow, str]] = {
         flow(span_of(2, "inventory", RESERVED.name, 0), span_of(1, "order", PLACED.name, 2)),
         "not because of",
     ),
+    "caused, and not first by itself": (
+        lambda it: it.assert_caused_in_order(IN_ORDER),
+        flow(PLACED, RESERVED),
+        flow(PLACED, RESERVED, span_of(9, "inventory", RESERVED.name, 0)),
+        "also not because of",
+    ),
     "caused, and not side by side": (
         lambda it: it.assert_caused_in_order(IN_ORDER),
         flow(PLACED, RESERVED), flow(PLACED, span_of(2, "inventory", RESERVED.name, 0)),

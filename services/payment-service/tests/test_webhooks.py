@@ -338,7 +338,7 @@ def test_a_fault_of_ours_is_tried_again_and_holds_up_no_other(
     assert checkout.told() == ["payment.authorized"]
 
 
-def test_a_span_says_that_a_webhook_took_effect_once_it_is_committed(
+def test_a_span_says_what_brought_a_webhook_and_once_committed_that_it_took_effect(
     monkeypatch: pytest.MonkeyPatch, db: Database, checkout: "Checkout", provider: "FakeProvider"
 ) -> None:
     """Or every try that was undone counts as one more effect."""
@@ -348,7 +348,8 @@ def test_a_span_says_that_a_webhook_took_effect_once_it_is_committed(
     monkeypatch.setattr(tracing, "_tracer", traces.get_tracer("test"))
     checkout.hear(checkout.reserved())
     payment = provider.add(checkout.order_id, "authorized")
-    with db.transaction() as tx:
+    requests = traces.get_tracer("test")
+    with requests.start_as_current_span("POST") as request, db.transaction() as tx:
         webhooks.receive(tx, json.dumps(checkout.webhook("evt_1", payment)).encode())
 
     with monkeypatch.context() as broken:
@@ -360,6 +361,8 @@ def test_a_span_says_that_a_webhook_took_effect_once_it_is_committed(
 
     told = [s for s in spans.get_finished_spans() if s.name == "process webhook payment.authorized"]
     assert [dict(s.attributes or {})["app.effect"] for s in told] == ["rolled_back", "applied"]
+    causes = [[link.context.span_id for link in span.links] for span in told]
+    assert causes == [[request.get_span_context().span_id]] * 2
     assert checkout.told() == ["payment.authorized"]
 
 

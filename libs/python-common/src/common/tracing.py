@@ -230,9 +230,16 @@ def start_process_span(event_type: str, event_id: str, queue: str, traceparent: 
 
 
 @contextmanager
-def resumed_span(name: str, traceparent: str | None, **attributes: str) -> Iterator[Span]:
-    """A span for work that was recorded earlier, in the trace that recorded it."""
+def resumed_span(
+    name: str, traceparent: str | None, *, caused_by: str | None = None, **attributes: str
+) -> Iterator[Span]:
+    """A span for work that was recorded earlier, in the trace that recorded it.
+
+    caused_by: the traceparent of what set it off, if that is something else.
+    """
+    cause = trace.get_current_span(context_of(caused_by)).get_span_context()
+    links = [Link(cause)] if cause.is_valid else None
     with _tracer.start_as_current_span(
-        name, context_of(traceparent), SpanKind.INTERNAL, attributes
+        name, context_of(traceparent), SpanKind.INTERNAL, attributes, links
     ) as span:
         yield span

@@ -7,6 +7,7 @@ inconclusive, and that is a failure of its own. Order is causal: no clocks are c
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from harness.proof import flow_shape
 from harness.proof.flow_words import WORDS
@@ -47,19 +48,20 @@ class Flow:
         return found
 
     def assert_caused_in_order(self, words: Sequence[str]) -> None:
-        """Each of *words* is caused by the one before: a path of parents or links, no clocks."""
-        before: tuple[Span, ...] = ()
-        for number, word in enumerate(words):
+        """Each of *words* is caused by the one before, as often as it happened: what also happened
+        by itself may have come first. A path of parents or links, no clocks.
+        """
+        causes = self.assert_happened(words[0])
+        for before, word in pairwise(words):
             found = self.assert_happened(word)
-            caused = tuple(
-                span
-                for span in found
-                if any(self.trace.happened_before(cause, span) for cause in before)
+            uncaused = [
+                span for span in found if not any(self.trace.led_to(one, span) for one in causes)
+            ]
+            rather = "but" if len(uncaused) == len(found) else "also"
+            assert not uncaused, self._say(
+                f"{word!r} happened, {rather} not because of {before!r}", uncaused
             )
-            assert caused or number == 0, self._say(
-                f"{word!r} happened, but not because of {words[number - 1]!r}", found
-            )
-            before = caused or found
+            causes = found
 
     def assert_within(self, budget_s: float, first: str, last: str) -> None:
         """From the begin of *first* to the begin of *last*, which it led to.

@@ -62,6 +62,10 @@ class Proof:
                 self.costs.append(kept.cost)
         return Flow.of(kept, self._page_of(trace_id))
 
+    def stirs(self, trace_id: str) -> list[str]:
+        """What of the flow of *trace_id* still moves; nothing where the books are closed to us."""
+        return self._stirring(trace_id) if self._stirring else []
+
     def frozen(self, trace_id: str) -> Frozen | None:
         """The flow of *trace_id* as it was last judged, if it is the last that was."""
         kept = self._frozen

@@ -1,11 +1,10 @@
 """What led to what in a trace, and a tree of it to read. Pure: no I/O, no clock.
 
-The order is Lamport's "happened before" (CACM 21(7), 1978): a span comes before another if a path
-of parent edges, links and the order within one process leads there. Clocks of two processes are
-never compared: on one machine they agree by luck, on two they do not.
+A span led to another if a path of parents and links goes from it to the other. Order in time is
+no cause, not even within one process (of Lamport's "happened before" it is the other half), and
+clocks of two processes are never compared: on one machine they agree by luck, on two they do not.
 """
 
-from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -96,8 +95,8 @@ class Trace:
             and all(holds(span, key, value) for key, value in attributes.items())
         )
 
-    def happened_before(self, a: Span, b: Span) -> bool:
-        """Whether *a* is proven to have started before *b*: there is a causal path from a to b.
+    def led_to(self, a: Span, b: Span) -> bool:
+        """Whether *a* is proven to have caused *b*: a path of parents and links leads from a to b.
 
         False means "not proven", not "after". ValueError: one of them is not in this trace.
         """
@@ -107,40 +106,15 @@ class Trace:
         return a.key != b.key and any(span.key == b.key for span in self._effects(a))
 
     def _effects(self, cause: Span) -> Iterator[Span]:
-        """Every span that *cause* is proven to come before, breadth first."""
+        """Every span that *cause* is proven to have led to, breadth first."""
         seen = {cause.key}
-        unreached = {process: len(spans) for process, spans in self._by_process.items()}
         waiting = deque([cause])
         while waiting:
-            span = waiting.popleft()
-            for effect in (*self._caused_by[span.key], *self._later(span, unreached)):
+            for effect in self._caused_by[waiting.popleft().key]:
                 if effect.key not in seen:
                     seen.add(effect.key)
                     waiting.append(effect)
                     yield effect
-
-    def _later(self, span: Span, unreached: dict[tuple[str, str], int]) -> list[Span]:
-        """Spans of the same process that started after *span* ended and were not reached yet.
-
-        unreached: per process, the length of the head of its spans not yet reached; shrinks.
-        """
-        process = span.process
-        if process is None:
-            return []
-        peers = self._by_process[process]
-        first = bisect_left(peers, span.end_ns, key=lambda peer: peer.start_ns)
-        reached_now = peers[first : unreached[process]]
-        unreached[process] = min(first, unreached[process])
-        return reached_now
-
-    @cached_property
-    def _by_process(self) -> Mapping[tuple[str, str], list[Span]]:
-        """The spans of each process by start."""
-        processes: dict[tuple[str, str], list[Span]] = defaultdict(list)
-        for span in in_order(self.spans):
-            if span.process:
-                processes[span.process].append(span)
-        return processes
 
     @cached_property
     def _caused_by(self) -> Mapping[SpanKey, list[Span]]:

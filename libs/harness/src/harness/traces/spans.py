@@ -101,12 +101,6 @@ class Span:
     def failed(self) -> bool:
         return self.status is Status.ERROR
 
-    @property
-    def process(self) -> tuple[str, str] | None:
-        """Whose clock the times are from; None when the resource does not name an instance."""
-        instance = self.resource.get("service.instance.id")
-        return (self.service, str(instance)) if instance else None
-
 
 def decode_spans(traces: Mapping[str, Any]) -> Iterator[Span]:
     """Every span of an OTLP/JSON `TracesData` (`{"resourceSpans": [...]}`), in its order."""

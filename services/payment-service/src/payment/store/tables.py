@@ -77,6 +77,7 @@ webhook_events = Table(
     Column("last_error", Text),
     Column("received_at", DateTime(timezone=True)),
     Column("done_at", DateTime(timezone=True)),
+    Column("traceparent", Text),
 )
 runs = Table(
     "reconciliation_runs",

@@ -20,19 +20,22 @@ _NEXT_DUE = (
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """id: the provider's own. body: the JSON that was signed."""
+    """id: the provider's own. body: the JSON that was signed. traceparent: of the request."""
 
     id: str
     type: str
     body: str
     attempts: int = 0
+    traceparent: str | None = None
 
 
 def add(tx: Connection, webhook: Webhook) -> bool:
     """Whether it is the first of its id; if not, nothing was written."""
     statement = (
         pg_insert(webhook_events)
-        .values(id=webhook.id, type=webhook.type, body=webhook.body)
+        .values(
+            id=webhook.id, type=webhook.type, body=webhook.body, traceparent=webhook.traceparent
+        )
         .on_conflict_do_nothing(index_elements=["id"])
     )
     return tx.execute(statement).rowcount == 1
@@ -41,7 +44,7 @@ def add(tx: Connection, webhook: Webhook) -> bool:
 def next_due(tx: Connection) -> Webhook | None:
     """The one that waits longest, nobody else's until the transaction ends."""
     row = tx.execute(_NEXT_DUE).one_or_none()
-    return Webhook(row.id, row.type, row.body, row.attempts) if row else None
+    return Webhook(row.id, row.type, row.body, row.attempts, row.traceparent) if row else None
 
 
 def finish(tx: Connection, id: str, *, refused: str | None = None) -> None:

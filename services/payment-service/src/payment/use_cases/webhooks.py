@@ -85,7 +85,10 @@ def receive(tx: Connection, body: bytes) -> bool:
     """
     webhook = WebhookIn.model_validate_json(body)
     refuse_card_numbers(body.decode())
-    is_first = webhooks.add(tx, Webhook(webhook.id, webhook.type, body.decode()))
+    is_first = webhooks.add(
+        tx,
+        Webhook(webhook.id, webhook.type, body.decode(), traceparent=tracing.current_traceparent()),
+    )
     _webhooks.add(1, {"app.outcome": "accepted" if is_first else "repeated"})
     return is_first
 
@@ -127,6 +130,7 @@ def _take(
             tracing.resumed_span(
                 f"process webhook {webhook.type}",
                 payment.traceparent if payment else None,
+                caused_by=webhook.traceparent,
                 **{"app.webhook.id": webhook.id, "app.order.id": order_id},
             )
         )
