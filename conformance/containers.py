@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,8 @@ def running(
     try:
         container.start()
     except _refusals() as error:
+        with suppress(*_refusals()):
+            container.stop()  # It may be there all the same, e.g. where a port was taken.
         raise Missing(f"{image} does not start: {_short(error)}") from error
     try:
         yield Container(container)

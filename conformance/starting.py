@@ -16,6 +16,7 @@ from harness.process import ports
 from harness.providers import emulator as emulator_environment
 from harness.providers import images, postgres
 from harness.providers import valkey as valkey_server
+from harness.providers.containers_specs import LOCALSTACK
 from harness.providers.temporary_emulator import temporary_emulator
 
 from conformance import containers
@@ -56,10 +57,9 @@ def emulator(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def localstack(_folder: Path) -> Iterator[str]:
-    """Its endpoint URL; set up as in docker-compose.yml."""
-    environment = {"SERVICES": "sns,sqs", "SQS_ENDPOINT_STRATEGY": "path"}
+    """Its endpoint URL; set up as the shop's own."""
     image = PINNED.localstack
-    with containers.running(image, [LOCALSTACK_PORT], environment=environment) as container:
+    with containers.running(image, [LOCALSTACK_PORT], environment=LOCALSTACK) as container:
         url = f"http://{container.address(LOCALSTACK_PORT)}"
         _ready(container, lambda: _answers(f"{url}/_localstack/health"))
         yield url
@@ -155,7 +155,11 @@ def _process(command: list[str], log: Path, is_ready: Callable[[], bool]) -> Ite
         yield
     finally:
         process.terminate()
-        process.wait(STOP_WITHIN_S)
+        try:
+            process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
 
 
 def _answers(url: str) -> bool:

@@ -194,8 +194,14 @@ def test_only_a_message_in_flight_has_a_visibility_to_change(aws: Aws) -> None:
             QueueUrl=inbox, ReceiptHandle=handle, VisibilityTimeout=60
         )
     )
+    batch = aws.sqs.change_message_visibility_batch(
+        QueueUrl=inbox,
+        Entries=[{"Id": "1", "ReceiptHandle": handle, "VisibilityTimeout": 60}],
+    )
 
     assert refused == "MessageNotInflight"
+    assert [entry["Id"] for entry in batch["Failed"]] == ["1"]
+    assert aws.bodies(inbox) == ["1"]
 
 
 # Receipts

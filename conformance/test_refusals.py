@@ -6,8 +6,25 @@ from typing import Any
 import pytest
 
 from conformance.aws import Aws, code_of
+from conformance.test_dead_letters import with_dead_letters
 
 Call = Callable[[Aws, str], Any]
+
+
+def _move_onto_itself(aws: Aws, _: str) -> None:
+    _, dead_letters = with_dead_letters(aws, max_receives=2)
+    aws.send(dead_letters, "1")
+    arn = aws.arn(dead_letters)
+    aws.sqs.start_message_move_task(SourceArn=arn, DestinationArn=arn)
+
+
+def _hide_for_13_h(aws: Aws, url: str) -> None:
+    aws.send(url, "1")
+    [message] = aws.arrived(url)
+    aws.sqs.change_message_visibility(
+        QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=46_800
+    )
+
 
 REFUSED: dict[str, tuple[Call, str]] = {
     "receive-from-a-queue-that-is-not-there": (
@@ -60,6 +77,8 @@ REFUSED: dict[str, tuple[Call, str]] = {
         lambda aws, url: aws.sqs.start_message_move_task(SourceArn=aws.arn(url)),
         "InvalidParameterValue",
     ),
+    "move-onto-itself": (_move_onto_itself, "InvalidParameterValue"),
+    "visibility-changed-to-13-h": (_hide_for_13_h, "InvalidParameterValue"),
     "move-from-a-queue-that-is-not-there": (
         lambda aws, url: aws.sqs.start_message_move_task(SourceArn=aws.arn(url) + "-not"),
         "ResourceNotFoundException",

@@ -11,17 +11,20 @@ from collections import defaultdict
 
 from ministack.services import sqs
 
-# By queue ARN, so at most one event for every queue that was ever created.
+# By queue ARN, what its polls wait for now: never cleared, so that none takes another's.
 _arrived: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
 _stopping = False
 
 
 def announce(queue: dict) -> None:
-    _arrived[queue["attributes"]["QueueArn"]].set()
+    arrived = _arrived.pop(queue["attributes"]["QueueArn"], None)
+    if arrived:
+        arrived.set()
 
 
 def of(queue: dict) -> asyncio.Event:
+    """Set by the next arrival: ask for it before the look, or what comes meanwhile is missed."""
     return _arrived[queue["attributes"]["QueueArn"]]
 
 

@@ -60,9 +60,8 @@ async def receive(request: dict, url: str) -> dict:
     queue = sqs._get_q(request.get("QueueUrl", url))
     _check("VisibilityTimeout", request.get("VisibilityTimeout") or 0, LONGEST_VISIBILITY_S)
     deadline = time.time() + _wait_s(request, queue)
-    arrived = sqs_arrivals.of(queue)
     while True:
-        arrived.clear()  # Before the look: what arrives during it must not be slept through.
+        arrived = sqs_arrivals.of(queue)
         if _caller_has_gone():
             return {}
         answer = await _receive_now({**request, "WaitTimeSeconds": 0}, url)

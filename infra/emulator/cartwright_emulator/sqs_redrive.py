@@ -38,13 +38,15 @@ def start_move(request: dict, _url: str) -> dict:
         raise sqs._Err(
             "InvalidParameterValue", "Source queue must be configured as a Dead Letter Queue."
         )
+    if destination is dead_letters:
+        raise sqs._Err("InvalidParameterValue", "Source and destination are the same queue.")
     now = time.time()
     kept: list[dict] = []
     moved = 0
     for message in dead_letters["messages"]:
         sqs._ensure_msg_fields(message)
         target = destination or _origin(message)
-        if message["visible_at"] > now or target is None:
+        if message["visible_at"] > now or target is None or target is dead_letters:
             kept.append(message)
             continue
         target["messages"].append(_fresh(message, now))

@@ -2,10 +2,11 @@
 
 Restores, each as the API reference words it
 (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/):
-- CreateQueue: a name is 1 to 80 letters, digits, hyphens and underscores, and an attribute is one
-  that SQS has;
+- CreateQueue: a name is 1 to 80 letters, digits, hyphens and underscores, an attribute is one
+  that SQS has, and a queue that lacks it is another one (QueueNameExists);
 - SendMessage: "Valid values: 0 to 900" seconds of delay;
-- ChangeMessageVisibility: MessageNotInflight for a message that nobody holds.
+- ChangeMessageVisibility and its batch, entry by entry: MessageNotInflight for a message that
+  nobody holds, and no time but 0 to 43,200 s.
 """
 
 import re
@@ -15,7 +16,7 @@ from ministack.services import sqs
 
 # ".fifo" is left to MiniStack's own check.
 QUEUE_NAME = re.compile(r"(?=.{1,80}$)[A-Za-z0-9_-]+(\.fifo)?")
-LONGEST_DELAY_S = 900
+LONGEST_DELAY_S, LONGEST_VISIBILITY_S = 900, 43_200
 # SetQueueAttributes, "Request Parameters".
 SETTABLE = {
     "DelaySeconds",
@@ -44,7 +45,10 @@ def install() -> None:
     sqs._HANDLERS["CreateQueue"] = create
     sqs._HANDLERS["SetQueueAttributes"] = set_attributes
     sqs._act_send_message = sqs._HANDLERS["SendMessage"] = _limited(sqs._act_send_message)
-    sqs._HANDLERS["ChangeMessageVisibility"] = _of_held(sqs._HANDLERS["ChangeMessageVisibility"])
+    change = sqs._HANDLERS["ChangeMessageVisibility"] = _of_held(
+        sqs._HANDLERS["ChangeMessageVisibility"]
+    )
+    sqs._HANDLERS["ChangeMessageVisibilityBatch"] = _each(change)
 
 
 def create(request: dict, url: str) -> dict:
@@ -54,6 +58,10 @@ def create(request: dict, url: str) -> dict:
             "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
         )
     _check_attributes(request)
+    there = sqs._queues.get(sqs._queue_url(request["QueueName"]))
+    for name in request.get("Attributes") or {}:
+        if there and name not in there["attributes"]:
+            raise sqs._Err("QueueNameExists", f"A queue of this name exists without {name}.")
     return _create(request, url)
 
 
@@ -70,16 +78,19 @@ def _check_attributes(request: dict) -> None:
 
 def _limited(send):
     def limited(request: dict, url: str) -> dict:
-        delay_s = request.get("DelaySeconds") or 0
-        if not 0 <= int(delay_s) <= LONGEST_DELAY_S:
-            raise sqs._Err(
-                "InvalidParameterValue",
-                f"Value {delay_s} for parameter DelaySeconds is invalid. "
-                f"Reason: DelaySeconds must be >= 0 and <= {LONGEST_DELAY_S}.",
-            )
+        _check_seconds("DelaySeconds", request.get("DelaySeconds") or 0, LONGEST_DELAY_S)
         return send(request, url)
 
     return limited
+
+
+def _check_seconds(name: str, value: int | str, most: int) -> None:
+    if not 0 <= int(value) <= most:
+        raise sqs._Err(
+            "InvalidParameterValue",
+            f"Value {value} for parameter {name} is invalid. "
+            f"Reason: {name} must be >= 0 and <= {most}.",
+        )
 
 
 def _of_held(change):
@@ -87,6 +98,9 @@ def _of_held(change):
 
     def checked(request: dict, url: str) -> dict:
         queue = sqs._get_q(request.get("QueueUrl", url))
+        _check_seconds(
+            "VisibilityTimeout", request.get("VisibilityTimeout") or 0, LONGEST_VISIBILITY_S
+        )
         handle, now = request.get("ReceiptHandle"), time.time()
         for message in queue["messages"]:
             if message["receipt_handle"] == handle and message["visible_at"] <= now:
@@ -94,3 +108,21 @@ def _of_held(change):
         return change(request, url)
 
     return checked
+
+
+def _each(change):
+    def changed(request: dict, url: str) -> dict:
+        entries = request.get("Entries") or []
+        sqs._validate_batch_entries(entries, "ChangeMessageVisibilityBatchRequestEntry")
+        done, refused = [], []
+        for entry in entries:
+            try:
+                change({"QueueUrl": request.get("QueueUrl", url), **entry}, url)
+            except sqs._Err as error:
+                told = {"Code": error.code, "Message": error.message, "SenderFault": True}
+                refused.append({"Id": entry["Id"], **told})
+            else:
+                done.append({"Id": entry["Id"]})
+        return {"Successful": done, "Failed": refused}
+
+    return changed

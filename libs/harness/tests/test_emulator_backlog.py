@@ -1,4 +1,4 @@
-"""What a receive costs the emulator when many messages wait: counted, not timed."""
+"""What a receive costs the emulator when many messages wait, and who is woken: not timed."""
 
 import json
 import subprocess
@@ -47,19 +47,44 @@ print(json.dumps({"received": len(got), "left": len(messages), "looks": looks}))
 """
 
 
-def test_a_backlog_of_a_thousand_costs_no_more_than_the_ten_messages_taken() -> None:
+# Two messages come at once: the first poll is woken, and has not run yet when the second looks.
+POLLS = """
+import asyncio, json, sys
+sys.path.insert(0, sys.argv[1])
+import sqs_arrivals
+from ministack.services import sqs
+
+async def main():
+    queue = sqs._get_q(sqs._act_create_queue({"QueueName": "polled"}, "")["QueueUrl"])
+    first = sqs_arrivals.of(queue)
+    sqs_arrivals.announce(queue)
+    second = sqs_arrivals.of(queue)
+    print(json.dumps([first.is_set(), second.is_set()]))
+
+asyncio.run(main())
+"""
+
+
+def told(script: str) -> object:
+    """What *script* prints, run with the emulator's own Python."""
     env_dir = emulator.install(REPO, REPO / ".cartwright", emulator.find_uv())
     python, _ = emulator.command(REPO, env_dir)
-
     ran = subprocess.run(
-        [python, "-c", LOOKS, str(REPO / emulator.PROGRAM)],
+        [python, "-c", script, str(REPO / emulator.PROGRAM)],
         check=True,
         capture_output=True,
         timeout=90,
     )
+    return json.loads(ran.stdout)
 
-    assert json.loads(ran.stdout) == {
+
+def test_a_backlog_of_a_thousand_costs_no_more_than_the_ten_messages_taken() -> None:
+    assert told(LOOKS) == {
         "received": 10,
         "left": 990,
         "looks": {"ReceiveMessage": 10, "DeleteMessageBatch": 10},
     }
+
+
+def test_a_poll_that_begins_takes_nobodys_wake_up_away() -> None:
+    assert told(POLLS) == [True, False]

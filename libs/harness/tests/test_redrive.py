@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.stub import ANY, Stubber
 from harness.providers import emulator
 from harness.providers.temporary_emulator import temporary_emulator
 from harness.topology import messaging, redrive
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 REPO = Path(__file__).parents[3]
+ASKED = {
+    "QueueUrl": "https://sqs.us-east-1.amazonaws.com/1/dead",
+    "MaxNumberOfMessages": 10,
+    "VisibilityTimeout": ANY,
+    "MessageAttributeNames": ["All"],
+    "MessageSystemAttributeNames": ["SentTimestamp"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +132,12 @@ def test_an_empty_queue_has_nothing_to_send_back(
     endpoint_url: str, queues: tuple[str, str]
 ) -> None:
     assert list(redrive.redrive(endpoint_url, *queues)) == []
+
+
+@pytest.mark.parametrize(("endpoint_url", "wait_s"), [(None, 1), ("http://127.0.0.1:4566", 0)])
+def test_on_aws_every_server_is_asked_for_letters(endpoint_url: str | None, wait_s: int) -> None:
+    """A short poll asks some of them, and may find none where there are letters."""
+    sqs = messaging.sqs(endpoint_url)
+    with Stubber(sqs) as aws:
+        aws.add_response("receive_message", {"Messages": []}, {**ASKED, "WaitTimeSeconds": wait_s})
+        assert list(redrive.receive(sqs, ASKED["QueueUrl"])) == []

@@ -12,6 +12,8 @@ from harness.providers.images import Images
 from harness.providers.setting import Setting
 from harness.providers.shop_specs import INFRASTRUCTURE
 
+# The conformance suite holds LocalStack to SNS and SQS as it is set up here.
+LOCALSTACK = {"SERVICES": "sns,sqs", "SQS_ENDPOINT_STRATEGY": "dynamic", "DISABLE_EVENTS": "1"}
 KEEPER = (sys.executable, "-m", "harness.providers.container")
 # Where each program listens inside its container.
 POSTGRES_PORT, REDIS_PORT, AWS_PORT = 5432, 6379, 4566
@@ -69,7 +71,7 @@ def aws(setting: Setting, images: Images) -> ProcessSpec:
         container_name(setting, "localstack"),
         str(setting.home.path),
         {AWS_PORT: port},
-        {"SERVICES": "sns,sqs", "SQS_ENDPOINT_STRATEGY": "dynamic", "DISABLE_EVENTS": "1"},
+        LOCALSTACK,
     )
     return _kept("localstack", spec, port, readiness.http(port, "/_localstack/health"))
 

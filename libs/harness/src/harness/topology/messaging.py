@@ -66,7 +66,8 @@ class Depth:
 def create(topology: Topology, endpoint_url: str | None, region: str = REGION) -> Messaging:
     """Create or correct every topic, queue, dead-letter queue and subscription of the topology.
 
-    `endpoint_url` None means AWS itself, with the credentials of the environment. Repeating it
+    `endpoint_url` None means AWS itself, with the credentials of the environment; there a queue
+    needs a policy, besides, that lets its topic in, which is not written here. Repeating it
     changes nothing. A subscription of these queues that the topology no longer has is removed.
     """
     sns, sqs = _sns(endpoint_url, region), _sqs(endpoint_url, region)

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 REASON = "dead_letter_reason"  # as python-common's consumer writes it
 UNKNOWN_REASON = "moved by SQS after too many receives; the consumer's log says why"
+AWS_DOMAIN = ".amazonaws.com"
 # ReceiveMessage gives ten at the most.
 BATCH_SIZE = 10
 # Longer than showing or moving one batch takes; looking at a message hides it for so long.
 HIDDEN_S = 5
+# A short poll asks some of AWS's servers only, and may find nothing; the least that asks them all.
+WAIT_S = 1
 # A loop over a queue that grows as fast as it is emptied has to end.
 MESSAGES_MAX = 10_000
 MS_PER_S = 1000
@@ -101,6 +104,7 @@ def receive(sqs: "SQSClient", url: str) -> "Iterator[MessageTypeDef]":
             QueueUrl=url,
             MaxNumberOfMessages=BATCH_SIZE,
             VisibilityTimeout=HIDDEN_S,
+            WaitTimeSeconds=WAIT_S if sqs.meta.endpoint_url.endswith(AWS_DOMAIN) else 0,
             MessageAttributeNames=["All"],
             MessageSystemAttributeNames=["SentTimestamp"],
         )
