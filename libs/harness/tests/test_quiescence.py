@@ -6,9 +6,16 @@ from pathlib import Path
 import pytest
 from harness.proof import quiescence
 from harness.proof.flow import Flow
-from harness.proof.quiescence import NO_BOOKS, NO_LEDGER, Barrier, TraceIncomplete
+from harness.proof.quiescence import (
+    NO_BOOKS,
+    NO_LEDGER,
+    TOO_MANY,
+    TRACES_MAX,
+    Barrier,
+    TraceIncomplete,
+)
 from harness.traces.conventions import EVENT_ID
-from harness.traces.spans import Kind, Link
+from harness.traces.spans import Kind, Link, Span
 from ledgers_for_tests import TRACE_ID, LedgerFile, Store, barrier, span_of
 
 SOON_S = 0.2
@@ -239,6 +246,47 @@ def test_the_closure_follows_links_both_ways(
     frozen = barrier(Store(ours, led_to, led_from, alien), directory).freeze(TRACE_ID)
 
     assert frozen.trace.trace_ids == {TRACE_ID, "b" * 32, "c" * 32}
+
+
+def chain(length: int) -> list[Span]:
+    """As many traces, of one span each, that each links to the next; the first is ours."""
+    ids = [TRACE_ID, *(f"{number:032x}" for number in range(1, length))]
+    return [
+        span_of(0, "order", "work", trace_id=id_, links=tuple(Link(i, "0" * 16) for i in linked))
+        for id_, linked in zip(ids, [*([i] for i in ids[1:]), []], strict=True)
+    ]
+
+
+@pytest.mark.usefixtures("payment")
+def test_a_flow_of_more_traces_than_are_followed_is_not_proven(
+    directory: Path, order: LedgerFile
+) -> None:
+    order.whole(*chain(60))
+
+    frozen = barrier(Store(*chain(60)), directory).freeze(TRACE_ID)
+
+    assert TRACES_MAX <= len(frozen.trace.trace_ids) < 60
+    assert frozen.gaps == (TOO_MANY,)
+    with pytest.raises(AssertionError, match="inconclusive: more than 50 traces hang together"):
+        Flow.of(frozen).assert_whole()
+
+
+@pytest.mark.usefixtures("payment")
+def test_a_flow_of_as_many_traces_as_are_followed_is_proven(
+    directory: Path, order: LedgerFile
+) -> None:
+    order.whole(*chain(TRACES_MAX))
+
+    frozen = barrier(Store(*chain(TRACES_MAX)), directory).freeze(TRACE_ID)
+
+    assert len(frozen.trace.trace_ids) == TRACES_MAX
+    assert not frozen.gaps
+
+
+def test_without_ledgers_a_flow_of_too_many_traces_says_so_too() -> None:
+    frozen = barrier(Store(*chain(60)), None).freeze(TRACE_ID)
+
+    assert frozen.gaps == (TOO_MANY, NO_LEDGER)
 
 
 def test_a_frozen_flow_is_kept_until_something_begins_in_it(

@@ -29,6 +29,7 @@ TRACES_MAX = 50
 
 NO_LEDGER = "the shop keeps no span ledger, so nobody can say how many spans there are"
 NO_BOOKS = "the shop's books are closed to us, so nobody can say whether more is to come"
+TOO_MANY = f"more than {TRACES_MAX} traces hang together, and not all of them were followed"
 
 Stirring = Callable[[str], Sequence[str]]
 Roles = frozenset[tuple[str, str]]
@@ -114,6 +115,7 @@ class _Looking:
     account: Account | None = None
     mark: int | None = None
     same_looks: int = 0
+    traces: int = 0  # that hang together, as far as they were followed
     lost_since: float | None = None
 
     def is_over(self) -> bool:
@@ -182,9 +184,10 @@ class _Looking:
                 for span in found.spans if found else ():
                     spans.append(span)
                     outside = {link.trace_id for link in span.links} - seen
-                    if len(seen) < TRACES_MAX:
+                    if len(seen) <= TRACES_MAX:
                         seen |= outside
                         wanted += sorted(outside)
+        self.traces = len(seen)
         return Trace(tuple(spans))
 
     def _unheard(self) -> list[str]:
@@ -233,6 +236,8 @@ class _Looking:
 
     def _gaps(self) -> list[str]:
         gaps = [] if self.barrier.stirring else [NO_BOOKS]
+        if self.traces > TRACES_MAX:
+            gaps.append(TOO_MANY)
         ledger = self.barrier.ledger
         if ledger is None or self.account is None:
             return [*gaps, NO_LEDGER]
@@ -251,9 +256,12 @@ class _Looking:
 
 
 def reach(ledger: Ledger, trace_id: str) -> frozenset[str]:
-    """*trace_id* and every trace that links lead to from it, in either direction."""
+    """*trace_id* and every trace that links lead to from it, in either direction.
+
+    Goes no further once it has found more than `TRACES_MAX`: then there may be others.
+    """
     reached, waiting = {trace_id}, [trace_id]
-    while waiting and len(reached) < TRACES_MAX:
+    while waiting and len(reached) <= TRACES_MAX:
         here = waiting.pop()
         linked = {other for entry in ledger.entries([here]) for other in entry.linked}
         new = (linked | ledger.links_to(here)) - reached
