@@ -3,11 +3,11 @@
 Each looks at the checkout when it is over and all of it is stored; see docs/trace-assertions.md.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from harness.proof import flow_shape
 from harness.proof.flow import Flow
 from harness.proof.flows import Proof
 from harness.shopper.scenario_shop import ScenarioShop
@@ -134,9 +134,16 @@ def payment_took_no_part(see: See, controls: Controls) -> None:
     flow.assert_took_no_part("payment", "payment-provider")
 
 
+@pytest.fixture(scope="session")
+def this_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run of pytest share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @then(parsers.re(r'it went the way we know as "(?P<name>.+)"'))
-def went_the_known_way(see: See, name: str, request: pytest.FixtureRequest) -> None:
+def went_the_known_way(see: See, name: str, request: pytest.FixtureRequest, this_run: Path) -> None:
     file = FLOWS / f"{name.replace(' ', '_')}.txt"
     if request.config.getoption("--write-flows"):
-        flow_shape.write(file, name, see().trace)
+        see().write_shape(file, name, this_run)
     see().assert_shape(file.read_text() if file.exists() else "", name)

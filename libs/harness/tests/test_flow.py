@@ -1,6 +1,7 @@
 """What may be said of a flow: each sentence holds where it should and fails where it should."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from harness.proof.flow import Flow
@@ -163,6 +164,25 @@ def test_what_a_lost_span_did_is_known_to_nobody(name: str) -> None:
 
     with pytest.raises(AssertionError, match=r"inconclusive: payment: publish payment\.captured"):
         say(Flow(Trace((*good.trace.spans, LOST)), PROVEN))
+
+
+@pytest.mark.parametrize(
+    "unproven",
+    [flow(PLACED, gaps=("payment keeps no ledger of its spans",)), flow(PLACED, LOST)],
+    ids=["a gap", "a lost span"],
+)
+def test_the_way_of_a_flow_is_written_only_if_it_is_proven_complete(
+    tmp_path: Path, unproven: Flow
+) -> None:
+    file = tmp_path / "flows" / "paid.txt"
+
+    with pytest.raises(AssertionError, match="inconclusive"):
+        unproven.write_shape(file, "paid", tmp_path)
+    before = file.exists()
+    flow(PLACED).write_shape(file, "paid", tmp_path)
+
+    assert not before
+    flow(PLACED).assert_shape(file.read_text(), "paid")
 
 
 def test_a_lost_span_still_passes_the_cause_on() -> None:

@@ -106,19 +106,48 @@ def test_one_of_several_ways_is_enough_and_the_nearest_is_shown() -> None:
     assert "──▶ -   d" in nearest(ways, ("c",))
 
 
+def run(tmp_path: Path, name: str) -> Path:
+    folder = tmp_path / name
+    folder.mkdir()
+    return folder
+
+
 def test_a_known_way_is_kept_with_its_alternatives_and_a_new_one_replaces_it(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "flows" / "paid.txt"
     trace = Trace((ROOT, ORDER))
 
-    write(file, "paid", trace)
+    write(file, "paid", trace, run(tmp_path, "first"))
     first = file.read_text()
     file.write_text(first + "or\nshopper: checkout\n")
-    write(file, "paid", trace)
+    write(file, "paid", trace, run(tmp_path, "second"))
     kept = file.read_text()
-    write(file, "paid", Trace((ROOT, ORDER, PLACED)))
+    write(file, "paid", Trace((ROOT, ORDER, PLACED)), run(tmp_path, "third"))
 
     assert first.splitlines()[1:] == ["shopper: checkout", "  order: POST /orders"]
     assert kept.endswith("or\nshopper: checkout\n")
-    assert "publish order.placed" in file.read_text()
+    assert alternatives(file.read_text()) == [SHAPE[:3]]
+
+
+def test_ways_that_one_run_went_by_one_name_stand_beside_each_other(tmp_path: Path) -> None:
+    file, this_run = tmp_path / "flows" / "paid.txt", run(tmp_path, "run")
+    traces = Trace((ROOT, ORDER)), Trace((ROOT, ORDER, PLACED))
+    write(file, "paid", Trace((ROOT,)), run(tmp_path, "of_yesterday"))
+
+    for trace in (*traces, *traces):
+        write(file, "paid", trace, this_run)
+
+    assert alternatives(file.read_text()) == [shape(trace) for trace in traces]
+    assert [path.name for path in file.parent.iterdir()] == ["paid.txt"]
+
+
+def test_a_way_that_this_run_has_found_known_is_not_replaced_by_it(tmp_path: Path) -> None:
+    file, this_run = tmp_path / "flows" / "paid.txt", run(tmp_path, "run")
+    known, new = Trace((ROOT, ORDER)), Trace((ROOT, ORDER, PLACED))
+    write(file, "paid", known, run(tmp_path, "of_yesterday"))
+
+    write(file, "paid", known, this_run)
+    write(file, "paid", new, this_run)
+
+    assert alternatives(file.read_text()) == [shape(known), shape(new)]

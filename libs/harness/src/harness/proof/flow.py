@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 
 from harness.proof import flow_shape
 from harness.proof.flow_words import WORDS
@@ -174,6 +175,11 @@ class Flow:
             "If the new way is right: pytest --write-flows"
         )
         self._assert_proven()
+
+    def write_shape(self, file: Path, name: str, run: Path) -> None:
+        """Let *file* know the way it went, if that is all of it; see `flow_shape.write`."""
+        self._assert_proven(whole=True)
+        flow_shape.write(file, name, self.trace, run)
 
     # How it is said.
 

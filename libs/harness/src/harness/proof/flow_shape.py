@@ -8,6 +8,7 @@ between two runs of the same flow: ids, times, the order of siblings in differen
 - what the payment provider tells by webhook: it tells what it has answered, before or after.
 """
 
+import fcntl
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -132,10 +133,21 @@ def _changed(difference: str) -> int:
     return sum(line[len(MARK) :][:1] in {"+", "-"} for line in difference.splitlines())
 
 
-def write(file: Path, name: str, trace: Trace) -> None:
-    """Keep the shape of *trace*; a file that holds it already stays as it is, with its `or`s."""
+def write(file: Path, name: str, trace: Trace, run: Path) -> None:
+    """Keep the shape of *trace*; a file that holds it already stays as it is, with its `or`s.
+
+    run: a folder that the processes of this run share. A shape that is new replaces what earlier
+    runs knew by this name, and stands beside what this one has met: both went that way lawfully.
+    """
     found = shape(trace)
-    if not file.exists() or found not in alternatives(file.read_text()):
-        file.parent.mkdir(exist_ok=True)
-        head = f"{REMARK} {name}: who asked and announced what, because of what."
-        file.write_text("\n".join((head, *found)) + "\n")
+    met = run / f"{file.stem}.met"
+    with met.open("a") as this_run:
+        fcntl.flock(this_run, fcntl.LOCK_EX)
+        if not file.exists() or found not in alternatives(file.read_text()):
+            file.parent.mkdir(exist_ok=True)
+            head = f"{REMARK} {name}: who asked and announced what, because of what."
+            before = f"{file.read_text()}{OR}" if met.stat().st_size else head
+            new = file.with_suffix(".new")  # At once: another process may be reading.
+            new.write_text("\n".join((before, *found)) + "\n")
+            new.replace(file)
+        this_run.write(f"{name}\n")
