@@ -3,13 +3,21 @@
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from harness.suite.report import drawing, page, recording
-from harness.suite.report.plugin import keep_traces
+from harness.process.endpoints import Endpoints
+from harness.shopper.history import Operation, Outcome
+from harness.shopper.scenario_shop import ScenarioShop
+from harness.suite.report import drawing, page, plugin, recording
+from harness.suite.report.gatherer import FLOWS_MAX
+from harness.suite.report.plugin import SCENARIO, Report, keep_traces
 from harness.suite.report.recording import Flow, Scenario, Step
 from harness.suite.report.redaction import HIDDEN, redacted
 from harness.traces import trace_archive
@@ -225,6 +233,84 @@ def test_what_several_processes_wrote_is_read_as_one(tmp_path: Path) -> None:
     recording.write(tmp_path / "gw1.jsonl", scenario(id="f::other"))
 
     assert list(recording.read(tmp_path)) == [scenario(), scenario(id="f::other")]
+
+
+NOWHERE = Endpoints(
+    provider="none", home="", services=dict.fromkeys(("auth", "cart", "catalog", "order"), ""),
+    postgres_dsn="", auditor_dsn="open", redis_url="", aws_endpoint_url="", topic_arns={},
+    queue_urls={}, dead_letter_queue_urls={}, trace_query_url="http://127.0.0.1:1", otlp_url="",
+    payment_provider_url="", payment_provider_api_key="", mailbox_url="", smtp_host="",
+    smtp_port=0, jwt_secret="", pids={},
+)  # fmt: skip
+
+
+class Books:
+    """A gatherer, as far as a report needs one: it knows every order that it is asked about."""
+
+    def __init__(self, shop: ScenarioShop) -> None:
+        self.shop = shop
+
+    def __enter__(self) -> "Books":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def traces_of(self, order_ids: Sequence[str]) -> dict[str, str]:
+        return {order_id: f"trace of {order_id}" for order_id in order_ids}
+
+    def flows(self, traces: Mapping[str, str], proof: None, *, keep: bool) -> Iterator[Flow]:
+        [flow] = scenario().flows
+        for order_id in list(traces)[:FLOWS_MAX]:
+            yield replace(flow, order_id=order_id, proven=bool(proof), stored={} if keep else None)
+
+
+@pytest.fixture
+def shop() -> Iterator[ScenarioShop]:
+    with ScenarioShop(NOWHERE) as shop:
+        yield shop
+
+
+def order(shop: ScenarioShop, order_id: str) -> None:
+    now = time.time()
+    shop.history.record(Operation("place_order", "ana", Outcome.OK, now, now, order_id=order_id))
+
+
+def played(report: Report, shop: ScenarioShop, *order_ids: str) -> Any:
+    """The node of a scenario in which these orders were placed, as pytest-bdd tells of it."""
+    node = SimpleNamespace(nodeid="f::ana", stash=pytest.Stash(), user_properties=[])
+    request: Any = SimpleNamespace(node=node)
+    step = SimpleNamespace(keyword="When", name="she orders", datatable=None)
+    told = SimpleNamespace(name="Ana buys", line_number=3, steps=[step])
+    feature = SimpleNamespace(name="A paid order", rel_filename="happy.feature")
+
+    report.pytest_bdd_before_scenario(request, feature, told)
+    report.pytest_bdd_before_step()
+    for order_id in order_ids:
+        order(shop, order_id)
+    report.pytest_bdd_after_step(request, told, step, {"shop": shop})
+    report.pytest_bdd_after_scenario(request)
+    return node
+
+
+def test_a_scenario_has_its_own_orders_whoever_ordered_before(
+    monkeypatch: pytest.MonkeyPatch, shop: ScenarioShop
+) -> None:
+    """Tests that are no scenarios, and finalizers, write into the same history."""
+    monkeypatch.setattr(plugin, "Gatherer", Books)
+    config: Any = SimpleNamespace(workerinput={plugin.FOLDER: "unused"})
+    report = Report(config, "provider none")
+    for number in range(FLOWS_MAX + 1):
+        order(shop, f"foreign-{number}")
+
+    first = played(report, shop, "o-1", "o-2", "o-1")
+    order(shop, "of-a-finalizer")
+    second = played(report, shop, "o-3")
+
+    shown = [[flow.order_id for flow in node.stash[SCENARIO].flows] for node in (first, second)]
+    assert shown == [["o-1", "o-2"], ["o-3"]]
+    assert first.stash[SCENARIO].note == second.stash[SCENARIO].note == ""
+    assert ("orders", "o-1 o-2") in first.user_properties
+    assert ("traces", "trace of o-3") in second.user_properties
 
 
 CONFTEST = """

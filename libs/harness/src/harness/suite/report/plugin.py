@@ -50,9 +50,9 @@ class Report:
         self._held = ExitStack()
         self._gatherers: dict[int, Gatherer] = {}
         self._known: set[str] = set()
-        self._operations_seen: dict[int, int] = {}
         self._args: dict[str, Any] = {}
         self._began = time.time()
+        self._scenario_began = 0.0  # By the shoppers' clock.
         self._step_began = 0.0
         self._written: Path | None = None
         self._kept: Path | None = None
@@ -67,6 +67,7 @@ class Report:
 
     def pytest_bdd_before_scenario(self, request: Any, feature: Any, scenario: Any) -> None:
         self._args = {}
+        self._scenario_began = time.time()
         request.node.stash[SCENARIO] = Scenario(
             request.node.nodeid,
             feature.name,
@@ -114,10 +115,12 @@ class Report:
 
     def _gather(self, request: Any, scenario: Scenario, shop: ScenarioShop) -> None:
         gatherer = self._gatherer(shop)
-        operations = shop.history.operations()
-        before = self._operations_seen.get(id(shop), 0)
-        self._operations_seen[id(shop)] = len(operations)
-        orders = [op.order_id for op in operations[before:] if op.order_id]
+        # The history is the shop's: what came before may be of tests that are no scenarios.
+        orders = [
+            op.order_id
+            for op in shop.history.operations()
+            if op.order_id and op.started_at >= self._scenario_began
+        ]
         proof: Proof | None = request.getfixturevalue("proof") if "see" in self._args else None
         traces = gatherer.traces_of(list(dict.fromkeys(orders)))
         failed = any(step.outcome == recording.FAILED for step in scenario.steps)
