@@ -36,6 +36,15 @@ def test_secrets_are_made_once_and_differ(home: Home) -> None:
     assert stat.S_IMODE((home.path / "secrets.json").stat().st_mode) == 0o600
 
 
+def test_the_secrets_that_are_kept_can_be_told_without_their_names(home: Home) -> None:
+    before = home.kept_secrets()
+
+    made = home.secrets(["jwt", "postgres"])
+
+    assert before == frozenset()
+    assert home.kept_secrets() == set(made.values())
+
+
 def test_a_home_has_one_holder_at_a_time(home: Home) -> None:
     with home.locked():
         assert home.is_locked()

@@ -1,5 +1,6 @@
 """The page about a run: everything is on it that was recorded, and nothing that is secret."""
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from harness.process.endpoints import Endpoints
+from harness.process.home import Home
 from harness.shopper.history import Operation, Outcome
 from harness.shopper.scenario_shop import ScenarioShop
 from harness.suite.report import drawing, page, plugin, recording
@@ -27,6 +29,7 @@ from harness.traces.spans import Kind, Link, Span, Status
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbmEifQ.c2lnbmF0dXJl"
 CARD = "4242 4242 4242 4242"
 FAILURE = "assert 'cancelled' == 'confirmed'"
+UNLIKELY = "a key of few words"  # Nothing in it looks like one.
 
 
 class Text(HTMLParser):
@@ -314,8 +317,11 @@ def test_a_scenario_has_its_own_orders_whoever_ordered_before(
 
 
 CONFTEST = """
+import json
 import os
+from pathlib import Path
 import pytest
+from harness.process.endpoints import Endpoints
 from harness.suite.report import plugin
 from pytest_bdd import given, then
 
@@ -324,6 +330,10 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.pluginmanager.register(plugin.Report(config, "provider none"))
+
+@pytest.fixture(scope="session")
+def endpoints():
+    return Endpoints.from_json(json.loads(Path("shop.json").read_text()))
 
 @given("a thing")
 def thing(): ...
@@ -374,11 +384,30 @@ def test_no_scenario(): ...
 """
 
 
-def run_of_pytest(tmp_path: Path, feature: str, *options: str) -> Text:
+CARELESS = """
+from harness.process.home import Home
+from pathlib import Path
+
+def test_a_secret_of_the_home(endpoints):
+    assert Home(Path(endpoints.home)).secrets(["mailbox"])["mailbox"] == "what failed is shown"
+
+def test_a_secret_of_the_provider(endpoints):
+    assert [endpoints.payment_provider_api_key] == ["and this is, too"]
+
+@pytest.fixture
+def careless(endpoints):
+    raise OSError("before it began: " + endpoints.payment_provider_api_key)
+
+@pytest.mark.usefixtures("careless")
+def test_a_secret_in_a_setup(): ...
+"""
+
+
+def run_of_pytest(tmp_path: Path, feature: str, *options: str, tests: str = BROKEN_SETUP) -> Text:
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "things.feature").write_text(feature)
     (tmp_path / "test_things.py").write_text(
-        f"from pytest_bdd import scenarios\nscenarios('things.feature')\n{BROKEN_SETUP}"
+        f"from pytest_bdd import scenarios\nscenarios('things.feature')\n{tests}"
     )
     plugins = ["-p", "pytest_bdd.plugin", "-p", "xdist.plugin", "-p", "no:cacheprovider"]
     command = [sys.executable, "-m", "pytest", "-q", *plugins, *options]
@@ -402,6 +431,26 @@ def test_a_run_of_pytest_leaves_one_page(tmp_path: Path, processes: str) -> None
     assert "of brass" in shown.text
     assert "no shop today" in shown.text
     assert "abcdefghijklmnop" not in shown.text
+
+
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_a_test_that_is_no_scenario_shows_no_secret_of_the_run_either(
+    tmp_path: Path, processes: str
+) -> None:
+    home = Home(tmp_path / "home")
+    home.create()
+    made = home.secrets(["jwt", "mailbox"])
+    shop = replace(NOWHERE, home=str(home.path), payment_provider_api_key=UNLIKELY)
+    (tmp_path / "shop.json").write_text(json.dumps(shop.to_json()))
+
+    shown = run_of_pytest(
+        tmp_path, FEATURE, "-n", processes, "-k", "secret", tests=BROKEN_SETUP + CARELESS
+    )
+
+    assert "3 of 3 scenarios failed" in shown.text
+    for words in ("what failed is shown", "and this is, too", "before it began"):
+        assert words in shown.text
+    assert [s for s in (*made.values(), UNLIKELY) if s in shown.text] == []
 
 
 def test_the_traces_of_what_failed_stay_when_their_store_is_gone(tmp_path: Path) -> None:

@@ -77,6 +77,11 @@ class Home:
             _replace(path, kept)
         return {name: str(kept[name]) for name in names}
 
+    def kept_secrets(self) -> frozenset[str]:
+        """All that were made so far, whatever for; none if nothing ever ran here."""
+        kept = _read_object(self.path / "secrets.json") or {}
+        return frozenset(str(secret) for secret in kept.values())
+
     @contextmanager
     def locked(self, *, within_s: float = 0.0) -> Iterator[None]:
         """Hold this home for as long as the block runs. The kernel lets go when we die.

@@ -8,13 +8,15 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.process.endpoints import Endpoints
+from harness.process.home import Home
 from harness.proof.flows import Proof
 from harness.shopper.scenario_shop import ScenarioShop
 from harness.suite.report import page, recording
@@ -138,18 +140,26 @@ class Report:
     def _gatherer(self, shop: ScenarioShop) -> Gatherer:
         if id(shop) not in self._gatherers:
             self._gatherers[id(shop)] = self._held.enter_context(Gatherer(shop))
-            endpoints = shop.endpoints
-            self._known |= {endpoints.jwt_secret, endpoints.payment_provider_api_key}
         return self._gatherers[id(shop)]
 
+    # Any test.
+
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: Any
-    ) -> Iterator[None]:  # Yields pytest's report in.
+    def pytest_fixture_setup(self) -> Generator[None, object, object]:
+        """Whose shop it is: any test may fail with one of its secrets in its hands."""
+        made = yield
+        if isinstance(made, Endpoints):
+            self._known |= _secrets(made)
+        return made
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
         report = yield
+        # Here, because no other process knows this one's secrets; xdist takes it along.
+        report.shown = _shown(report, self._known)
         scenario = item.stash.get(SCENARIO, None)
         if scenario is not None:
-            _judge(scenario, report, self._known)
+            _judge(scenario, report)
             if call.when == "teardown":
                 recording.write(self._file, scenario, self._known)
         return report
@@ -207,10 +217,26 @@ def _table(step: Any) -> list[list[str]]:
     return [[cell.value for cell in row.cells] for row in rows]
 
 
-def _judge(scenario: Scenario, report: Any, known: Collection[str] = ()) -> None:
+def _secrets(endpoints: Endpoints) -> set[str]:
+    """What no failure may show of the shop, as far as it is ours to know."""
+    told = {endpoints.jwt_secret, endpoints.payment_provider_api_key}
+    if not endpoints.home:
+        return told
+    try:
+        return told | Home(Path(endpoints.home)).kept_secrets()
+    except OSError:  # Somebody else's.
+        return told
+
+
+def _shown(report: Any, known: Collection[str]) -> str:
+    return redacted(str(report.longrepr or ""), known)[-FAILURE_CHARS_MAX:]
+
+
+def _judge(scenario: Scenario, report: Any) -> None:
     """What *report*, of set-up, call or teardown, says of the scenario."""
     scenario.seconds += report.duration
-    said = redacted(str(report.longrepr or ""), known)[-FAILURE_CHARS_MAX:]
+    # Of a process that has died xdist says so, and nothing of what was in its hands.
+    said = report.shown if hasattr(report, "shown") else _shown(report, ())
     if report.failed:
         scenario.outcome = recording.FAILED
         scenario.failure += said
