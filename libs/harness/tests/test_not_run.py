@@ -64,7 +64,7 @@ def test_scenarios_whose_shop_is_not_there_say_so_and_nothing_else(processes: st
     command = [sys.executable, "-m", "pytest", "-q", "features", "-k", "happy_path"]
 
     ran = subprocess.run(
-        [*command, "--shop", "gone.json", "-n", processes],
+        [*command, "--shop", "gone.json", "-n", processes, "--report", ""],
         cwd=stack.repository(),
         capture_output=True,
         text=True,

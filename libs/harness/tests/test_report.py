@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -238,6 +239,14 @@ def test_what_several_processes_wrote_is_read_as_one(tmp_path: Path) -> None:
     assert list(recording.read(tmp_path)) == [scenario(), scenario(id="f::other")]
 
 
+def test_a_line_that_its_process_did_not_live_to_end_is_no_scenario(tmp_path: Path) -> None:
+    recording.write(tmp_path / "gw0.jsonl", scenario())
+    with (tmp_path / "gw0.jsonl").open("a") as lines:
+        lines.write('{"id": "f::ot')
+
+    assert list(recording.read(tmp_path)) == [scenario()]
+
+
 NOWHERE = Endpoints(
     provider="none", home="", services=dict.fromkeys(("auth", "cart", "catalog", "order"), ""),
     postgres_dsn="", auditor_dsn="open", redis_url="", aws_endpoint_url="", topic_arns={},
@@ -342,6 +351,18 @@ def thing(): ...
 def death():
     os._exit(3)
 
+@given("a Ctrl-C")
+def interrupt():
+    raise KeyboardInterrupt
+
+@given("no shop any more")
+def leave():
+    pytest.exit("there is no shop", pytest.ExitCode.USAGE_ERROR)
+
+@given("nobody to ask")
+def skip():
+    pytest.skip("external has no such thing")
+
 @pytest.fixture
 def broken():
     raise OSError("no shop today")
@@ -376,6 +397,10 @@ DEADLY = """
     Given a death
     Then it holds
 """
+NO_SHOP = """
+def pytest_sessionstart():
+    pytest.exit("there is no shop", pytest.ExitCode.USAGE_ERROR)
+"""
 BROKEN_SETUP = """
 import pytest
 
@@ -403,8 +428,10 @@ def test_a_secret_in_a_setup(): ...
 """
 
 
-def run_of_pytest(tmp_path: Path, feature: str, *options: str, tests: str = BROKEN_SETUP) -> Text:
-    (tmp_path / "conftest.py").write_text(CONFTEST)
+def what_pytest_said(
+    tmp_path: Path, feature: str, *options: str, tests: str = BROKEN_SETUP, conftest: str = CONFTEST
+) -> str:
+    (tmp_path / "conftest.py").write_text(conftest)
     (tmp_path / "things.feature").write_text(feature)
     (tmp_path / "test_things.py").write_text(
         f"from pytest_bdd import scenarios\nscenarios('things.feature')\n{tests}"
@@ -418,7 +445,13 @@ def run_of_pytest(tmp_path: Path, feature: str, *options: str, tests: str = BROK
         env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
     )  # fmt: skip
 
-    assert "report: page.html" in ran.stdout, ran.stdout + ran.stderr
+    return ran.stdout + ran.stderr
+
+
+def run_of_pytest(tmp_path: Path, feature: str, *options: str, tests: str = BROKEN_SETUP) -> Text:
+    said = what_pytest_said(tmp_path, feature, *options, tests=tests)
+
+    assert "report: page.html" in said, said
     return Text((tmp_path / "page.html").read_text())
 
 
@@ -451,6 +484,70 @@ def test_a_test_that_is_no_scenario_shows_no_secret_of_the_run_either(
     for words in ("what failed is shown", "and this is, too", "before it began"):
         assert words in shown.text
     assert [s for s in (*made.values(), UNLIKELY) if s in shown.text] == []
+
+
+def feature(*given: str) -> str:
+    """Its scenarios hold where what is given lets them; two begin with nothing special."""
+    told = ("a thing", "a thing", *given)
+    return "Feature: Things\n" + "".join(
+        f"  Scenario: Number {number}\n    Given {step}\n    Then it holds\n"
+        for number, step in enumerate(told, 1)
+    )
+
+
+@pytest.mark.parametrize("step", ["a Ctrl-C", "no shop any more"])
+def test_a_run_that_was_broken_off_has_not_passed(tmp_path: Path, step: str) -> None:
+    shown = run_of_pytest(tmp_path, feature(step, "a thing"), "-n", "0", tests="")
+
+    assert "Broken off after 2 of 4 scenarios · Cartwright acceptance" in shown.text
+    assert "scenarios passed" not in shown.text
+    assert ("h1", {"class": "bad"}) in shown.tags
+
+
+def test_a_run_of_many_processes_that_was_broken_off_has_not_passed(tmp_path: Path) -> None:
+    shown = run_of_pytest(tmp_path, feature("a Ctrl-C", "a thing"), "-n", "2", tests="")
+
+    assert re.search(r"Broken off after \d of 4 scenarios", shown.text)
+
+
+def test_a_run_that_is_broken_off_when_its_scenarios_are_over_says_so_too(tmp_path: Path) -> None:
+    tests = "def test_no_scenario(): raise KeyboardInterrupt"
+
+    shown = run_of_pytest(tmp_path, feature(), "-n", "0", tests=tests)
+
+    assert "Broken off after 2 of 2 scenarios" in shown.text
+
+
+def test_a_run_that_ends_at_its_first_failure_says_how_far_it_came(tmp_path: Path) -> None:
+    shown = run_of_pytest(tmp_path, FEATURE, "-n", "0", "-x")
+
+    assert "Broken off after 2 of 3 scenarios, 1 failed" in shown.text
+
+
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_what_was_skipped_has_not_passed(tmp_path: Path, processes: str) -> None:
+    shown = run_of_pytest(tmp_path, feature("nobody to ask"), "-n", processes, tests="")
+
+    assert "2 passed, 1 not run · Cartwright acceptance" in shown.text
+    assert ("h1", {}) in shown.tags
+
+
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_a_run_that_ends_before_any_scenario_leaves_no_page_of_an_earlier_one(
+    tmp_path: Path, processes: str
+) -> None:
+    page, kept = tmp_path / "page.html", tmp_path / "page-failed" / trace_archive.FOLDER
+    kept.mkdir(parents=True)
+    page.write_text("All 3 scenarios passed")
+
+    what_pytest_said(tmp_path, FEATURE, "-n", processes, "--collect-only")
+    is_left_by_who_only_looks = page.exists() and kept.exists()
+    said = what_pytest_said(tmp_path, FEATURE, "-n", processes, conftest=CONFTEST + NO_SHOP)
+
+    assert is_left_by_who_only_looks
+    assert "there is no shop" in said
+    assert not page.exists()
+    assert not kept.parent.exists()
 
 
 def test_the_traces_of_what_failed_stay_when_their_store_is_gone(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -34,19 +34,35 @@ class Diagram:
     height: float
 
 
-def render(scenarios: Sequence[Scenario], headline: str, began: float, ended: float) -> str:
-    """The whole page. began, ended: seconds since the epoch."""
+@dataclass(frozen=True)
+class BrokenOff:
+    """A run that ended before its time: how many scenarios were over then, and of how many."""
+
+    over: int
+    of: int
+
+
+def render(
+    scenarios: Sequence[Scenario],
+    headline: str,
+    began: float,
+    ended: float,
+    broken_off: BrokenOff | None = None,
+) -> str:
+    """The whole page. began, ended: seconds since the epoch. broken_off: None if all is told."""
     environment = waterfall.TEMPLATES.overlay()
     environment.filters = waterfall.TEMPLATES.filters | {"money": money}
     ordered = sorted(scenarios, key=lambda s: (s.file, s.line, s.id))
+    counts = {
+        outcome: sum(s.outcome == outcome for s in ordered)
+        for outcome in (recording.PASSED, recording.FAILED, recording.SKIPPED)
+    }
     return environment.get_template("page.html.j2").render(
         features=[(f, list(told)) for f, told in groupby(ordered, key=lambda s: s.feature)],
         failed=[s for s in ordered if s.outcome == recording.FAILED],
-        counts={
-            outcome: sum(s.outcome == outcome for s in ordered)
-            for outcome in (recording.PASSED, recording.FAILED, recording.SKIPPED)
-        },
-        total=len(ordered),
+        counts=counts,
+        verdict=verdict(counts, broken_off),
+        broken_off=broken_off,
         flows=sum(len(s.flows) for s in ordered),
         proven=sum(flow.proven for s in ordered for flow in s.flows),
         headline=headline,
@@ -60,6 +76,19 @@ def render(scenarios: Sequence[Scenario], headline: str, began: float, ended: fl
         waterfall_style=waterfall.style(),
         slowest=sorted(ordered, key=lambda s: -s.seconds)[:5],
     )
+
+
+def verdict(counts: Mapping[str, int], broken_off: BrokenOff | None = None) -> str:
+    """In one sentence, which says "all" only if that many have run and passed."""
+    passed, failed, skipped = (
+        counts[outcome] for outcome in (recording.PASSED, recording.FAILED, recording.SKIPPED)
+    )
+    if broken_off:
+        told = f"Broken off after {broken_off.over} of {broken_off.of} scenarios"
+        return f"{told}, {failed} failed" if failed else told
+    if failed:
+        return f"{failed} of {sum(counts.values())} scenarios failed"
+    return f"{passed} passed, {skipped} not run" if skipped else f"All {passed} scenarios passed"
 
 
 def sequence(flow: Flow) -> Diagram:

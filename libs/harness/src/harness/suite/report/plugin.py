@@ -23,12 +23,16 @@ from harness.suite.report import page, recording
 from harness.suite.report.gatherer import FLOWS_MAX, Gatherer
 from harness.suite.report.recording import Scenario, Step
 from harness.suite.report.redaction import redacted
+from harness.suite.undefined_steps import scenario_of
 from harness.traces import trace_archive
 
 FOLDER = "report_folder"  # What a worker is told by its controller.
 SCENARIO = pytest.StashKey[Scenario]()
 # A report is read by people: pytest's whole output of a failure is in the terminal, and in CI's.
 FAILURE_CHARS_MAX = 20_000
+RAN_TO_ITS_END = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+# Options of pytest with which it only says what there is.
+RUN_NOTHING = ("collectonly", "showfixtures", "show_fixtures_per_test")
 
 
 def add_option(parser: pytest.Parser) -> None:
@@ -64,6 +68,20 @@ class Report:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         node.workerinput[FOLDER] = str(self._folder)
+
+    @pytest.hookimpl(tryfirst=True)  # What comes after it may end the run.
+    def pytest_sessionstart(self) -> None:
+        """Whatever becomes of this run, the page of an earlier one says nothing about it."""
+        if self._is_worker or any(map(self._config.getoption, RUN_NOTHING)):
+            return
+        written = Path(self._config.getoption("--report"))
+        if written.is_file():
+            written.unlink()
+        shutil.rmtree(_run_beside(written), ignore_errors=True)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        chosen = [item.nodeid for item in session.items if scenario_of(item)]
+        recording.write_chosen(self._file, chosen)
 
     # A scenario, in the order in which pytest-bdd tells of it.
 
@@ -171,7 +189,8 @@ class Report:
         if report.failed or (report.skipped and report.nodeid not in self._not_passed):
             self._not_passed[report.nodeid] = report
 
-    def pytest_sessionfinish(self) -> None:
+    @pytest.hookimpl(trylast=True)  # Other processes write until xdist has ended them.
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
         self._held.close()
         if self._is_worker:
             return
@@ -179,7 +198,11 @@ class Report:
         if scenarios:
             self._written = Path(self._config.getoption("--report"))
             self._written.parent.mkdir(parents=True, exist_ok=True)
-            rendered = page.render(scenarios, self._headline, self._began, time.time())
+            chosen = recording.read_chosen(self._folder)
+            over = chosen & {scenario.id for scenario in scenarios}
+            is_whole = over == chosen and exitstatus in RAN_TO_ITS_END
+            broken_off = None if is_whole else page.BrokenOff(len(over), len(chosen))
+            rendered = page.render(scenarios, self._headline, self._began, time.time(), broken_off)
             self._written.write_text(rendered, encoding="utf-8")
             self._kept = keep_traces(scenarios, self._written)
         shutil.rmtree(self._folder)
@@ -198,7 +221,7 @@ def keep_traces(scenarios: Iterable[Scenario], written: Path) -> Path | None:
 
     Those of an earlier run are gone, also where there are none now.
     """
-    run = written.with_name(f"{written.stem}-failed")
+    run = _run_beside(written)
     folder = run / trace_archive.FOLDER
     shutil.rmtree(folder, ignore_errors=True)
     told = [(flow, flow.stored) for one in scenarios for flow in one.flows if flow.stored]
@@ -210,6 +233,10 @@ def keep_traces(scenarios: Iterable[Scenario], written: Path) -> Path | None:
                 stored, trace_id=flow.trace_id, order_id=flow.order_id, outcome=recording.FAILED
             )
     return run
+
+
+def _run_beside(written: Path) -> Path:
+    return written.with_name(f"{written.stem}-failed")
 
 
 def _table(step: Any) -> list[list[str]]:

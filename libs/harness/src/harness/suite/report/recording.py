@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.process.home import whole_lines
 from harness.suite.report.redaction import without_secrets
 
 PASSED, FAILED, SKIPPED, NOT_REACHED = "passed", "failed", "skipped", "not reached"
+CHOSEN = ".chosen"
 
 
 @dataclass
@@ -115,8 +117,19 @@ def write(file: Path, scenario: Scenario, known: Collection[str] = ()) -> None:
         lines.write(json.dumps(without_secrets(asdict(scenario), known)) + "\n")
 
 
+def write_chosen(file: Path, ids: Sequence[str]) -> None:
+    """Which scenarios are to run, by id; each process says so in a file of its own."""
+    file.with_suffix(CHOSEN).write_text(json.dumps(ids), encoding="utf-8")
+
+
+def read_chosen(folder: Path) -> set[str]:
+    """Empty if nobody got so far as to choose."""
+    files = folder.glob(f"*{CHOSEN}")
+    return {id_ for file in files for id_ in json.loads(file.read_text(encoding="utf-8"))}
+
+
 def read(folder: Path) -> Iterator[Scenario]:
-    """Everything that was written there, whoever wrote it."""
+    """Everything that was written there, whoever wrote it and was not ended amid a line."""
     for file in sorted(folder.glob("*.jsonl")):
-        for line in file.read_text(encoding="utf-8").splitlines():
+        for line in whole_lines(file):
             yield Scenario.from_json(json.loads(line))
