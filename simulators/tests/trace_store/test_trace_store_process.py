@@ -109,7 +109,7 @@ def test_what_the_exporter_sends_is_read_back_and_a_stop_is_prompt(
 
     (root,) = trace.roots
     assert (root.name, root.kind) == ("POST /orders", Kind.SERVER)
-    assert trace.happened_before(root, *trace.find(kind=Kind.PRODUCER))
+    assert trace.led_to(root, *trace.find(kind=Kind.PRODUCER))
     assert status == 0
     assert len(workers) == 1
     assert not any(map(control.is_alive, workers))

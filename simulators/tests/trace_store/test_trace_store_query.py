@@ -58,7 +58,7 @@ def test_v3_gives_back_what_the_sdk_sent(running: Any, checkout: str) -> None:
         ("retried", {"attempt": 2})
     ]
     assert (publish.status, publish.status_message) == ("ERROR", "topic is gone")
-    assert publish.process == ("order", "web-1")
+    assert publish.resource["service.instance.id"] == "web-1"
 
 
 def test_v3_is_otlp_json(running: Any, checkout: str) -> None:
