@@ -8,7 +8,12 @@ import slo
 from pydantic import ValidationError
 from slo import Figures, Slo
 
-SLO = Slo(requests_min=10, fail_ratio_max=0.1, p95_ms_max={"POST /orders": 100.0})
+SLO = Slo(
+    requests_min=10,
+    fail_ratio_max=0.1,
+    p95_ms_max={"POST /orders": 100.0},
+    slowest_ms_max={"POST /orders": 1000.0},
+)
 
 
 @dataclass
@@ -18,6 +23,7 @@ class FakeEntry:
     num_requests: int
     num_failures: int
     p95_ms: float
+    max_response_time: float = 0.0
 
     def get_response_time_percentile(self, percent: float) -> float:
         assert percent == 0.95
@@ -40,17 +46,34 @@ def environment(entry: FakeEntry) -> Any:
 
 
 def test_figures_within_their_limits_break_nothing() -> None:
-    assert slo.violations(SLO, {"POST /orders": Figures(10, 1, 100.0)}) == []
+    assert slo.violations(SLO, {"POST /orders": Figures(10, 1, 100.0, 100.0)}) == []
 
 
 def test_a_slow_name_breaks_it() -> None:
-    (broken,) = slo.violations(SLO, {"POST /orders": Figures(10, 0, 101.0)})
+    (broken,) = slo.violations(SLO, {"POST /orders": Figures(10, 0, 101.0, 101.0)})
 
     assert "p95 is 101 ms" in broken
 
 
+def test_a_shop_that_stood_still_breaks_it_though_few_had_to_wait() -> None:
+    """Eight shoppers wait once; the 95th percentile of their 280 visits is as on any other day."""
+    frozen = environment(FakeEntry("POST", "/orders", 280, 0, 50.0, max_response_time=9_900.0))
+
+    (broken,) = slo.gate(frozen, SLO)
+
+    assert "the slowest is 9900 ms, allowed are 1000 ms" in broken
+
+
+def test_a_name_that_only_its_slowest_limits_must_be_there_too() -> None:
+    misspelt = SLO.model_copy(update={"slowest_ms_max": {"POST /order": 1000.0}})
+
+    (broken,) = slo.violations(misspelt, {"POST /orders": Figures(10, 0, 50.0, 9_900.0)})
+
+    assert broken == "POST /order: 0 requests, too few of 10"
+
+
 def test_failures_of_a_name_without_a_limit_count_too() -> None:
-    measured = {"POST /orders": Figures(10, 0, 50.0), "GET /cart": Figures(10, 3, 5.0)}
+    measured = {"POST /orders": Figures(10, 0, 50.0, 50.0), "GET /cart": Figures(10, 3, 5.0, 5.0)}
 
     (broken,) = slo.violations(SLO, measured)
 
@@ -64,7 +87,7 @@ def test_a_run_that_did_nothing_breaks_it() -> None:
 
 
 def test_too_few_requests_say_nothing_and_break_it() -> None:
-    (broken,) = slo.violations(SLO, {"POST /orders": Figures(9, 0, 1.0)})
+    (broken,) = slo.violations(SLO, {"POST /orders": Figures(9, 0, 1.0, 1.0)})
 
     assert "too few" in broken
 
@@ -98,7 +121,16 @@ def test_kept_promises_leave_the_exit_code_to_locust() -> None:
 
 
 def test_the_committed_file_is_understood() -> None:
-    assert "POST /orders" in slo.load().p95_ms_max
+    committed = slo.load()
+
+    assert "POST /orders" in committed.p95_ms_max
+    assert committed.slowest_ms_max.keys() == committed.p95_ms_max.keys()
+
+
+def test_the_file_of_the_smoke_test_limits_the_slowest_as_much_as_the_rest() -> None:
+    smoke = slo.load(slo.SLO_FILE.with_name("smoke.yaml"))
+
+    assert smoke.slowest_ms_max == smoke.p95_ms_max
 
 
 def test_a_misspelt_promise_is_refused() -> None:
