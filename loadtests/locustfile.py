@@ -24,7 +24,7 @@ from harness.process import surroundings
 from harness.process.endpoints import Endpoints
 from harness.process.home import Home, RunUnderWay
 from harness.providers.external import NoEndpoints
-from locust import HttpUser, between, events, task
+from locust import HttpUser, between, events, log, task
 from locust.env import Environment
 from locust.exception import RescheduleTask
 from locust.runners import WorkerRunner
@@ -95,6 +95,8 @@ def judge(environment: Environment, **_: Any) -> None:
     if isinstance(environment.runner, WorkerRunner) or environment.process_exit_code:
         return
     broken = slo.gate(environment, SLO) + books.violations(SHOP, CHECKOUTS, STARTED_AT)
+    if log.unhandled_greenlet_exception:
+        broken.append("Locust itself met an exception: its log says which")
     holds = f"holds: figures within their limits, {len(CHECKOUTS)} baskets right"
     VERDICT.extend(slo.verdict(environment, broken, holds))
 

@@ -1,5 +1,6 @@
-"""The gate of a load run: figures against slo.yaml. Knows no shop, and Locust only by its stats."""
+"""The gate of a load run: figures against slo.yaml. Knows no shop; of Locust, what it counted."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 SLO_FILE = Path(__file__).parent / "slo.yaml"
-# As the simulator's: 0 holds, 2 broken, also through make.
-EXIT_BROKEN, EXIT_NOT_JUDGED = 2, 3
+# As the simulator's, also through make.
+EXIT_HOLDS, EXIT_BROKEN, EXIT_NOT_JUDGED = 0, 2, 3
+# In a traceback.
+FRAME = re.compile(r"^ +(File .+)$", re.MULTILINE)
 
 
 class Slo(BaseModel):
@@ -85,14 +88,25 @@ def violations(slo: Slo, measured: Mapping[str, Figures]) -> list[str]:
     return found
 
 
+def raised(exceptions: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A sentence for each place where a task raised: a visit ended, and no request failed."""
+    return [
+        f"a task raised {one['msg']} ×{one['count']}: {FRAME.findall(one['traceback'])[-1]}"
+        for one in exceptions
+    ]
+
+
 def verdict(environment: Any, broken: list[str], holds: str) -> list[str]:
-    """What to tell, and Locust's exit code made to say the same. holds: told if nothing broke."""
-    if broken:
-        environment.process_exit_code = EXIT_BROKEN
+    """What to tell, and Locust's exit code made to say the same. holds: told if nothing broke.
+
+    Left to Locust it would be 1 for any failure, also for one that is allowed.
+    """
+    environment.process_exit_code = EXIT_BROKEN if broken else EXIT_HOLDS
     return broken or [holds]
 
 
 def gate(environment: Any, slo: Slo) -> list[str]:
-    """What the run's figures break."""
+    """What the run's figures break, and what its tasks raised."""
     measured = figures(environment.stats.entries.values())
-    return [f"SLO broken: {sentence}" for sentence in violations(slo, measured)]
+    broken = [f"SLO broken: {sentence}" for sentence in violations(slo, measured)]
+    return broken + raised(environment.runner.exceptions.values())

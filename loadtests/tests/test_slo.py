@@ -36,8 +36,14 @@ class FakeStats:
 
 
 @dataclass
+class FakeRunner:
+    exceptions: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass
 class FakeEnvironment:
     stats: FakeStats
+    runner: FakeRunner = field(default_factory=FakeRunner)
     process_exit_code: int | None = field(default=None)
 
 
@@ -111,13 +117,32 @@ def test_a_broken_promise_is_the_exit_code() -> None:
     assert told[0].startswith("SLO broken: POST /orders")
 
 
-def test_kept_promises_leave_the_exit_code_to_locust() -> None:
-    quick = environment(FakeEntry("POST", "/orders", 10, 0, 50.0))
+def test_kept_promises_are_the_exit_code_though_a_failure_was_allowed() -> None:
+    quick = environment(FakeEntry("POST", "/orders", 10, 1, 50.0))
 
     told = slo.verdict(quick, slo.gate(quick, SLO), "holds")
 
-    assert quick.process_exit_code is None
+    assert quick.process_exit_code == slo.EXIT_HOLDS
     assert told == ["holds"]
+
+
+def test_a_task_that_raised_breaks_it_whatever_the_figures_are() -> None:
+    quick = environment(FakeEntry("POST", "/orders", 10, 0, 50.0))
+    quick.runner.exceptions = {
+        1: {
+            "count": 3,
+            "msg": "'access_token'",
+            "traceback": '  File "task.py", line 9, in run\n    self.task()\n'
+            '  File "locustfile.py", line 120, in check_out\n    entered["access_token"]\n',
+        }
+    }
+
+    told = slo.verdict(quick, slo.gate(quick, SLO), "holds")
+
+    assert quick.process_exit_code == slo.EXIT_BROKEN
+    assert told == [
+        "a task raised 'access_token' ×3: File \"locustfile.py\", line 120, in check_out"
+    ]
 
 
 def test_the_committed_file_is_understood() -> None:
