@@ -19,6 +19,7 @@ import books
 import slo
 from harness import stack
 from harness.audit.books import BooksUnread, Checkout
+from harness.audit.settlement import wait_until_settled
 from harness.identity.tokens import staff_token
 from harness.process import surroundings
 from harness.process.endpoints import Endpoints
@@ -28,8 +29,8 @@ from locust import HttpUser, between, events, log, task
 from locust.env import Environment
 from locust.exception import RescheduleTask
 from locust.runners import WorkerRunner
-from simulators.checkout.run import ShopNotAtRest, expect_rest
-from simulators.checkout.seed import seed
+from simulators.checkout.run import SETTLE_WITHIN_S, ShopNotAtRest, expect_rest
+from simulators.checkout.seed import SeedingFailed, seed
 from simulators.journey.load import load_sample
 
 # So many of each that no run sells the last: then a refusal is a fault, and not the shop's life.
@@ -69,18 +70,26 @@ ALONE = ExitStack()  # Held until the process ends.
 VERDICT: list[str] = []
 
 
-@events.test_start.add_listener
-def stock_the_shelves(environment: Environment, **_: Any) -> None:
+@events.init.add_listener
+def open_the_shop(environment: Environment, **_: Any) -> None:
+    """At `test_start` the time that shoppers have would be running already.
+
+    What refuses ends the process: an exception Locust would log, and not tell as a verdict.
+    """
     if isinstance(environment.runner, WorkerRunner):
-        return  # The master did.
+        return  # The master does.
     try:
         ALONE.enter_context(Home.default(stack.repository()).sole_run())
         expect_rest(SHOP)
-    except (RunUnderWay, ShopNotAtRest, BooksUnread) as error:
-        environment.process_exit_code = slo.EXIT_NOT_JUDGED
-        VERDICT.append(f"not judged, nothing was changed: {error}")
-        environment.runner.quit()
-        return
+        stock_the_shelves()
+    except (RunUnderWay, ShopNotAtRest, BooksUnread, SeedingFailed) as error:
+        environment.runner.quit()  # Else workers wait for it, a minute.
+        print(f"not judged: {error}")  # noqa: T201
+        sys.exit(slo.EXIT_NOT_JUDGED)
+
+
+def stock_the_shelves() -> None:
+    """What follows from it is over, too, before somebody is measured. Raises as above."""
     seed(
         SHOP.services["catalog"],
         SHOP.services["inventory"],
@@ -88,11 +97,13 @@ def stock_the_shelves(environment: Environment, **_: Any) -> None:
         list(JOURNEY.products.values()),
         dict.fromkeys(JOURNEY.products, STOCK_LEVEL),
     )
+    if left := wait_until_settled(SHOP, SETTLE_WITHIN_S):
+        raise ShopNotAtRest(f"the goods have come, but not settled: {left}")
 
 
 @events.quitting.add_listener
 def judge(environment: Environment, **_: Any) -> None:
-    if isinstance(environment.runner, WorkerRunner) or environment.process_exit_code:
+    if isinstance(environment.runner, WorkerRunner):
         return
     broken = slo.gate(environment, SLO) + books.violations(SHOP, CHECKOUTS, STARTED_AT)
     if log.unhandled_greenlet_exception:

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 SLO_FILE = Path(__file__).parent / "slo.yaml"
-# As the simulator's, also through make.
+# As the simulator's. make itself ends with 2 for either of the last two.
 EXIT_HOLDS, EXIT_BROKEN, EXIT_NOT_JUDGED = 0, 2, 3
 # In a traceback.
 FRAME = re.compile(r"^ +(File .+)$", re.MULTILINE)
