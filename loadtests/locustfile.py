@@ -108,8 +108,7 @@ def judge(environment: Environment, **_: Any) -> None:
     broken = slo.gate(environment, SLO) + books.violations(SHOP, CHECKOUTS, STARTED_AT)
     if log.unhandled_greenlet_exception:
         broken.append("Locust itself met an exception: its log says which")
-    holds = f"holds: figures within their limits, {len(CHECKOUTS)} baskets right"
-    VERDICT.extend(slo.verdict(environment, broken, holds))
+    VERDICT.extend(slo.verdict(environment, broken, books.holds(CHECKOUTS)))
 
 
 @events.quit.add_listener

@@ -1,17 +1,55 @@
 """The books of a load run: right ones pass, a planted fault is named, older orders are not ours."""
 
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import books
 import pytest
 from books_for_tests import BAD_CARD, CONFIRMED, GOOD_BOOKS, change
-from harness.audit.books import BooksUnread
+from harness.audit.books import Books, BooksUnread
+from harness.audit.checkers import CHECKERS
 from harness.process.endpoints import Endpoints
 
 
 def test_good_books_break_nothing_though_there_are_no_spans() -> None:
     assert books.judged(replace(GOOD_BOOKS, traces={}), since=0.0) == []
+
+
+class Watched:
+    """Books that remember which of them were looked at."""
+
+    def __init__(self, books: Books) -> None:
+        self.books = books
+        self.read: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        self.read.add(name)
+        return getattr(self.books, name)
+
+
+def test_who_looks_at_what_these_shoppers_lack_is_not_judged() -> None:
+    lacking = set()
+    for checker in CHECKERS:
+        watched = Watched(GOOD_BOOKS)
+        list(checker.check(cast(Books, watched)))
+        if watched.read & {"traces", "operations"}:
+            lacking.add(checker.name)
+
+    assert lacking == {*books.NOT_JUDGED, books.JUDGED_IN_PART}
+
+
+def test_what_is_judged_in_part_can_fail_without_what_shoppers_told() -> None:
+    taken = {BAD_CARD: [{"name": "payment.authorized"}]}
+
+    found = books.judged(replace(GOOD_BOOKS, operations=(), provider_facts=taken), since=0.0)
+
+    assert any(sentence.startswith(books.JUDGED_IN_PART) for sentence in found)
+
+
+def test_the_verdict_names_what_was_not_judged() -> None:
+    told = books.holds(GOOD_BOOKS.checkouts)
+
+    assert all(name in told for name in (*books.NOT_JUDGED, books.JUDGED_IN_PART))
 
 
 def test_what_is_wrong_is_said_with_its_order_and_values() -> None:
