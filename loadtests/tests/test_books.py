@@ -52,6 +52,15 @@ def test_the_verdict_names_what_was_not_judged() -> None:
     assert all(name in told for name in (*books.NOT_JUDGED, books.JUDGED_IN_PART))
 
 
+def test_the_verdict_counts_no_baskets_where_nobody_knows_of_any() -> None:
+    assert f"{len(GOOD_BOOKS.checkouts)} baskets right" in books.holds(GOOD_BOOKS.checkouts)
+
+    told = books.holds(())
+
+    assert "judged without what shoppers saw" in told
+    assert "baskets" not in told
+
+
 def test_what_is_wrong_is_said_with_its_order_and_values() -> None:
     spoilt = replace(GOOD_BOOKS, orders=change(GOOD_BOOKS.orders, BAD_CARD, tax_minor=39))
 
