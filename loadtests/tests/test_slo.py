@@ -152,6 +152,14 @@ def test_the_committed_file_is_understood() -> None:
     assert committed.slowest_ms_max.keys() == committed.p95_ms_max.keys()
 
 
+@pytest.mark.parametrize("file", ["slo.yaml", "smoke.yaml"])
+def test_no_limit_of_a_percentile_is_finer_than_what_locust_tells(file: str) -> None:
+    """It keeps two significant digits."""
+    limits = slo.load(slo.SLO_FILE.with_name(file)).p95_ms_max
+
+    assert all(limit == float(f"{limit:.1e}") for limit in limits.values())
+
+
 def test_the_file_of_the_smoke_test_limits_the_slowest_as_much_as_the_rest() -> None:
     smoke = slo.load(slo.SLO_FILE.with_name("smoke.yaml"))
 
