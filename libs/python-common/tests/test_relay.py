@@ -123,6 +123,19 @@ def test_a_refused_entry_is_tried_again_later_and_its_neighbour_is_not(db: Datab
     assert sns.sent == [bad.id]
 
 
+def test_an_entry_that_is_refused_for_days_holds_nobody_up(db: Database) -> None:
+    good, bad = Event("thing.happened", "good", {}), Event("thing.happened", "bad", {})
+    record(db, bad, good)
+    with db.transaction() as tx:
+        refused_for_days = update(outbox).where(outbox.c.event_id == bad.id)
+        tx.execute(refused_for_days.values(attempts=2_000))
+
+    run(db, FakeSns(refuse={bad.id}))
+
+    assert unpublished(db) == 1
+    assert run(db, FakeSns()) == 0
+
+
 def test_two_relays_do_not_publish_the_same_row(db: Database) -> None:
     record(db, *[Event("thing.happened", str(n), {}) for n in range(15)])
     inner = FakeSns()

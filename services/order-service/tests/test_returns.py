@@ -253,6 +253,15 @@ def test_the_same_key_makes_one_return(db: Database, ana: Ana, order_id: str) ->
     assert ana.take_back(order_id, 2).status_code == 422  # The key, for something else.
 
 
+def test_returns_are_shown_while_their_order_is_changed(
+    db: Database, ana: Ana, order_id: str
+) -> None:
+    with db.transaction() as tx:
+        tx.execute(text("SELECT 1 FROM orders WHERE id = :id FOR UPDATE"), {"id": order_id})
+
+        assert ana.client.get(f"/orders/{order_id}/returns", headers=ana.headers).status_code == 200
+
+
 def test_two_returns_race_for_the_last_piece_and_one_wins(ana: Ana, order_id: str) -> None:
     barrier, answers = threading.Barrier(8), []
 

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 from common.db import Database
 from common.events import Event, parse
 from common.retries import RetryBudget
-from common.testing import deliver, promised, published
+from common.testing import deliver, promised, published, until_a_session_waits
 from order.use_cases import orders as use_cases
-from order.worker import HANDLERS, Watchdog, earning
+from order.worker import HANDLERS, Watchdog, earning, prepare
 from order_fixtures import Ana, FakeCatalog
+from sqlalchemy import text
 
 
 def answer(event_type: str, order_id: str) -> Event:
@@ -262,6 +264,34 @@ def test_no_more_is_asked_again_than_the_answers_allow(db: Database, ana: Ana) -
 
     assert (at_first, earned) == ([1, 0, 0], [1, 0])
     assert types(db) == ["order.placed"] * 5
+
+
+def test_orders_that_nobody_can_settle_do_not_starve_one_that_is_undecided(
+    db: Database, ana: Ana
+) -> None:
+    """Theirs is the longer wait, and it has no end; only the other has a deadline."""
+    stuck = [ana.place(key=key).json["id"] for key in ("k-1", "k-2", "k-3")]
+    deliver(db, HANDLERS, *[answer("payment.authorized", order_id) for order_id in stuck])
+    undecided = ana.place(key="k-4").json["id"]
+    watchdog = Watchdog(db, 1.0, RetryBudget(saved_max=1))
+
+    assert watchdog.nudge(datetime.now(UTC) + timedelta(hours=1)) == 1
+    assert published(db)[-1].subject == undecided
+
+
+def test_two_batches_lock_their_orders_in_one_order(db: Database, ana: Ana) -> None:
+    """Answers to two orders come to two workers at the same time, each in an order of its own."""
+    first, second = sorted(ana.place(key=key).json["id"] for key in ("k-1", "k-2"))
+    lock = text("SELECT 1 FROM orders WHERE id = :id FOR UPDATE NOWAIT")
+    batch = [answer("stock.reserved", order_id) for order_id in (second, first)]
+
+    with ThreadPoolExecutor(1) as thread:
+        with db.transaction() as tx:
+            tx.execute(lock, {"id": first})
+            other = thread.submit(deliver, db, HANDLERS, *batch, prepare=prepare)
+            until_a_session_waits(tx)
+            tx.execute(lock, {"id": second})
+        assert other.result().dead == []
 
 
 def test_past_the_deadline_the_order_starts_to_cancel(db: Database, ana: Ana) -> None:

@@ -26,6 +26,8 @@ BATCH_BYTES_MAX = EVENT_BYTES_MAX
 # A refused entry is tried again after this long, doubled each time, at most RETRY_S_MAX.
 RETRY_S = 0.5
 RETRY_S_MAX = 60.0
+# By then it is more; after a thousand there would be no such number.
+RETRY_DOUBLINGS_MAX = 10
 # Asked for many times a second: made once, because to make it costs more than to ask.
 _DUE = (
     select(
@@ -130,7 +132,7 @@ def _mark(tx: Connection, positions: list[int]) -> None:
 
 def _postpone(tx: Connection, rows: list[Row[Any]]) -> None:
     for row in rows:
-        delay_s = min(RETRY_S * 2**row.attempts, RETRY_S_MAX)
+        delay_s = min(RETRY_S * 2 ** min(row.attempts, RETRY_DOUBLINGS_MAX), RETRY_S_MAX)
         tx.execute(
             update(outbox)
             .where(outbox.c.position == row.position)

@@ -1,6 +1,6 @@
 """Queue entry: `python -m order.worker`. Every neighbour's answer moves an order on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
@@ -97,6 +97,15 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 
+def prepare(tx: Connection, events: Sequence[Event]) -> None:
+    """Before the handlers of a batch: its orders, locked in one order (ADR-0012). The neighbours'
+    answers to two orders come to two workers at the same time, and not in the same order.
+
+    Raises ValidationError, as the handler would.
+    """
+    orders.lock_together(tx, {str(Answer.model_validate(event.data).order_id) for event in events})
+
+
 class Watchdog:
     """Asks again for the steps of orders and of returns that did not come, out of one budget.
 
@@ -153,7 +162,7 @@ def main() -> None:
         "stock.returned": partial(on_restocked, time_scale=scale),
     }
     handlers = {type_: earning(budget, each) for type_, each in {**HANDLERS, **hurried}.items()}
-    worker.run(worker.messaging_loops(settings, db, handlers, others=[watching]))
+    worker.run(worker.messaging_loops(settings, db, handlers, [watching], prepare))
 
 
 if __name__ == "__main__":

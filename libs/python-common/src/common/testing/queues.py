@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from common import consumer
-from common.consumer import Handler, Queue
+from common.consumer import Handler, Prepare, Queue
 from common.db import Database
 from common.events import Event
 from common.testing.contracts import hold_to_contract
@@ -80,6 +80,7 @@ def deliver(
     handlers: Mapping[str, Handler],
     *messages: Event | str,
     receives: int = 1,
+    prepare: Prepare = consumer.no_preparation,
 ) -> Outcome:
     """Run the real consumer over *messages* until the queue is empty or was asked *receives* times.
 
@@ -90,7 +91,7 @@ def deliver(
     sqs = FakeSqs(bodies)
     queue = Queue(cast("SQSClient", sqs), INBOX, DEAD_LETTERS, wait_s=0)
     for _ in range(receives):
-        while consumer.run_once(queue, handlers, db) == consumer.BATCH_SIZE and sqs.left:
+        while consumer.run_once(queue, handlers, db, prepare) == consumer.BATCH_SIZE and sqs.left:
             continue
     dead = {body for body, _ in sqs.dead}
     for message, body in zip(messages, bodies, strict=True):

@@ -1,6 +1,6 @@
 """Orders, their lines and their history. Knows SQL and `domain`; decides nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -120,15 +120,31 @@ def save(tx: Connection, order: Order, event: str) -> None:
     tx.execute(_history(order, event).add_cte(changed.cte("changed")))
 
 
+def lock(tx: Connection, order_ids: Collection[str]) -> None:
+    """All of them, in one order whoever asks; those that there are not are passed over."""
+    tx.execute(
+        select(orders.c.id)
+        .where(orders.c.id.in_(order_ids))
+        .order_by(orders.c.id)
+        .with_for_update()
+    )
+
+
 def get(tx: Connection, order_id: str) -> Order | None:
     """The order, its row locked until the transaction ends."""
     row = tx.execute(select(orders).where(orders.c.id == order_id).with_for_update()).one_or_none()
-    return _order(row) if row else None
+    return to_order(row) if row else None
+
+
+def customer_of(tx: Connection, order_id: str) -> str | None:
+    """Whose it is; None if there is no such order. Waits for nobody who changes it."""
+    whose: str | None = tx.scalar(select(orders.c.customer_id).where(orders.c.id == order_id))
+    return whose
 
 
 def find(tx: Connection, order_id: str) -> Order:
     """An order that is known to be there, to look at only."""
-    return _order(tx.execute(select(orders).where(orders.c.id == order_id)).one())
+    return to_order(tx.execute(select(orders).where(orders.c.id == order_id)).one())
 
 
 def view(tx: Connection, order_id: str) -> OrderView | None:
@@ -142,7 +158,7 @@ def view(tx: Connection, order_id: str) -> OrderView | None:
         HistoryEntry(version, OrderStatus(status), event, datetime.fromisoformat(at))
         for version, status, event, at in row.history
     )
-    return OrderView(_order(row), tuple(OrderLine(*line) for line in row.lines), history)
+    return OrderView(to_order(row), tuple(OrderLine(*line) for line in row.lines), history)
 
 
 def changes_after(tx: Connection, order_id: str, version: int) -> Changes:
@@ -205,27 +221,9 @@ def page(tx: Connection, wanted: Wanted, before: str | None, limit: int) -> list
         statement = statement.where(until, orders.c.placed_at < wanted.placed_before)
     if before:
         statement = statement.where(orders.c.id < before)
-    return [_order(row) for row in tx.execute(statement.order_by(orders.c.id.desc()).limit(limit))]
-
-
-def due_for_nudge(tx: Connection, now: datetime, limit: int) -> list[tuple[Order, datetime]]:
-    """Orders that have waited too long, with their deadlines; locked, others' locks skipped."""
-    statement = (
-        select(orders)
-        .where(orders.c.next_nudge_at <= now)
-        .order_by(orders.c.next_nudge_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return [(_order(row), row.deadline_at) for row in tx.execute(statement)]
-
-
-def schedule_nudge(tx: Connection, order_id: str, at: datetime) -> None:
-    tx.execute(
-        update(orders)
-        .where(orders.c.id == order_id)
-        .values(next_nudge_at=at, nudges=orders.c.nudges + 1)
-    )
+    return [
+        to_order(row) for row in tx.execute(statement.order_by(orders.c.id.desc()).limit(limit))
+    ]
 
 
 def _history(order: Order, event: str) -> Insert:
@@ -270,7 +268,7 @@ _history_json = _rows_json(
 ).label("history")
 
 
-def _order(row: Row[Any]) -> Order:
+def to_order(row: Row[Any]) -> Order:
     return Order(
         id=row.id,
         customer_id=row.customer_id,

@@ -3,7 +3,7 @@
 None commits; the edge does. The order row's lock decides between confirm and cancel.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,6 +27,7 @@ from order.domain import (
     OrderView,
     Wanted,
 )
+from order.store import nudges
 from order.store import orders as store
 
 # A shopper waits minutes, not hours; a provider's webhook may take some of them.
@@ -149,6 +150,11 @@ def ask_customer(tx: Connection, order_id: str, action_url: str, now: datetime) 
     _apply(tx, order, asked, "payment.action_required", now)
 
 
+def lock_together(tx: Connection, order_ids: Collection[str]) -> None:
+    """Whoever changes several orders in one transaction begins here."""
+    store.lock(tx, order_ids)
+
+
 def known(tx: Connection, order_id: str, event_type: str) -> Order:
     """The order, locked. Raises IllegalTransition if nobody ever placed it."""
     order = store.get(tx, order_id)
@@ -179,7 +185,7 @@ def nudge_waiting_orders(
 
     An order past its deadline starts to cancel. Publishes what the order waits on, as new events.
     """
-    due = store.due_for_nudge(tx, now, limit)
+    due = nudges.due_for_nudge(tx, now, limit)
     for order, deadline_at in due:
         with tracing.resumed_span("nudge order", order.traceparent, **{"app.order.id": order.id}):
             step = saga.nudge(order, past_deadline=now >= deadline_at)
@@ -188,7 +194,7 @@ def nudge_waiting_orders(
                 _publish(tx, order, step.publishes)
             else:
                 _apply(tx, order, step, "order.cancellation_requested", now)
-            store.schedule_nudge(tx, order.id, _next_nudge(order, deadline_at, now, time_scale))
+            nudges.schedule_nudge(tx, order.id, _next_nudge(order, deadline_at, now, time_scale))
     return len(due)
 
 

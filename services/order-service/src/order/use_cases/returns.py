@@ -75,8 +75,8 @@ def request_return(
 
 def list_returns(tx: Connection, order_id: str, customer_id: str | None) -> list[Return]:
     """Oldest first. customer_id: whose order it must be; None for staff. Raises OrderNotFound."""
-    order = order_store.get(tx, order_id)
-    if order is None or customer_id not in {None, order.customer_id}:
+    customer = order_store.customer_of(tx, order_id)
+    if customer is None or customer_id not in {None, customer}:
         raise OrderNotFound(f"order {order_id} does not exist", order_id=order_id)
     return store.of_order(tx, order_id)
 
