@@ -136,10 +136,38 @@ def test_a_refund_that_only_its_sum_tells_of_is_recognized(
     (operation,) = captured.claim()
     captured.provider.perform(operation)
 
-    captured.hear_webhook(captured.webhook("evt_1", provider.book["pay_1"]))
+    captured.hear_webhook(
+        captured.webhook("evt_1", provider.book["pay_1"]),
+        captured.webhook("evt_2", provider.book["pay_1"], provider.refunds["pay_1"][0]),
+    )
 
     assert captured.told()[2:] == ["payment.refunded"]
     assert [row["state"] for row in captured.operations] == ["done"] * 3
+
+
+@pytest.mark.parametrize("first", ["without a name", "by our name"])
+def test_a_refund_made_at_the_provider_beside_one_of_the_same_sum_is_booked_too(
+    captured: "Checkout", provider: "FakeProvider", first: str
+) -> None:
+    return_id = new_id()
+    captured.hear(captured.returned(500, return_id))
+    (operation,) = captured.claim()
+    captured.provider.perform(operation)
+    provider.give_back("pay_1", 500)
+    by_our_name, without_a_name = provider.refunds["pay_1"]
+    told = {
+        "by our name": captured.webhook("evt_1", provider.book["pay_1"], by_our_name),
+        "without a name": captured.webhook("evt_2", provider.book["pay_1"], without_a_name),
+    }
+
+    for name in sorted(told, key=lambda name: name != first):
+        captured.hear_webhook(told[name])
+
+    assert captured.view.balance.refunded_minor == 1000
+    assert _refunded(captured) == {return_id: 500, None: 500}
+    assert captured.operations[-1]["state"] == "done"
+    assert captured.compare_books() == 0
+    assert captured.differences == []
 
 
 def test_a_refund_that_the_provider_refuses_stays_due_and_is_seen(

@@ -30,6 +30,9 @@ from payment.domain import (
 )
 from payment.store import ledger, operations, payments
 
+# Before our name of a refund, in the place of the provider's.
+OURS = "of:"
+
 log = structlog.get_logger()
 _changes = meter.create_counter("app.payments.changed", unit="{payment}")
 _refunds = meter.create_counter("app.payments.refunded", unit="{refund}")
@@ -152,7 +155,7 @@ def _implied(tx: Connection, payment: Payment, fact: Fact) -> list[RefundFact]:
         alike = [refund for refund in pending if refund.amount_minor == news]
         meant = alike if len(alike) == 1 else []
     # The provider's own names for them were not told: ours must do.
-    return [RefundFact(f"of:{refund.id}", refund.amount_minor, refund.id) for refund in meant]
+    return [RefundFact(f"{OURS}{refund.id}", refund.amount_minor, refund.id) for refund in meant]
 
 
 def _settle(tx: Connection, order_id: str, told: RefundFact) -> bool:
@@ -179,7 +182,9 @@ def _settle(tx: Connection, order_id: str, told: RefundFact) -> bool:
 
 
 def _is_made(refund: Refund, told: RefundFact) -> bool:
-    is_it = refund.provider_refund_id == told.id or domain.is_named(refund, told)
+    """By our name only while the provider's is not known: it may have taken another for ours."""
+    made_as = refund.provider_refund_id or ""
+    is_it = made_as == told.id or (made_as.startswith(OURS) and domain.is_named(refund, told))
     return refund.succeeded and is_it
 
 
