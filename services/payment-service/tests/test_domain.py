@@ -268,3 +268,18 @@ def test_what_is_reached_need_not_be_asked_for(
     kind: OperationKind, reached: set[PaymentStatus]
 ) -> None:
     assert {status for status in S if domain.is_reached(kind, status)} == reached
+
+
+@pytest.mark.parametrize(
+    ("kind", "undone"),
+    [
+        (OperationKind.AUTHORIZE, set()),
+        (OperationKind.CAPTURE, {S.AUTHORIZED}),
+        (OperationKind.VOID, {S.ACTION_REQUIRED, S.AUTHORIZED}),
+        (OperationKind.REFUND, set()),
+    ],
+)
+def test_a_status_says_of_what_can_be_done_only_once_that_it_was_not_done(
+    kind: OperationKind, undone: set[PaymentStatus]
+) -> None:
+    assert {status for status in S if domain.is_undone(kind, status)} == undone

@@ -389,6 +389,29 @@ def test_a_question_a_day_old_is_not_sent_again_but_asked_after(
     assert checkout.operations[0]["state"] == ("done" if arrived else "due")
 
 
+@pytest.mark.parametrize("arrived", [True, False])
+@pytest.mark.parametrize("end", ["captured", "voided"])
+def test_a_capture_or_void_a_day_old_is_sent_again_if_it_was_not_done(
+    db: Database, checkout: "Checkout", provider: "FakeProvider", end: str, *, arrived: bool
+) -> None:
+    checkout.hear(checkout.reserved())
+    checkout.work()
+    checkout.hear(checkout.confirmed() if end == "captured" else checkout.cancellation())
+    lost = [_lost]
+    provider.after, provider.before = (lost, []) if arrived else ([], lost)
+    checkout.work()
+    with db.transaction() as tx:
+        tx.execute(text("UPDATE operations SET first_attempt_at = now() - interval '23 hours'"))
+    checkout.wait(60)
+
+    checkout.work()
+
+    assert len(provider.calls) == 1 + (1 if arrived else 2)
+    assert provider.statuses == {"pay_1": end}
+    assert checkout.told() == ["payment.authorized", f"payment.{end}"]
+    assert checkout.operations[-1]["state"] == "done"
+
+
 def test_a_run_that_failed_half_way_begins_where_it_began(
     checkout: "Checkout", new_checkout: Callable[[], "Checkout"], provider: "FakeProvider"
 ) -> None:

@@ -125,6 +125,17 @@ def is_reached(kind: OperationKind, status: PaymentStatus) -> bool:
             return False
 
 
+def is_undone(kind: OperationKind, status: PaymentStatus) -> bool:
+    """Whether *status* says that *kind* was not done, and may be, whatever became of its key."""
+    match kind:
+        case OperationKind.CAPTURE:
+            return status is S.AUTHORIZED
+        case OperationKind.VOID:
+            return status in {S.ACTION_REQUIRED, S.AUTHORIZED}
+        case OperationKind.AUTHORIZE | OperationKind.REFUND:
+            return False  # No status forbids the provider to make a second one.
+
+
 def capture_entries(captured: Payment) -> tuple[tuple[str, int], ...]:
     """(account, signed minor units) of a capture, summing to zero: the provider owes us a sale."""
     return (

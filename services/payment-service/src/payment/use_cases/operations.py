@@ -9,7 +9,7 @@ from common.metrics import meter
 from sqlalchemy import Connection
 
 from payment.clients import NotAsked, OutcomeUnknown, PaymentProvider, RefusedByProvider
-from payment.domain import UNANSWERED, Fact, Operation, OperationKind, PaymentStatus
+from payment.domain import UNANSWERED, Fact, Operation, OperationKind, PaymentStatus, is_undone
 from payment.store import operations, payments
 from payment.use_cases import provider_facts
 from payment.use_cases.payments import ATTENTION_ATTEMPTS, never_arrived
@@ -37,12 +37,15 @@ def answer_to(provider: PaymentProvider, operation: Operation) -> Fact | None:
     """What the provider says to *operation*; None if it never heard of it.
 
     It is sent, with the same key each time, unless asking is safer: when the provider may have
-    forgotten the key, or when an authorization that may be under way is not wanted any more.
+    forgotten the key, or when an authorization that may be under way is not wanted any more. A
+    capture or void that turns out not to be done is sent even then: it cannot be done twice.
     Raises OutcomeUnknown, RefusedByProvider.
     """
     unwanted = operation.kind is OperationKind.AUTHORIZE and operation.payment.void_requested
     if unwanted or not operation.resendable:
-        return provider.ask(operation)
+        fact = provider.ask(operation)
+        if fact is None or not is_undone(operation.kind, fact.status):
+            return fact
     try:
         return provider.perform(operation)
     except RefusedByProvider as refusal:
