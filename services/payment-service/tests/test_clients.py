@@ -16,6 +16,7 @@ from payment.clients import (
     PaymentProvider,
     RefusedByProvider,
 )
+from payment.clients.answers import Reader
 from payment.domain import (
     Action,
     Fact,
@@ -43,6 +44,8 @@ REFUND = Operation(
     Refund("refund-1", "payment-1", 500, "returned", "return-1"),
 )
 AUTHORIZED = httpx.Response(200, json={"id": "pay_1", "status": "authorized"})
+CAPTURED = {"id": "pay_1", "status": "captured"}
+NOT_MADE = {"id": "re_1", "amount_minor": 500, "reference": "return-1"}
 
 
 def _perform(operation: Operation, answer: Callable[[httpx.Request], httpx.Response]) -> Fact:
@@ -127,6 +130,23 @@ def test_a_refund_says_which_one_it_is() -> None:
 
     assert fact.refund == RefundFact("re_1", 500, "return-1")
     assert (fact.status, fact.refunded_minor) == (PaymentStatus.PARTIALLY_REFUNDED, 500)
+
+
+@pytest.mark.parametrize("status", ["pending", "failed"])
+def test_of_a_refund_that_is_not_made_the_outcome_is_unknown(status: str) -> None:
+    with pytest.raises(OutcomeUnknown, match="not made"):
+        _answered(
+            REFUND, httpx.Response(200, json=NOT_MADE | {"status": status, "payment": CAPTURED})
+        )
+
+
+@pytest.mark.parametrize("status", ["pending", "failed"])
+def test_a_webhook_does_not_tell_of_a_refund_that_is_not_made(status: str) -> None:
+    told = {"data": {"payment": CAPTURED, "refund": NOT_MADE | {"status": status}}}
+
+    fact = Reader({"provider.example"}, is_secure=True).webhook(json.dumps(told))
+
+    assert fact == Fact("pay_1", PaymentStatus.CAPTURED)
 
 
 def test_an_action_has_an_address_at_the_provider_and_an_end() -> None:

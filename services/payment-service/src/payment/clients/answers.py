@@ -179,8 +179,11 @@ class Reader:
         try:
             if kind is not OperationKind.REFUND:
                 return self.payment(content)
-            refund = _RefundAnswer.model_validate_json(content)
-            return replace(self._fact(refund.payment), refund=_refund(refund))
+            answer = _RefundAnswer.model_validate_json(content)
+            refund = _made(answer)
+            if refund is None:
+                raise OutcomeUnknown("the provider has not made the refund")
+            return replace(self._fact(answer.payment), refund=refund)
         except (ValidationError, Unreadable) as error:
             raise OutcomeUnknown(_words(error)) from error
 
@@ -215,7 +218,7 @@ class Reader:
         except ValidationError as error:
             raise Unreadable(_words(error)) from error
         fact = self._fact(subject.payment)
-        return replace(fact, refund=_refund(subject.refund)) if subject.refund else fact
+        return replace(fact, refund=_made(subject.refund)) if subject.refund else fact
 
     def _fact(self, payment: _Payment) -> Fact:
         return Fact(
@@ -253,10 +256,13 @@ def refunds(content: bytes) -> list[RefundFact]:
         found = _Refunds.model_validate_json(content).refunds
     except ValidationError as error:
         raise Unreadable(_words(error)) from error
-    return [_refund(refund) for refund in found if refund.status == "succeeded"]
+    return [made for refund in found if (made := _made(refund))]
 
 
-def _refund(refund: _Refund) -> RefundFact:
+def _made(refund: _Refund) -> RefundFact | None:
+    """None of one that is under way, or failed: no money has moved."""
+    if refund.status != "succeeded":
+        return None
     return RefundFact(refund.id, refund.amount_minor, refund.reference)
 
 
