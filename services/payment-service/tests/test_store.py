@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Barrier
+from typing import Any
 
 import pytest
 from common.db import Database
@@ -9,7 +10,8 @@ from common.ids import new_id
 from common.testing import AT_ONCE
 from payment.domain import Operation, OperationKind, Payment, PaymentStatus
 from payment.store import ledger, operations, payments
-from sqlalchemy import text
+from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.event import listen
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 LEASE_S = 10.0
@@ -246,6 +248,38 @@ def test_a_postponed_operation_is_due_when_it_says(db: Database) -> None:
     assert _claimed(db) == []
     _pass(db, 1)
     assert [again.id for again in _claimed(db)] == [operation.id]
+
+
+def test_a_list_of_payments_does_not_read_all_that_is_due_for_each(db: Database) -> None:
+    with db.transaction() as tx:
+        tx.execute(
+            text(
+                "INSERT INTO payments"
+                " (id, order_id, amount_minor, currency, payment_method, status)"
+                " SELECT gen_random_uuid(), gen_random_uuid(), 1999, 'USD', 'pm_ok', 'unknown'"
+                " FROM generate_series(1, 3000)"
+            )
+        )
+        tx.execute(
+            text(
+                "INSERT INTO operations (id, payment_id, kind)"
+                " SELECT gen_random_uuid(), id, 'authorize' FROM payments"
+            )
+        )
+    owner = create_engine(db.engine.url.set(username="postgres"), poolclass=NullPool)
+    with owner.begin() as connection:
+        connection.execute(text("ANALYZE payment.payments, payment.operations"))
+    sent: list[tuple[str, Any]] = []
+
+    with db.transaction() as tx:
+        listen(tx, "before_cursor_execute", lambda *said: sent.append(said[2:4]))
+        listed = payments.page(tx, None, 20, attention=False, attempts=10)
+        [(statement, asked)] = sent
+        plan = "\n".join(tx.exec_driver_sql(f"EXPLAIN {statement}", asked).scalars())
+
+    assert [one.operation.kind for one in listed if one.operation] == ["authorize"] * 20
+    assert "operations_due_by_payment" in plan
+    assert "Seq Scan" not in plan
 
 
 # --- The ledger
