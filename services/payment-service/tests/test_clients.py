@@ -7,7 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+from common import calls
+from common.testing.deadlines import Clock, Drip
 from payment.clients import (
+    CALL_S_MAX,
     CONNECT_TIMEOUT_S,
     CONNECTIONS,
     READ_TIMEOUT_S,
@@ -248,6 +251,24 @@ def test_without_an_answer_the_outcome_is_unknown(error: type[httpx.RequestError
         _perform(AUTHORIZE, answer)
 
 
+@pytest.mark.parametrize("each_s", [0.5, 4.0])
+def test_after_an_answer_that_drips_the_outcome_is_unknown(
+    monkeypatch: pytest.MonkeyPatch, each_s: float
+) -> None:
+    clock = Clock(monkeypatch)
+    began_s = clock.now_s
+
+    with pytest.raises(OutcomeUnknown, match="ReadTimeout"):
+        _answered(AUTHORIZE, httpx.Response(200, stream=Drip(clock, each_s)))
+
+    assert clock.now_s - began_s <= CALL_S_MAX
+
+
+def test_after_an_answer_without_end_the_outcome_is_unknown() -> None:
+    with pytest.raises(OutcomeUnknown, match="AnswerTooLong"):
+        _answered(AUTHORIZE, httpx.Response(200, content=b" " * (calls.BYTES_MAX + 1)))
+
+
 @pytest.mark.parametrize("status", [302, 408, 429, 500, 502, 503, 504])
 def test_after_an_answer_that_asks_for_patience_the_outcome_is_unknown(status: int) -> None:
     with pytest.raises(OutcomeUnknown, match=str(status)):
@@ -327,4 +348,4 @@ def test_the_key_to_the_provider_is_in_no_error() -> None:
 def test_a_call_ends_before_somebody_else_makes_it() -> None:
     """Waiting for a connection to the provider is bounded as connecting is."""
     assert HANDS <= CONNECTIONS
-    assert 2 * CONNECT_TIMEOUT_S + WRITE_TIMEOUT_S + READ_TIMEOUT_S < LEASE_S
+    assert 2 * CONNECT_TIMEOUT_S + WRITE_TIMEOUT_S + READ_TIMEOUT_S <= CALL_S_MAX < LEASE_S

@@ -58,9 +58,15 @@ def remaining_s() -> float:
     return max(0.0, float(g.deadline_at) - time.monotonic())
 
 
+def for_a_call_s() -> float:
+    """As `remaining_s`, but never so little that an answer could not come."""
+    return max(remaining_s(), WORTHWHILE_S)
+
+
 def bound(usual: httpx.Timeout) -> httpx.Timeout:
-    """*usual*, but no part of a call takes longer than our own caller waits."""
-    left_s = max(remaining_s(), WORTHWHILE_S)
+    """*usual*, but no wait of a call takes longer than our own caller waits; see `common.calls`
+    for all of them together."""
+    left_s = for_a_call_s()
     parts = {part: min(usual_s or left_s, left_s) for part, usual_s in usual.as_dict().items()}
     return httpx.Timeout(**parts)
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
-from common import deadline
+from common import calls, deadline
 from common.metrics import meter
 
 ATTEMPTS_MAX: Final = 3
@@ -136,8 +136,14 @@ class Retries:
 
 def _try(http: httpx.Client, method: str, url: str, json: Any) -> httpx.Response:
     try:
-        response = http.request(
-            method, url, json=json, headers=deadline.header(), timeout=deadline.bound(http.timeout)
+        response = calls.answer(
+            http,
+            method,
+            url,
+            within_s=deadline.for_a_call_s(),
+            json=json,
+            headers=deadline.header(),
+            timeout=deadline.bound(http.timeout),
         )
     except RETRIABLE_ERRORS as error:
         raise NotNow(type(error).__name__) from error

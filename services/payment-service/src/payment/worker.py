@@ -167,7 +167,7 @@ class Operations:
             self.loop.wake.set()
 
     def finish(self) -> None:
-        """Wait for the calls under way; each ends by its own timeouts."""
+        """Wait for the calls under way; each ends within CALL_S_MAX."""
         wait(self._under_way)
         self._collect()
 

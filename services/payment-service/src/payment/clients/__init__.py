@@ -8,6 +8,7 @@ from payment.clients.answers import (
     Unreadable,
 )
 from payment.clients.provider import (
+    CALL_S_MAX,
     CONNECT_TIMEOUT_S,
     CONNECTIONS,
     FAILURES_MAX,
@@ -18,6 +19,7 @@ from payment.clients.provider import (
 )
 
 __all__ = [
+    "CALL_S_MAX",
     "CONNECTIONS",
     "CONNECT_TIMEOUT_S",
     "FAILURES_MAX",

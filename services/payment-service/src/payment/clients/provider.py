@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
+from common import calls
 from common.breaker import Breaker, BreakerOpen
 from pydantic import ValidationError
 
@@ -27,6 +28,8 @@ CONNECT_TIMEOUT_S = 0.25
 READ_TIMEOUT_S = 5.0
 # A request is a few hundred bytes: what does not leave in a second will not leave.
 WRITE_TIMEOUT_S = 1.0
+# All of a call, waiting for a connection included, however slowly the answer drips.
+CALL_S_MAX = 2 * CONNECT_TIMEOUT_S + WRITE_TIMEOUT_S + READ_TIMEOUT_S
 # As many as the operations loop has hands, so that no call waits for a connection.
 CONNECTIONS = 8
 # One page of the provider's book, some hundred kilobytes.
@@ -168,7 +171,8 @@ class PaymentProvider:
         """Raises OutcomeUnknown; as NotAsked if the provider is left alone just now."""
         try:
             with self.breaker.call() as call:
-                response = self._http.request(method, f"{self._base_url}{path}", **request)
+                url = f"{self._base_url}{path}"
+                response = calls.answer(self._http, method, url, within_s=CALL_S_MAX, **request)
                 call.failed = response.is_server_error
         except BreakerOpen as error:
             raise NotAsked(str(error)) from error
