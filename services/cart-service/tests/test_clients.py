@@ -2,7 +2,7 @@ import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import httpx
@@ -10,7 +10,9 @@ import pytest
 import redis
 from cart.clients import CartCache, Catalog, Inventory, Pricing, StockUnknown, cart_cache
 from cart.domain import Cart, CatalogUnavailable, Line, Price
+from common import deadline
 from common.auth import service_token
+from common.neighbours import CONNECTIONS
 from common.retries import ATTEMPTS_MAX, RETRIES_SAVED_MAX
 from common.testing import REDIS_WITHIN_S
 
@@ -32,6 +34,11 @@ def cut(request: httpx.Request) -> httpx.Response:
 
 def slow(request: httpx.Request) -> httpx.Response:
     raise httpx.ReadTimeout("slow", request=request)
+
+
+def inventory_that(answer: Callable[[httpx.Request], httpx.Response]) -> Inventory:
+    """One of its own, whom no question of an earlier test reaches."""
+    return Inventory("http://inventory", client=httpx.Client(transport=httpx.MockTransport(answer)))
 
 
 @pytest.fixture
@@ -169,6 +176,47 @@ class TestPricing:
         shelf.catalog_answers.append(status(500))
         with pytest.raises(CatalogUnavailable):
             pricing.ask(["MUG-1"])
+
+    def test_quotes_that_failed_leave_no_question_behind(
+        self, catalog: Catalog, shelf: Any
+    ) -> None:
+        asked, back = list[httpx.Request](), Event()
+
+        def blocked(request: httpx.Request) -> httpx.Response:
+            asked.append(request)
+            back.wait(20)
+            return httpx.Response(200, json={"stock": []})
+
+        pricing = Pricing(catalog, inventory_that(blocked))
+        shelf.catalog_answers += [status(500)] * 20
+        for _ in range(20):
+            with pytest.raises(CatalogUnavailable):
+                pricing.ask(["MUG-1"])
+        back.set()
+
+        assert pricing.ask(["MUG-1"])[0].by_sku
+        assert len(asked) <= CONNECTIONS + 1
+
+    def test_stock_that_comes_too_late_for_the_caller_is_unknown(
+        self, catalog: Catalog, shelf: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        left_s, quoted = [deadline.EDGE_DEADLINE_S], Event()
+        monkeypatch.setattr(deadline, "remaining_s", lambda: left_s[0])
+
+        def price(_: httpx.Request) -> httpx.Response:
+            left_s[0] = 0.0
+            return httpx.Response(200, json={"currency": "USD", "prices": []})
+
+        def late(_: httpx.Request) -> httpx.Response:
+            assert quoted.wait(20), "the quote waited"
+            return httpx.Response(200, json={"stock": []})
+
+        shelf.catalog_answers.append(price)
+
+        _, known = Pricing(catalog, inventory_that(late)).ask(["MUG-1"])
+        quoted.set()
+
+        assert known is None
 
 
 class TestCopies:
