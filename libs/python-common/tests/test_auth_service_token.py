@@ -11,7 +11,7 @@ from common.auth import Caller, Role, ServiceToken, ServiceTokenUnavailable, ser
 from common.auth.service_token import TIMEOUT, Granted, _granted
 from common.settings import ServiceSettings
 from common.testing import JWT_SECRET
-from common.testing.deadlines import Clock, request_with
+from common.testing.deadlines import Clock, Drip, request_with
 from pydantic import SecretStr
 
 
@@ -142,10 +142,10 @@ def test_the_token_endpoint_is_waited_for_as_long_as_our_own_caller_waits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     Clock(monkeypatch)
-    asked: list[httpx.Request] = []
+    asked: list[httpx.Timeout] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
+        asked.append(httpx.Timeout(**request.extensions["timeout"]))
         return httpx.Response(200, json={"access_token": "t1", "expires_in": 300})
 
     with httpx.Client(transport=httpx.MockTransport(answer), timeout=TIMEOUT) as http:
@@ -154,9 +154,26 @@ def test_the_token_endpoint_is_waited_for_as_long_as_our_own_caller_waits(
             grant()
         grant()  # A worker, for whom nobody waits.
 
-    short, usual = (httpx.Timeout(**request.extensions["timeout"]) for request in asked)
+    short, usual = asked
     assert (short.connect, short.read) == (pytest.approx(0.2), pytest.approx(0.2))
     assert usual == TIMEOUT
+
+
+def test_a_token_that_drips_is_none_when_our_own_caller_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch)
+    began_s = clock.now_s
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=Drip(clock, each_s=0.25))
+
+    with httpx.Client(transport=httpx.MockTransport(answer), timeout=TIMEOUT) as http:
+        token = ServiceToken(_granted(http, "http://auth/oauth2/token"))
+        with request_with(left_s=1.0), pytest.raises(ServiceTokenUnavailable):
+            token.token()
+
+    assert clock.now_s - began_s <= 1.0
 
 
 def test_who_ran_out_of_time_keeps_nobody_else_from_asking() -> None:

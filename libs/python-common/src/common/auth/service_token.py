@@ -8,7 +8,7 @@ from typing import Final
 
 import httpx
 
-from common import deadline, tracing
+from common import calls, deadline, tracing
 from common.auth.callers import Caller, Role
 from common.auth.issuer import SERVICE_TOKEN_LIFETIME, issue
 from common.errors import Unavailable
@@ -154,7 +154,8 @@ def _granted(http: httpx.Client, url: str) -> Callable[[], Granted]:
 
     def grant() -> Granted:
         asked = {"grant_type": "client_credentials"}
-        response = http.post(url, data=asked, timeout=deadline.bound(TIMEOUT))
+        within_s, timeout = deadline.for_a_call_s(), deadline.bound(TIMEOUT)
+        response = calls.answer(http, "POST", url, within_s=within_s, data=asked, timeout=timeout)
         response.raise_for_status()
         answer = response.json()
         return Granted(str(answer["access_token"]), float(answer["expires_in"]))
