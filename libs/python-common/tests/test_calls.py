@@ -84,6 +84,19 @@ def test_an_answer_that_drips_is_none(
     assert drip.is_closed
 
 
+def test_an_answer_that_is_whole_needs_no_time_for_more(clock: Clock) -> None:
+    """As of a machine that had something else to do between its head and its body."""
+
+    class Late(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            clock.now_s += 4.0
+            yield b"{}"
+
+    late = httpx.Response(200, headers={"Content-Length": "2"}, stream=Late())
+
+    assert call(late, within_s=6.0).content == b"{}"
+
+
 def test_what_begins_after_the_end_is_not_read(clock: Clock) -> None:
     drip = Drip(clock, each_s=0.0)
 
