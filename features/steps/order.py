@@ -23,7 +23,7 @@ CARDS = {
 }
 GOOD_CARD = "pm_ok"
 # A worker that is killed may have claimed it for 25 s.
-ASKED_WITHIN_S, MAIL_WITHIN_S = 20.0, 40.0
+MAIL_WITHIN_S = 40.0
 MAILS = {
     "confirmation": "order_confirmation",
     "cancellation": "order_cancellation",
@@ -100,11 +100,6 @@ def orders_at_once(checkout: Checkout, times: int) -> None:
 @when("he sends the same order again")
 def sends_again(checkout: Checkout) -> None:
     checkout.place()
-
-
-@when("her bank has been asked")
-def is_asked(shop: ScenarioShop, checkout: Checkout) -> None:
-    eventually(lambda: shop.payments(checkout.order_id), ASKED_WITHIN_S, "a payment")
 
 
 @when("she cancels at once")
