@@ -43,8 +43,8 @@ def is_stopping() -> bool:
 def install() -> None:
     # SendMessageBatch calls the module's function; SendMessage goes through the table.
     sqs._act_send_message = sqs._HANDLERS["SendMessage"] = _announcing(sqs._act_send_message)
-    for action in ("ChangeMessageVisibility", "ChangeMessageVisibilityBatch"):
-        sqs._HANDLERS[action] = _announcing(sqs._HANDLERS[action])
+    # The batch is done one by one (`sqs_refusals`).
+    sqs._HANDLERS["ChangeMessageVisibility"] = _announcing(sqs._HANDLERS["ChangeMessageVisibility"])
 
 
 def _announcing(action):

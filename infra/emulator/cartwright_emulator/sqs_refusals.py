@@ -13,10 +13,11 @@ import re
 import time
 
 from ministack.services import sqs
+from sqs_receive import LONGEST_VISIBILITY_S
 
 # ".fifo" is left to MiniStack's own check.
 QUEUE_NAME = re.compile(r"(?=.{1,80}$)[A-Za-z0-9_-]+(\.fifo)?")
-LONGEST_DELAY_S, LONGEST_VISIBILITY_S = 900, 43_200
+LONGEST_DELAY_S = 900
 # SetQueueAttributes, "Request Parameters".
 SETTABLE = {
     "DelaySeconds",

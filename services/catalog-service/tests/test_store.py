@@ -11,7 +11,8 @@ from catalog.store import products as store
 from catalog.store import search as search_store
 from catalog.store import tables
 from common.db import Database
-from sqlalchemy import NullPool, create_engine, delete, insert, select, text, update
+from common.testing import analyze
+from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 MUG = Listing("MUG-1", "Blue mug", "KITCHEN", "CUPS", 950, brand="Hearth", size="12 oz")
@@ -397,9 +398,7 @@ def test_words_are_looked_up_in_their_index(db: Database) -> None:
     ]  # fmt: skip
     with db.transaction() as tx:
         tx.execute(insert(tables.products), many)
-    owner = create_engine(db.engine.url.set(username="postgres"), poolclass=NullPool)
-    with owner.begin() as connection:
-        connection.execute(text("ANALYZE catalog.products"))
+    analyze(db, "catalog.products")
     with db.transaction() as tx:
         statement = select(tables.products.c.sku).where(
             text("search @@ websearch_to_tsquery('mug')"),

@@ -7,10 +7,9 @@ from typing import Any
 import httpx
 import orjson
 from common.auth import Role
-from common.db import Database
 from common.testing import bearer
 from flask.testing import FlaskClient
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy import Connection, Engine, event
 
 PRICES = {"MUG-1": ("Mug", 250), "LAMP-1": ("Lamp", 1999)}
 
@@ -99,10 +98,3 @@ def wire() -> Iterator[list[str]]:
     finally:
         for name, listener in listeners.items():
             event.remove(Engine, name, listener)
-
-
-def analyze_orders(db: Database) -> None:
-    """As autovacuum does, but now: what it knows else is of other tests' rows."""
-    owner = create_engine(db.engine.url.set(username="postgres"), poolclass=NullPool)
-    with owner.begin() as connection:
-        connection.execute(text('ANALYZE "order".orders'))

@@ -7,12 +7,12 @@ import pytest
 from common.auth import Role
 from common.db import Database
 from common.ids import new_id
-from common.testing import bearer, deliver, promised
+from common.testing import analyze, bearer, deliver, promised
 from jsonschema import Draft202012Validator
 from order.routes.events import _Changes
 from order.routes.streams import News
 from order.worker import HANDLERS
-from order_fixtures import Ana, analyze_orders, wire
+from order_fixtures import Ana, wire
 from sqlalchemy import text
 from test_contract import CONTRACT
 
@@ -196,7 +196,7 @@ def test_a_look_reads_only_the_rows_it_finds(db: Database, ana: Ana) -> None:
                 " FROM orders o, generate_series(1, 1000) n"
             )
         )
-    analyze_orders(db)
+    analyze(db, '"order".orders')
     with wire() as sent:
         _Changes(db, placed, 1)()
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from common.auth import Role
 from common.db import Database
-from common.testing import AT_ONCE, bearer, published
+from common.testing import AT_ONCE, analyze, bearer, published
 from flask.testing import FlaskClient
 from order.domain import OrderLine
 from order.settings import ORDERS_PER_HOUR_PER_RECIPIENT, ORDERS_PER_MINUTE
@@ -21,7 +21,7 @@ from order.store.rates import (
 )
 from order.use_cases import orders as use_cases
 from order.use_cases.orders import Placement
-from order_fixtures import Ana, analyze_orders
+from order_fixtures import Ana
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
@@ -209,7 +209,7 @@ def test_the_count_reads_as_many_rows_as_may_be(db: Database) -> None:
                 email = f"{who}@shoppers.example" if number % 25 else "ana@shoppers.example"
                 bought = Placement(who, email, "USD", "pm_ok", (line,))
                 use_cases.place_order(tx, bought, NOW + timedelta(seconds=number))
-    analyze_orders(db)
+    analyze(db, '"order".orders')
     counting = _NTH_NEWEST.text.split(";")[1]
     asked = {
         "customer_id": "ana",
@@ -238,7 +238,7 @@ def test_the_count_of_a_customers_own_reads_those_of_its_hour_alone(db: Database
                 email = "ben@shoppers.example" if number % 10 else "ana@shoppers.example"
                 bought = Placement("ana", email, "USD", "pm_ok", (line,))
                 use_cases.place_order(tx, bought, NOW + timedelta(seconds=number))
-    analyze_orders(db)
+    analyze(db, '"order".orders')
     sent: list[tuple[str, Any]] = []
     after = NOW + timedelta(seconds=399)
 

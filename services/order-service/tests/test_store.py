@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from common.db import Database
 from common.ids import new_id
+from common.testing import analyze
 from order.domain import (
     CancelReason,
     HistoryEntry,
@@ -20,7 +21,6 @@ from order.domain import (
 )
 from order.store import orders as store
 from order.store.tables import orders
-from order_fixtures import analyze_orders
 from sqlalchemy import event, insert, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
@@ -158,7 +158,7 @@ def many(db: Database) -> list[str]:
     ]  # fmt: skip
     with db.transaction() as tx:
         tx.execute(insert(orders), rows)
-    analyze_orders(db)
+    analyze(db, '"order".orders')
     return [row["id"] for row in rows]
 
 

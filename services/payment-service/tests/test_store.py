@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from common.db import Database
 from common.ids import new_id
-from common.testing import AT_ONCE
+from common.testing import AT_ONCE, analyze
 from payment.domain import Operation, OperationKind, Payment, PaymentStatus
 from payment.store import ledger, operations, payments
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import text
 from sqlalchemy.event import listen
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
@@ -266,9 +266,7 @@ def test_a_list_of_payments_does_not_read_all_that_is_due_for_each(db: Database)
                 " SELECT gen_random_uuid(), id, 'authorize' FROM payments"
             )
         )
-    owner = create_engine(db.engine.url.set(username="postgres"), poolclass=NullPool)
-    with owner.begin() as connection:
-        connection.execute(text("ANALYZE payment.payments, payment.operations"))
+    analyze(db, "payment.payments", "payment.operations")
     sent: list[tuple[str, Any]] = []
 
     with db.transaction() as tx:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from common import tracing
 from common.db import Database
+from common.testing import analyze
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given, settings
@@ -23,7 +24,7 @@ from payment.domain import PaymentStatus
 from payment.store import webhooks as webhook_rows
 from payment.use_cases import webhooks
 from payment.use_cases.webhooks import TOLERANCE_S, WebhookSignatureInvalid
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import text
 from sqlalchemy.event import listen, remove
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
@@ -393,9 +394,7 @@ def test_a_sweep_that_finds_little_does_not_read_all_that_is_young(db: Database)
                 " FROM generate_series(1, 362) AS h, generate_series(1, 20) AS n"
             )
         )
-    owner = create_engine(db.engine.url.set(username="postgres"), poolclass=NullPool)
-    with owner.begin() as connection:
-        connection.execute(text("ANALYZE payment.webhook_events"))
+    analyze(db, "payment.webhook_events")
     sent: list[tuple[str, Any]] = []
 
     def note(_: object, __: object, statement: str, parameters: object, *___: object) -> None:

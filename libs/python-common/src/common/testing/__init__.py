@@ -8,6 +8,7 @@ from common.testing.contracts import promised
 from common.testing.database import (
     AT_ONCE,
     PATIENCE,
+    analyze,
     clean_database,
     migrated_database,
     published,
@@ -23,6 +24,7 @@ __all__ = [
     "REDIS_WITHIN_S",
     "FakeSqs",
     "Outcome",
+    "analyze",
     "bearer",
     "clean_database",
     "clean_valkey",

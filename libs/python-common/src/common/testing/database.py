@@ -113,6 +113,16 @@ def published(db: Database) -> list[Event]:
     return events
 
 
+def analyze(db: Database, *tables: str) -> None:
+    """As autovacuum does, but now: what it knows else is of other tests' rows.
+
+    tables: with their schema, as SQL has them.
+    """
+    owner = sa.create_engine(db.engine.url.set(username="postgres"), poolclass=sa.NullPool)
+    with owner.begin() as connection:
+        connection.execute(sa.text(f"ANALYZE {', '.join(tables)}"))
+
+
 def until_a_session_waits(tx: sa.Connection) -> None:
     """Returns once another session of this database waits for a lock; fails if none ever does."""
     waiting = sa.text(
