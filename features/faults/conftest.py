@@ -10,6 +10,7 @@ from harness.shopper.scenario_shop import ScenarioShop
 from own_shop import *
 from own_shop import own_shop
 from steps.controls import Controls
+from steps.deaths import *
 from steps.faults import *
 from steps.letters import *
 

@@ -14,7 +14,7 @@ Feature: What went astray is in the trace
     And every event took effect once at each of its consumers
 
   Scenario: News that cannot be told at first
-    Given the news that an order was confirmed is refused three times
+    Given the news that the order was confirmed is refused three times
     When she orders with a good card
     Then that really happened
     And her order is confirmed
@@ -22,7 +22,7 @@ Feature: What went astray is in the trace
       | order | publish order.confirmed |
 
   Scenario: News that was read comes again, because nobody noted that it was
-    Given the news that an order was confirmed is read, and nobody notes that it was
+    Given the news that the order was confirmed is read, and nobody notes that it was
     When she orders with a good card
     Then that really happened
     And her order is confirmed

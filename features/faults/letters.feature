@@ -23,7 +23,7 @@ Feature: Letters that nobody can read
       | notification |
 
   Scenario: News that arrived garbled is set right and sent back
-    Given the news that an order was confirmed arrives garbled
+    Given the news that the order was confirmed arrives garbled
     When she orders with a good card
     And every reader of it has kept it aside, with its reason
     And somebody sets it right and sends it back

@@ -21,23 +21,23 @@ Feature: News that goes astray
       | news                       | fate                                     |
       | anything happened          | is always told twice                     |
       | anything happened          | is always handed over twice              |
-      | an order was placed        | gets lost                                |
+      | the order was placed        | gets lost                                |
       | the stock was reserved     | gets lost                                |
       | the payment was authorized | gets lost                                |
       | the payment was captured   | gets lost                                |
-      | an order was placed        | is refused three times                   |
-      | an order was confirmed     | is refused three times                   |
-      | an order was confirmed     | is refused twice among others            |
-      | an order was placed        | is told, and its teller does not hear so |
-      | an order was confirmed     | is told, and its teller does not hear so |
+      | the order was placed        | is refused three times                   |
+      | the order was confirmed     | is refused three times                   |
+      | the order was confirmed     | is refused twice among others            |
+      | the order was placed        | is told, and its teller does not hear so |
+      | the order was confirmed     | is told, and its teller does not hear so |
       | the stock was reserved     | gets lost on its way to a reader         |
-      | an order was confirmed     | gets lost on its way to a reader         |
+      | the order was confirmed     | gets lost on its way to a reader         |
       | the payment was authorized | is read, and nobody notes that it was    |
-      | an order was confirmed     | is read, and nobody notes that it was    |
+      | the order was confirmed     | is read, and nobody notes that it was    |
       | the stock was reserved     | is late by two seconds                   |
 
   Scenario: The news of an order comes after the news that it was cancelled
-    Given the news that an order was placed comes after the news that an order was cancelled
+    Given the news that the order was placed comes after the news that the order was cancelled
     When she orders with a good card
     And she cancels at once
     Then her order is cancelled, because she asked for it

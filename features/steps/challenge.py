@@ -10,7 +10,8 @@ ASKING_CARDS = {
     "a card that asks her bank": "pm_3ds_required",
     "a card whose bank tells everything twice": "pm_3ds_webhook_twice",
 }
-ASKED_WITHIN_S = 15.0
+# A worker that dies with it in hand has it back after 15 s; its mail, after 25 s.
+ASKED_WITHIN_S = 60.0
 
 
 @when(parsers.re(r"she orders with (?P<card>a card (that asks her bank|whose bank .+))"))

@@ -15,12 +15,11 @@ from harness.faults.planter import Faults
 from harness.faults.rules import Fault, Operation
 from harness.process import control
 from harness.process.endpoints import Endpoints
+from harness.proof.flow_words import ANNOUNCEMENTS
 from harness.proof.flows import Proof
 from harness.proof.quiescence import TraceIncomplete
-from harness.providers.choice import Capability
 from harness.shopper.client import ShopDidNotAnswer
 from harness.shopper.scenario_shop import ScenarioShop
-from one_shop import need
 from pytest_bdd import given, parsers, then, when
 
 from steps.challenge import bank_asks
@@ -33,21 +32,8 @@ BACK_WITHIN_S = 30.0
 # Long enough that every exporter has tried; nothing comes, however long one waits.
 UNPROVEN_AFTER_S = 3.0
 
-# Of SNS and SQS, in a stack of ours.
-EMULATOR = "emulator"
-
 # What people say of news, as types of events.
-NEWS = {
-    "an order was placed": "order.placed",
-    "the stock was reserved": "stock.reserved",
-    "the payment was authorized": "payment.authorized",
-    "an order was confirmed": "order.confirmed",
-    "an order was cancelled": "order.cancelled",
-    "the payment was captured": "payment.captured",
-    "the stock was committed": "stock.committed",
-    "the payment was voided": "payment.voided",
-    "anything happened": ".*",
-}
+NEWS = {**ANNOUNCEMENTS, "anything happened": ".*"}
 # What may become of news: the fault, at which of its steps, and how often.
 FATES: Mapping[str, tuple[Fault, Operation, Mapping[str, Any]]] = {
     "is told twice": (Fault.DUPLICATE, Operation.PUBLISH, {}),
@@ -62,13 +48,6 @@ FATES: Mapping[str, tuple[Fault, Operation, Mapping[str, Any]]] = {
     "is read, and nobody notes that it was": (Fault.DROP, Operation.DELETE, {}),
     "is late by two seconds": (Fault.DELAY, Operation.PUBLISH, {"delay_s": 2.0}),
     "arrives garbled": (Fault.GARBLE, Operation.PUBLISH, {}),
-}
-# When a process dies: at which of its steps, and before or after it is done.
-MOMENTS = {
-    "about to tell": (Operation.PUBLISH, False),
-    "having just told": (Operation.PUBLISH, True),
-    "being handed the news": (Operation.RECEIVE, False),
-    "done with the news, before it can say so": (Operation.DELETE, False),
 }
 LINES = {
     "the cache": "redis",
@@ -116,37 +95,6 @@ def news_is_spoilt(faults: Faults, planted: Planted, news: str, fate: str, rest:
 def news_overtakes(faults: Faults, planted: Planted, late: str, early: str) -> None:
     faults.spoil(Fault.HOLD, NEWS[late], until=NEWS[early])
     planted.entries += [(Fault.HOLD, 1, ""), ("released", 1, "")]
-
-
-@given(parsers.re(r"the (?P<name>[\w-]+) dies (?P<moment>.+?),? that (?P<news>.+)"))
-def dies_at(faults: Faults, planted: Planted, name: str, moment: str, news: str) -> None:
-    operation, afterwards = MOMENTS[moment]
-    planted.died[name] = control.find(faults.home, name).pid
-    faults.kill_at(name, operation, NEWS[news], afterwards=afterwards)
-    planted.entries.append((Fault.KILL_AFTER if afterwards else Fault.KILL_BEFORE, 1, ""))
-
-
-@given(parsers.re(r"the (?P<name>[\w-]+) has just died"))
-def dies(faults: Faults, planted: Planted, name: str, pytestconfig: pytest.Config) -> None:
-    if name == EMULATOR:
-        need(pytestconfig, Capability.LASTING_MESSAGES)
-    planted.died[name] = control.find(faults.home, name).pid
-    faults.kill(name)
-
-
-@given(parsers.re(r"the (?P<name>[\w-]+) stands still"))
-def stands_still(faults: Faults, name: str) -> None:
-    faults.pause(name)
-
-
-@when("the stock is reserved for her")
-def stock_is_reserved(shop: ScenarioShop, sku: str) -> None:
-    eventually(lambda: shop.stock(sku)["reserved"], BACK_WITHIN_S, "stock reserved")
-
-
-@when(parsers.re(r"the (?P<name>[\w-]+) goes on"))
-def goes_on(faults: Faults, name: str) -> None:
-    faults.go_on(name)
 
 
 @given(parsers.re(r"(?P<what>the .+) cannot be reached"))

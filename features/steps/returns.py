@@ -13,7 +13,7 @@ from pytest_bdd import parsers, then, when
 
 from steps.order import Checkout
 
-PAID_BACK_WITHIN_S = 20.0
+PAID_BACK_WITHIN_S = 60.0
 
 
 @when(

@@ -1,4 +1,4 @@
-"""The words of the features, and which span of which service each stands for. No logic.
+"""The words of the features, and which span of which service each stands for.
 
 A fact is a fact when its owner announces it, so most are the announcement.
 """
@@ -24,8 +24,16 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "the payment was captured": ("payment", publish_span("payment.captured")),
     "the payment was refunded": ("payment", publish_span("payment.refunded")),
     "the goods came back": ("order", publish_span("order.returned")),
+    "the return was settled": ("order", publish_span("order.refunded")),
     "the goods were restocked": ("inventory", publish_span("stock.returned")),
     "the customer was told": ("notification", publish_span("notification.sent")),
     "the cart was emptied": ("cart", process_span("order.confirmed")),
     "the provider was asked for the money": ("payment-provider", "POST /v1/payments"),
+}
+
+# The same words, as types of events: of what is a fact because its owner announces it.
+ANNOUNCEMENTS: Mapping[str, str] = {
+    words: span.removeprefix(publish_span(""))
+    for words, (_, span) in WORDS.items()
+    if span.startswith(publish_span(""))
 }
