@@ -2,9 +2,12 @@
 
 import json
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +28,23 @@ PLANS = stack.repository() / "libs/harness/tests/supervised_for_tests"
 UP_WITHIN_S = 60
 DOWN_WITHIN_S = 20
 CARTWRIGHT = (sys.executable, "-c", "from cartwright.cli import main; main()")
+CTRL_C = b"\x03"
+# As a web process: one that waits for whom it made, who stands where Ctrl-C cannot be heard.
+STANDING = """
+import os, signal
+if os.fork():
+    signal.signal(signal.SIGINT, lambda *_: print("asked", flush=True))
+    while True:
+        signal.pause()
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+breakpoint()
+signal.pause()
+"""
+IN_FRONT = """
+import os, sys
+from cartwright import run
+sys.exit(run.in_front([sys.executable, "-c", sys.argv[1]], os.environ, "."))
+"""
 WEB = Description(Kind.GUNICORN, ["-c", "python:conf", "order.app:create_app()"], {"PORT": "8005"})
 
 
@@ -174,6 +194,49 @@ def test_under_a_debugger_nothing_waits_for_an_answer(monkeypatch: pytest.Monkey
     argv, seen = run.command(WEB, debug=True), run.environment(WEB, debug=True)
 
     assert argv[3:5] == ["--timeout", "0"]
-    assert seen == {"TERM": "xterm", "PORT": "8005", "WEB_WORKERS": "1", "WEB_THREADS": "1"} | {
-        name: os.environ[name] for name in run.TERMINAL if name in os.environ
-    }
+    assert seen == {
+        "TERM": "xterm",
+        "PORT": "8005",
+        "WEB_WORKERS": "1",
+        "WEB_THREADS": "1",
+        "DEBUGGED": "1",
+    } | {name: os.environ[name] for name in run.TERMINAL if name in os.environ}
+
+
+def said(terminal: int, until: bytes) -> bytes:
+    """What is shown on the terminal until then; all of it, if nobody is left who could write."""
+    shown = b""
+    while until not in shown:
+        readable, _, _ = select.select([terminal], [], [], UP_WITHIN_S)
+        assert readable, f"{until!r} does not come after {shown!r}"
+        try:
+            shown += os.read(terminal, 1024)
+        except OSError:  # EIO: the last one has closed it.
+            break
+    return shown
+
+
+def test_a_second_interrupt_ends_who_stands_at_a_debugger_and_keeps_the_terminal() -> None:
+    terminal, theirs = pty.openpty()
+    before = termios.tcgetattr(theirs)
+    environment = {**os.environ, "TERM": "dumb", "PYTHONBREAKPOINT": ""}
+    with subprocess.Popen(
+        [sys.executable, "-c", IN_FRONT, STANDING],
+        env=environment,
+        preexec_fn=lambda: os.login_tty(theirs),
+    ) as running:
+        try:
+            said(terminal, b"(Pdb) ")
+            os.write(terminal, CTRL_C)
+            said(terminal, b"asked")
+            os.write(terminal, CTRL_C)
+
+            code = running.wait(DOWN_WITHIN_S)
+        finally:
+            running.kill()
+
+    assert code == 128 + signal.SIGKILL
+    assert termios.tcgetattr(theirs) == before
+    os.close(theirs)
+    said(terminal, b"what nobody says")
+    os.close(terminal)

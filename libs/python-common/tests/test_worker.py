@@ -81,6 +81,28 @@ def looks() -> int:
 worker.run([Loop("looks", looks)])
 """
 
+STANDING = """
+import os
+import threading
+from pathlib import Path
+from common import worker
+from common.worker import Loop
+
+worker.install()
+worker.WATCH_EVERY_S = 0.05
+heartbeat = Path(os.environ["HEARTBEAT_FILE"])
+def stands() -> int:
+    threading.Event().wait()
+    return 0
+standing = Loop("standing", stands, stuck_after_s=0)
+def looks() -> int:
+    if standing.is_stuck and heartbeat.exists():
+        heartbeat.unlink()
+        print("beat", flush=True)
+    return 0
+worker.run([standing, Loop("looks", looks)])
+"""
+
 FULL = """
 import sys
 from common import worker
@@ -304,5 +326,20 @@ def test_a_worker_says_again_and_again_that_it_goes_on(tmp_path: Path) -> None:
         beats = (line for line in process.stdout if line == "beat\n")
         try:
             assert [next(beats) for _ in range(3)] == ["beat\n"] * 3
+        finally:
+            process.kill()
+
+
+def test_under_a_debugger_a_loop_may_stand_still(tmp_path: Path) -> None:
+    environment = os.environ | {
+        "SERVICE_NAME": "probe", "HEARTBEAT_FILE": str(tmp_path / "beat"), "DEBUGGED": "1",
+    }  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-c", STANDING], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        beats = (line for line in process.stdout if line == "beat\n")
+        try:
+            assert [next(beats, "it ended") for _ in range(3)] == ["beat\n"] * 3
         finally:
             process.kill()

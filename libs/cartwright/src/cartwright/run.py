@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
@@ -19,8 +20,8 @@ from cartwright import location, one_process
 
 # Of the developer's terminal: how a debugger draws, and which one it is.
 TERMINAL = ("TERM", "PYTHONBREAKPOINT")
-# One request at a time, and nobody ends it while somebody thinks.
-ONE_AT_A_TIME: Mapping[str, str] = {"WEB_WORKERS": "1", "WEB_THREADS": "1"}
+# One request at a time; a worker does not take a loop that somebody stands in for one that hangs.
+UNHURRIED: Mapping[str, str] = {"WEB_WORKERS": "1", "WEB_THREADS": "1", "DEBUGGED": "1"}
 NO_TIMEOUT = ("--timeout", "0")
 
 
@@ -35,7 +36,8 @@ def run(
 ) -> None:
     """Run one process in this terminal, with the code as it is now, while the others go on.
 
-    It takes the place of the shop's own, with the same port and settings. Ctrl-C gives it back.
+    It takes the place of the shop's own, with the same port and settings. Ctrl-C gives it back;
+    a second one does not wait for it, as at `(Pdb)`.
     """
     place = location.find(home)
     name, described = one_process.find(place, process)
@@ -45,7 +47,7 @@ def run(
         with control.held(place.path, name):
             typer.echo(f"{name} runs here now; Ctrl-C gives it back to the shop.", err=True)
             argv, env = command(described, debug=debug), environment(described, debug=debug)
-            code = _in_front(argv, env, Launch.read(place).repo_root)
+            code = in_front(argv, env, Launch.read(place).repo_root)
     except control.ControlRefused as error:
         one_process.refuse(f"{error}. Start it: cartwright up")
     if place.is_locked():
@@ -65,30 +67,53 @@ def command(described: Description, *, debug: bool) -> list[str]:
 def environment(described: Description, *, debug: bool) -> dict[str, str]:
     """What it sees here: what it sees in the shop, and the terminal."""
     terminal = {name: os.environ[name] for name in TERMINAL if name in os.environ}
-    return {**terminal, **described.env, **(ONE_AT_A_TIME if debug else {})}
+    return {**terminal, **described.env, **(UNHURRIED if debug else {})}
 
 
-def _in_front(argv: list[str], env: Mapping[str, str], cwd: str) -> int:
+def in_front(argv: list[str], env: Mapping[str, str], cwd: str) -> int:
     """Its exit code. It reads this terminal, and ends with us, however we end."""
     us = os.getpid()
-    running = subprocess.Popen(  # noqa: S603  As the shop starts it.
-        argv,
-        env=dict(env),
-        cwd=cwd,
-        preexec_fn=lambda: parent_death.die_with_parent(us, signal.SIGTERM),
-    )
-    with _passed_on(running):
-        code = running.wait()
+    with _terminal_kept():
+        running = subprocess.Popen(  # noqa: S603  As the shop starts it.
+            argv,
+            env=dict(env),
+            cwd=cwd,
+            preexec_fn=lambda: parent_death.die_with_parent(us, signal.SIGTERM),
+        )
+        with _passed_on(running):
+            code = running.wait()
     return code if code >= 0 else 128 - code
 
 
 @contextmanager
+def _terminal_kept() -> Iterator[None]:
+    """Who is ended at `(Pdb)` leaves a terminal that does not show what is typed."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
+
+
+@contextmanager
 def _passed_on(running: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """Whoever ends us means it. Ctrl-C reaches it without us: a terminal tells all in front."""
+    """Whoever ends us means it. Ctrl-C reaches it without us: a terminal tells all in front.
+
+    Who comes to a second Ctrl-C was not heard: it waits for a thread that stands at `(Pdb)`.
+    """
+    interrupts = 0
 
     def tell(number: int, _frame: FrameType | None) -> None:
+        nonlocal interrupts
         if number != signal.SIGINT:
             running.send_signal(signal.SIGTERM)
+            return
+        interrupts += 1
+        if interrupts > 1:
+            control.end_family(running.pid)
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, tell) for number in numbers}

@@ -31,6 +31,8 @@ STUCK_AFTER_S = 300.0
 WATCH_EVERY_S = 1.0
 # Names a file whose age tells whoever looks in from outside that a worker stands still.
 HEARTBEAT_VARIABLE = "HEARTBEAT_FILE"
+# Set while somebody stands in a loop with a debugger: it does not hang, it is looked at.
+DEBUGGED_VARIABLE = "DEBUGGED"
 
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 
@@ -180,6 +182,7 @@ def run(loops: Sequence[Loop]) -> None:
 def _watch(loops: Sequence[Loop], threads: Sequence[threading.Thread]) -> list[str]:
     """Wait for a signal; return at once, with their names, if loops are dead or stuck."""
     heartbeat = os.environ.get(HEARTBEAT_VARIABLE)
+    is_debugged = DEBUGGED_VARIABLE in os.environ
     received: SimpleQueue[signal.Signals] = SimpleQueue()
     # A thread of its own: `signal.sigtimedwait`, interrupted by SIGCONT when its time is over,
     # returns a signal that nobody sent (seen in CPython 3.11: a siginfo that was never filled).
@@ -196,7 +199,7 @@ def _watch(loops: Sequence[Loop], threads: Sequence[threading.Thread]) -> list[s
             lost = [
                 loop.name
                 for loop, thread in zip(loops, threads, strict=True)
-                if loop.is_stuck or not thread.is_alive()
+                if (loop.is_stuck and not is_debugged) or not thread.is_alive()
             ]
             if lost:
                 log.error("loops_lost", loops=lost)

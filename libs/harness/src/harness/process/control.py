@@ -149,6 +149,14 @@ def _family(top: psutil.Process, others: Iterable[int]) -> list[psutil.Process]:
     return family
 
 
+def end_family(pid: int) -> None:
+    """Kill a process and those it made, which might stand where they never notice that it ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for process in _family(psutil.Process(pid), ()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
 def stop(home: Path, name: str) -> None:
     """Stop one process and leave it stopped. Raises `ControlRefused`."""
     _ask(home, "stop", name)
