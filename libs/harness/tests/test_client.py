@@ -1,6 +1,7 @@
 """What a shopper makes of every kind of answer: ok, fail or unknown, and what is sent again."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -154,3 +155,18 @@ def test_whatever_is_not_answered_is_asked_again(act: Callable[[Shopper], object
 
     assert len(shop.requests) == 3
     assert [operation.outcome for operation in history.operations()] == [Outcome.OK]
+
+
+def test_the_banks_page_is_opened_where_the_provider_is_from_here() -> None:
+    shop = Shop(says(200, {}))
+    links = {"http://127.0.0.1:8090": "http://payment-provider:8090"}
+    http = httpx.Client(transport=httpx.MockTransport(shop))
+    ana = Shopper("ana", replace(URLS, links=links), http, History())
+
+    ana.answer_challenge("http://127.0.0.1:8090/challenges/c-1", approve=True)
+    ana.answer_challenge("http://127.0.0.1:8091/challenges/c-1", approve=True)
+
+    assert [str(request.url) for request in shop.requests] == [
+        "http://payment-provider:8090/challenges/c-1",
+        "http://127.0.0.1:8091/challenges/c-1",
+    ]

@@ -46,6 +46,9 @@ COLLECTOR = "otel-collector"
 COLLECTING = (ROOT / "infra" / "otel" / "otel-collector-config.yaml").read_text(encoding="utf-8")
 LASTING = [name for name in OURS if name != "roles" and not name.endswith("-migrations")]
 SIMULATION: dict[str, Any] = filled(SIMULATION_TEXT)
+# The one service that docker-compose.yml has not.
+COMMAND: dict[str, Any] = SIMULATION["services"]["cartwright"]
+RAISED = {name: part for name, part in SIMULATION["services"].items() if name in SERVICES}
 
 
 def settings(service: str, part: str) -> Any:
@@ -226,7 +229,7 @@ def test_an_attribute_that_is_named_like_a_card_goes_no_further(
 
 
 def test_proofs_get_every_span_from_who_made_it() -> None:
-    for part in SIMULATION["services"].values():
+    for part in RAISED.values():
         told = part["environment"]["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
         assert told == "http://jaeger:4318/v1/traces"
 
@@ -243,13 +246,13 @@ def test_the_queues_are_made_by_the_generated_script() -> None:
 def test_simulated_shoppers_meet_the_limits_of_every_other_stack() -> None:
     raised = {
         name: str(limit)
-        for part in SIMULATION["services"].values()
+        for part in RAISED.values()
         for name, limit in part["environment"].items()
         if name in LIMITS
     }
 
     assert raised == LIMITS
-    for name, part in SIMULATION["services"].items():
+    for name, part in RAISED.items():
         if limits := LIMITS.keys() & part["environment"].keys():
             service = importlib.import_module(f"{name.removesuffix('-web')}.settings")
             assert {limit.lower() for limit in limits} <= service.Settings.model_fields.keys()
@@ -264,7 +267,7 @@ def test_whoever_writes_spans_keeps_a_ledger_of_them_for_simulated_shoppers() ->
 
     keepers = {
         name
-        for name, part in SIMULATION["services"].items()
+        for name, part in RAISED.items()
         if part["environment"][DIRECTORY_VARIABLE] == "/ledgers"
     }
     assert keepers == writers
@@ -302,3 +305,35 @@ def test_what_compose_prints_says_where_the_shop_is(tmp_path: Path) -> None:
         queue: TOPOLOGY.dead_letter_queue(queue) for queue in TOPOLOGY.queues
     }
     assert found.jwt_secret == settings("auth", "web").jwt_secret.get_secret_value()
+
+
+def test_the_command_in_a_container_finds_the_same_shop_from_inside() -> None:
+    (file,) = [volume for volume in COMMAND["volumes"] if volume.endswith(":/app/shop.json:ro")]
+    told = {"CARTWRIGHT_ENDPOINTS": str(ROOT / file.partition(":")[0])} | COMMAND["environment"]
+    outside = SIMULATION["x-endpoints"]
+
+    inside = external.endpoints(told, repo_root=ROOT)
+
+    assert inside.services == {name: f"http://{name}-web:8000" for name in TOPOLOGY.services}
+    for urls in ("queue_urls", "dead_letter_queue_urls"):
+        assert {name: url.rpartition("/")[2] for name, url in getattr(inside, urls).items()} == {
+            name: url.rpartition("/")[2] for name, url in outside[urls].items()
+        }
+    for same in ("topic_arns", "jwt_secret", "payment_provider_api_key"):
+        assert getattr(inside, same) == outside[same]
+    hosts = re.findall(r"(?:://|@)([a-z-]+):\d", json.dumps(inside.to_json()))
+    assert set(hosts) - SERVICES.keys() == set()
+
+
+def test_the_command_in_a_container_opens_the_banks_page_where_the_provider_is() -> None:
+    told = SERVICES["payment-provider"]["environment"]["PAYMENT_PROVIDER_PUBLIC_URL"]
+
+    assert COMMAND["environment"]["CARTWRIGHT_PAYMENT_PROVIDER_PUBLIC_URL"] == told
+
+
+def test_the_command_in_a_container_may_do_little_and_is_not_started_with_the_shop() -> None:
+    assert COMMAND["profiles"]
+    assert COMMAND["read_only"] is True
+    assert COMMAND["cap_drop"] == ["ALL"]
+    assert {"mem_limit", "cpus", "logging"} <= COMMAND.keys()
+    assert COMMAND["entrypoint"] == ["cartwright"]

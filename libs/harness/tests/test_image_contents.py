@@ -114,7 +114,31 @@ def test_an_image_has_all_that_its_programs_import(
     )
 
     assert imported.stdout == "all of it\n", imported.stderr
+    if image == TOOLS:
+        assert "nowhere.json" in commanded(everything, venv, tmp_path)
     assert listed(tmp_path / "sbom.cdx.json") == installed(venv)
+
+
+def commanded(context: Path, venv: Path, place: Path) -> str:
+    """What `cartwright simulate` says beside what the image copies, of a shop that is not there."""
+    app = place / "app"
+    # Of the last stage, and from the context.
+    last = DOCKERFILES["simulators"].rpartition("\nFROM ")[2]
+    for source, target in re.findall(r"^COPY (?!--)(\S+) (\S+)$", last, re.MULTILINE):
+        (app / target).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(context / source, app / target)
+    app.mkdir(exist_ok=True)
+    done = subprocess.run(
+        [
+            *(venv / "bin" / "cartwright", "simulate", "--shop", "nowhere.json"),
+            *("--report-dir", str(place / "report"), "--home", str(place / "home")),
+        ],
+        cwd=app,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 3, done.stderr  # Not judged, which is said; no traceback.
+    return done.stdout
 
 
 def listed(sbom: Path) -> set[tuple[str, str]]:

@@ -10,6 +10,7 @@ from simulators.checkout.mix import Persona, Visit
 from simulators.checkout.results import (
     Result,
     apart,
+    installed,
     others,
     outcome_of,
     outcomes,
@@ -130,3 +131,8 @@ def test_the_first_wrong_checkout_is_told_by_its_basket(run_of: Callable[..., Re
     run = run_of(checkouts=[wrong, again, first], findings=findings)
 
     assert run.first_wrong == (2, wrong)
+
+
+def test_versions_are_told_of_what_is_installed_where_it_runs() -> None:
+    """The image of the command has no SQLAlchemy."""
+    assert installed(["pytest", "no-such-package"]) == {"pytest": pytest.__version__}

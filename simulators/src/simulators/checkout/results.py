@@ -1,10 +1,11 @@
 """What a run comes to, as plain values: the table, the report and the JSON are made of it."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from harness.audit.books import Books, Checkout
 from harness.audit.checkers import Finding, Violation, traces_complete
@@ -270,7 +271,7 @@ def summarize(observed: Observed) -> Result:
         earlier=earlier,
         findings=findings,
         checkouts=checkouts,
-        versions={name: version(name) for name in VERSIONED},
+        versions=installed(VERSIONED),
         traces_url=observed.traces_url,
         slowest=slowest[: exhibits.SLOWEST_MAX],
         exhibits=exhibits.choose(books, checkouts, observed.findings, slowest, outcome_of),
@@ -280,3 +281,12 @@ def summarize(observed: Observed) -> Result:
         ],
         toll=observed.toll,
     )
+
+
+def installed(names: Iterable[str]) -> dict[str, str]:
+    """The version of each that is installed here: an image has only what its programs import."""
+    found = {}
+    for name in names:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

@@ -227,7 +227,8 @@ def _replay(
     progress: Progress,
     display: Display,
 ) -> None:
-    urls = Urls(**{name: endpoints.services[name] for name in ("auth", "cart", "catalog", "order")})
+    met = {name: endpoints.services[name] for name in ("auth", "cart", "catalog", "order")}
+    urls = Urls(**met, links=endpoints.links)
     persons = people({visit.basket.household_id for visit in planned}, plan.seed)
     over = threading.Event()
 

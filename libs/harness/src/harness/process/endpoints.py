@@ -15,6 +15,8 @@ class Endpoints:
     queue_urls, dead_letter_queue_urls, topic_arns: by the names of the topology.
     jwt_secret: lets a test mint the tokens of staff; never leaves this machine.
     span_ledger_dir: where its processes write down which spans they made; empty if they do not.
+    payment_provider_public_url: what the provider's links begin with, where that is not
+        payment_provider_url: they are for browsers, and a client may be elsewhere.
     faults_url: of the desk where faults are ordered; empty if the shop was not started for them.
     pids: by process, as they were when this was read; processes that restart get new ones.
     """
@@ -40,6 +42,13 @@ class Endpoints:
     pids: Mapping[str, int]
     span_ledger_dir: str = ""
     faults_url: str = ""
+    payment_provider_public_url: str = ""
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        """What a link that is for a browser begins with -> where that is from here."""
+        told = self.payment_provider_public_url
+        return {told: self.payment_provider_url} if told else {}
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

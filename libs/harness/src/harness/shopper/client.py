@@ -5,9 +5,9 @@ Acceptance scenarios, the simulator and the load test all speak through it.
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx
@@ -67,12 +67,18 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Urls:
-    """Base URLs of the services a shopper meets."""
+    """Base URLs of the services a shopper meets. links: see `Endpoints.links`."""
 
     auth: str
     cart: str
     catalog: str
     order: str
+    links: Mapping[str, str] = field(default_factory=dict)
+
+    def followed(self, link: str) -> str:
+        """Where *link* leads from here."""
+        near = (h + link[len(t) :] for t, h in self.links.items() if link.startswith(f"{t}/"))
+        return next(near, link)
 
 
 def new_http_client(connections: int = 100) -> httpx.Client:
@@ -200,7 +206,7 @@ class Shopper:
 
     def answer_challenge(self, url: str, *, approve: bool) -> None:
         """Press a button on the bank's 3-D Secure page. Raises ShopDidNotAnswer."""
-        outcome = "approve" if approve else "fail"
+        url, outcome = self._urls.followed(url), "approve" if approve else "fail"
         with _tracer.start_as_current_span("answer_challenge", kind=SpanKind.CLIENT):
             page = self._http.post(url, data={"outcome": outcome}, follow_redirects=False)
         if page.status_code >= httpx.codes.BAD_REQUEST:

@@ -62,7 +62,8 @@ class ScenarioShop:
     def shopper(self, name: str) -> Shopper:
         """A guest who has just come in."""
         services = self.endpoints.services
-        urls = Urls(services["auth"], services["cart"], services["catalog"], services["order"])
+        met = {name: services[name] for name in ("auth", "cart", "catalog", "order")}
+        urls = Urls(**met, links=self.endpoints.links)
         shopper = Shopper(name, urls, self._http, self.history)
         shopper.enter_as_guest()
         return shopper
