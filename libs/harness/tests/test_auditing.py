@@ -1,6 +1,7 @@
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg2
@@ -8,10 +9,12 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from harness.audit import books, reader
 from harness.audit.books import BooksUnread, Checkout, Restart, patiently
+from harness.audit.checkers import traces_complete
 from harness.audit.reader import TracesUnread, read_restarts, read_traces
 from harness.traces.causality import Trace
 from harness.traces.reader import TraceReader
 from harness.traces.span_ledger import Ledger
+from harness.traces.spans import Span
 from ledgers_for_tests import LedgerFile, span_of
 
 KILLED = '{"time": "2026-01-01T00:00:10+00:00", "process": "order-worker", "signal": "SIGKILL"}\n'
@@ -57,6 +60,20 @@ def test_a_trace_store_that_refuses_connections_is_asked_again_and_then_told(
         read_traces("http://127.0.0.1:1", [checkout], lambda _: None)
 
 
+def stored(span: Span) -> dict[str, Any]:
+    """A trace of which the store has this one, of order's."""
+    name = {"key": "service.name", "value": {"stringValue": "order"}}
+    told = {
+        "traceId": span.trace_id,
+        "spanId": span.span_id,
+        "name": span.name,
+        "startTimeUnixNano": "1",
+        "endTimeUnixNano": "2",
+    }
+    spans = [{"spans": [told]}]
+    return {"resourceSpans": [{"resource": {"attributes": [name]}, "scopeSpans": spans}]}
+
+
 def test_what_went_with_a_killed_process_is_in_the_trace_by_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,29 +85,7 @@ def test_what_went_with_a_killed_process_is_in_the_trace_by_its_name(
     killed.begin(lost)
     for process in (ended, killed):
         process.die()
-    stored = {
-        "resourceSpans": [
-            {
-                "resource": {
-                    "attributes": [{"key": "service.name", "value": {"stringValue": "order"}}]
-                },
-                "scopeSpans": [
-                    {
-                        "spans": [
-                            {
-                                "traceId": placed.trace_id,
-                                "spanId": placed.span_id,
-                                "name": placed.name,
-                                "startTimeUnixNano": "1",
-                                "endTimeUnixNano": "2",
-                            }
-                        ]
-                    }
-                ],
-            }
-        ]
-    }
-    monkeypatch.setattr(TraceReader, "fetch_otlp", lambda *_: stored)
+    monkeypatch.setattr(TraceReader, "fetch_otlp", lambda *_: stored(placed))
     checkout = Checkout("b", "h", "k", {}, placed.trace_id, 0.0, "refused")
 
     whole = read_traces("http://store", [checkout], lambda _: None, ledger=Ledger(tmp_path))
@@ -98,6 +93,32 @@ def test_what_went_with_a_killed_process_is_in_the_trace_by_its_name(
 
     assert names(whole[placed.trace_id]) == ["POST /orders", "process stock.reserved"]
     assert names(without[placed.trace_id]) == ["POST /orders"]
+
+
+@pytest.mark.parametrize("store_was_away", [True, False])
+def test_what_could_not_be_sent_is_there_by_its_name_only_if_the_store_was_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, store_was_away: bool
+) -> None:
+    monkeypatch.setattr(reader, "TRACES_WITHIN_S", -1.0)
+    begun = span_of(1, "order", "POST /orders")
+    living = [LedgerFile(tmp_path, name, "web") for name in ("order", "cart")]
+    living[0].whole(begun)
+    living[1].whole(span_of(2, "cart", "PUT /cart", parent=1))
+    monkeypatch.setattr(TraceReader, "fetch_otlp", lambda *_: stored(begun))
+    checkout = Checkout("b", "h", "k", {}, begun.trace_id, 0.0, "abandoned")
+
+    traces = read_traces(
+        "http://store",
+        [checkout],
+        lambda _: None,
+        ledger=Ledger(tmp_path),
+        store_was_away=store_was_away,
+    )
+
+    for process in living:
+        process.die()
+    found = list(traces_complete.faults(traces[begun.trace_id], checkout))
+    assert found == ([] if store_was_away else ["cart left no span `PUT /cart`"])
 
 
 @pytest.mark.parametrize(("evicted", "is_read"), [(0, True), (3, False)])

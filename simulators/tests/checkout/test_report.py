@@ -106,6 +106,20 @@ def test_a_page_runs_nothing_and_loads_nothing(result: Result, tmp_path: Path) -
     assert "&lt;script&gt;" in page
 
 
+def test_what_scrolls_on_a_small_screen_can_be_reached_by_keyboard(
+    result: Result, tmp_path: Path
+) -> None:
+    """WCAG 2.1.1; a browser gives a region the focus only if it is asked to."""
+    scrolling = [
+        attributes
+        for _, attributes in Tags(report.write(result, tmp_path).read_text()).found
+        if attributes.get("class") == "scroll"
+    ]
+
+    assert scrolling
+    assert all(attributes.get("tabindex") == "0" for attributes in scrolling)
+
+
 def test_the_numbers_for_machines_leave_the_pictures_out(result: Result, tmp_path: Path) -> None:
     report.write(result, tmp_path)
 

@@ -13,7 +13,7 @@ import psutil
 from harness import stack
 from harness.audit.books import Checkout, patiently
 from harness.audit.checkers import audit, stock_adds_up
-from harness.audit.reader import Keep, keep_nothing, read_books
+from harness.audit.reader import Keep, Planted, keep_nothing, read_books
 from harness.audit.settlement import Unrest, queue_depths, wait_until_settled
 from harness.audit.tables import read_stock
 from harness.identity.tokens import staff_token
@@ -32,6 +32,7 @@ from simulators.checkout.replay import Progress, replay
 from simulators.checkout.results import Observed, Plan, Resource, Result, summarize
 from simulators.checkout.seed import seed
 from simulators.checkout.shopper import people, visit_shop
+from simulators.checkout.weather.kinds import TRACE_STORE
 from simulators.checkout.weather.nemesis import at_work, remembered_loss
 from simulators.checkout.weather.plan import NO_WEATHER, Weather
 from simulators.checkout.weather.toll import reckon
@@ -145,7 +146,7 @@ def run(
             since=started_at.timestamp(),
             advance=advance,
             keep=keep,
-            planted_loss=remembered_loss(endpoints),
+            planted=Planted(remembered_loss(endpoints), weather.has_broken(TRACE_STORE)),
         )
     findings = audit(books)
     began = min((c.started_at for c in checkouts), default=started_at.timestamp())

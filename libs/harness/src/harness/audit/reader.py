@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,17 @@ class TracesUnread(Exception):
     """The trace store did not answer; the message says how."""
 
 
+@dataclass(frozen=True)
+class Planted:
+    """What was done to the shop on purpose. loss: ids of events that a fault lost. store_was_away:
+    one kept the trace store from those who write there, and who give up after a while."""
+
+    loss: Collection[str] = ()
+    store_was_away: bool = False
+
+
+NOTHING_PLANTED = Planted()
+
 # Takes each checkout's trace, as OTLP/JSON `TracesData`, once it is complete or given up.
 Keep = Callable[[Checkout, Mapping[str, Any]], None]
 
@@ -53,7 +64,7 @@ def read_books(
     since: float,
     advance: Callable[[int], None] = lambda _: None,
     keep: Keep = keep_nothing,
-    planted_loss: Collection[str] = (),
+    planted: Planted = NOTHING_PLANTED,
 ) -> Books:
     """Everything the checkers need, read once. Call it when the shop is at rest: then nothing
     moves any more but webhooks, which the provider may try again for an hour. Which of them the
@@ -62,7 +73,6 @@ def read_books(
     since: seconds since the epoch; restarts before it belong to an earlier run.
     advance: told how many traces have been read, for a progress bar.
     keep: given the trace of every checkout, as far as it is stored.
-    planted_loss: ids of events that a fault lost on purpose.
     A trace store that does not answer makes them books without traces: `traces_unread` says why.
     Any other book that stays closed raises BooksUnread.
     """
@@ -77,7 +87,14 @@ def read_books(
     ledger = span_ledger.of(endpoints.span_ledger_dir)
     try:
         known = [traces_complete.as_in_books(tables, checkout) for checkout in checkouts]
-        traces = read_traces(endpoints.trace_query_url, known, advance, keep, ledger)
+        traces = read_traces(
+            endpoints.trace_query_url,
+            known,
+            advance,
+            keep,
+            ledger,
+            store_was_away=planted.store_was_away,
+        )
     except TracesUnread as error:
         traces_unread = str(error)
     return replace(
@@ -95,7 +112,7 @@ def read_books(
         traces_unread=traces_unread,
         # Of a shop that is somewhere else nobody tells us.
         restarts=read_restarts(Path(endpoints.home) / RESTARTS, since) if endpoints.home else (),
-        planted_loss=frozenset(planted_loss),
+        planted_loss=frozenset(planted.loss),
         traces_have_lost=ledger is not None,
     )
 
@@ -106,10 +123,13 @@ def read_traces(
     advance: Callable[[int], None],
     keep: Keep = keep_nothing,
     ledger: Ledger | None = None,
+    *,
+    store_was_away: bool = False,
 ) -> dict[str, Trace | None]:
     """The trace of every checkout; asks again, for a while, for those that should be complete.
 
-    With the shop's *ledger*, spans that went with a killed process are there by their names.
+    With the shop's *ledger*, spans that went with a killed process are there by their names; if
+    the *store_was_away*, in the end also those that a process could not send.
 
     Raises TracesUnread if the store does not answer at the end of that while, or has not kept all.
     """
@@ -130,7 +150,9 @@ def read_traces(
                         raise TracesUnread(f"{type(error).__name__}: {error}") from error
                     incomplete += waiting[number:]
                     break
-                trace = traces[checkout.trace_id] = _whole(checkout.trace_id, stored, ledger)
+                trace = traces[checkout.trace_id] = _whole(
+                    checkout.trace_id, stored, ledger, unsent_too=last and store_was_away
+                )
                 if not last and _incomplete(trace, checkout):
                     incomplete.append(checkout)
                     continue
@@ -152,12 +174,16 @@ def _evicted(reader: TraceReader) -> int:
         raise TracesUnread(f"{type(error).__name__}: {error}") from error
 
 
-def _whole(trace_id: str, stored: Mapping[str, Any] | None, ledger: Ledger | None) -> Trace | None:
+def _whole(
+    trace_id: str, stored: Mapping[str, Any] | None, ledger: Ledger | None, *, unsent_too: bool
+) -> Trace | None:
     trace = Trace.from_otlp(stored) if stored else None
-    if ledger is None or trace is None:
+    if ledger is None or (trace is None and not unsent_too):
         return trace
-    lost = ledger.account({trace_id}, trace.by_key).lost
-    return Trace((*trace.spans, *(entry.as_lost_span() for entry in lost)))
+    spans = trace.spans if trace else ()
+    account = ledger.account({trace_id}, trace.by_key if trace else {})
+    lost = account.lost + account.unsent if unsent_too else account.lost
+    return Trace((*spans, *(entry.as_lost_span() for entry in lost))) if spans or lost else None
 
 
 def _incomplete(trace: Trace | None, checkout: Checkout) -> bool:

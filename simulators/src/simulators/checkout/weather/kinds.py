@@ -8,6 +8,8 @@ from harness.faults.planter import Faults
 
 # How long what is broken stays so: from, to.
 BROKEN_S = (1.0, 3.0)
+# As the proxies call the line to it. Who writes there tries again for ten seconds.
+TRACE_STORE = "otlp"
 # How to end a fault that lasts; None if it ends by itself.
 Ending = Callable[[], object] | None
 

@@ -83,6 +83,10 @@ class Weather(BaseModel):
     def is_calm(self) -> bool:
         return not self.faults
 
+    def has_broken(self, place: str) -> bool:
+        """Whether one of the faults is of the line to *place*."""
+        return any(fault.place == place for fault in self.faults)
+
     def to_yaml(self) -> str:
         """What `read` takes."""
         faults = [fault.model_dump(exclude_defaults=True) for fault in self.faults]

@@ -16,6 +16,7 @@ from harness.process import control
 from simulators.checkout.weather.edges import of_edges
 from simulators.checkout.weather.kinds import (
     BROKEN_S,
+    TRACE_STORE,
     Ending,
     Kind,
     MetNothing,
@@ -256,7 +257,7 @@ KINDS: Mapping[str, Kind] = {
             Seam.LINES,
             f"each answer {SLOW_MS} ms late",
             _slow,
-            places("redis", "payment-provider"),
+            places("redis", "payment-provider", TRACE_STORE),
             lasts_s=BROKEN_S,
             is_in_journal=True,
         ),
@@ -265,7 +266,7 @@ KINDS: Mapping[str, Kind] = {
             Seam.LINES,
             "connections refused, and those there were closed",
             _down,
-            places("redis", "payment-provider"),
+            places("redis", "payment-provider", TRACE_STORE),
             lasts_s=BROKEN_S,
         ),
         Kind(
@@ -282,7 +283,7 @@ KINDS: Mapping[str, Kind] = {
             Seam.LINES,
             "RST as soon as something is said",
             partial(_toxic, "reset_peer", "upstream"),
-            places("redis", "payment-provider"),
+            places("redis", "payment-provider", TRACE_STORE),
             lasts_s=BROKEN_S,
             is_in_journal=True,
         ),
