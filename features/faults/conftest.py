@@ -5,13 +5,11 @@ from collections.abc import Iterator
 import pytest
 from harness.faults.planter import Faults
 from harness.process.endpoints import Endpoints
-from harness.proof.flows import Proof
-from harness.shopper.scenario_shop import ScenarioShop
 from own_shop import *
 from own_shop import own_shop
-from steps.controls import Controls
 from steps.deaths import *
 from steps.faults import *
+from steps.flow import *
 from steps.letters import *
 
 # Who waits is reminded after 3 s instead of 30, so that what was lost is soon missed.
@@ -22,17 +20,6 @@ HURRY = {"SAGA_TIME_SCALE": "10"}
 def endpoints(request: pytest.FixtureRequest) -> Iterator[Endpoints]:
     with own_shop(request.config, "faults", HURRY, faults=True) as shop:
         yield shop
-
-
-@pytest.fixture(scope="session")
-def proof(shop: ScenarioShop) -> Iterator[Proof]:
-    with Proof(shop) as proof:
-        yield proof
-
-
-@pytest.fixture(scope="session")
-def controls(shop: ScenarioShop, proof: Proof) -> Controls:
-    return Controls(shop, proof)
 
 
 @pytest.fixture

@@ -20,8 +20,9 @@ from notification.clients import Mailer
 from notification.domain.messages import Message, Wanted
 from notification.settings import Settings
 from notification.store import messages as store
-from notification.worker import HANDLERS
+from notification.worker import HANDLERS, send_due
 from pydantic import SecretStr
+from sqlalchemy import text
 
 ADA = "ada@customer.example"
 
@@ -181,3 +182,15 @@ def mailer(mail_server: FakeMailServer, monkeypatch: pytest.MonkeyPatch) -> Iter
     made = Mailer("127.0.0.1", mail_server.port, "orders@cartwright.example")
     yield made
     made.close()
+
+
+@pytest.fixture
+def refused(db: Database, news: News, mail_server: FakeMailServer, mailer: Mailer) -> str:
+    """The id of a message whose address was refused for good, and is suppressed."""
+    mail_server.refused_recipients.add(ADA)
+    news.heard(news.confirmed())
+    with db.transaction() as tx:
+        tx.execute(text("UPDATE messages SET attempts = 4, refusals = 4"))
+    send_due(db, mailer)
+    mail_server.refused_recipients.clear()
+    return news.message().id

@@ -1,45 +1,27 @@
 """What a mail server's answer means; pure."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
+from messages_for_tests import NOW, order_message
 from notification.domain import delivery
 from notification.domain.delivery import Refused, Unanswered
 from notification.domain.messages import (
-    Kind,
-    Message,
     NotResendable,
     Reason,
     State,
     check_resendable,
 )
 
-NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 GONE = Refused(550, "5.1.1 no such user", at_recipient=True)
-
-
-def _message(attempts: int = 0, refusals: int = 0) -> Message:
-    return Message(
-        id="message-1",
-        kind=Kind.ORDER_CONFIRMATION,
-        fact="order-1",
-        order_id="order-1",
-        recipient="ada@customer.example",
-        subject="Hello",
-        text="Hello",
-        html="<p>Hello</p>",
-        created_at=NOW,
-        attempts=attempts,
-        refusals=refusals,
-    )
 
 
 # --- What becomes of a message that was not sent
 
 
 def test_a_refused_message_is_tried_again_later() -> None:
-    verdict = delivery.judge(_message(), GONE, NOW)
+    verdict = delivery.judge(order_message(), GONE, NOW)
 
     assert (verdict.state, verdict.reason) == (State.QUEUED, None)
     assert (verdict.attempts, verdict.refusals) == (1, 1)
@@ -49,16 +31,16 @@ def test_a_refused_message_is_tried_again_later() -> None:
 
 
 def test_the_fifth_refusal_is_final_and_suppresses_the_address() -> None:
-    assert delivery.judge(_message(3, 3), GONE, NOW).state is State.QUEUED
+    assert delivery.judge(order_message(3, 3), GONE, NOW).state is State.QUEUED
 
-    verdict = delivery.judge(_message(4, 4), GONE, NOW)
+    verdict = delivery.judge(order_message(4, 4), GONE, NOW)
 
     assert (verdict.state, verdict.reason) == (State.FAILED, Reason.REFUSED)
     assert verdict.suppresses
 
 
 def test_a_refusal_after_many_deferrals_is_the_first() -> None:
-    verdict = delivery.judge(_message(10, 0), GONE, NOW)
+    verdict = delivery.judge(order_message(10, 0), GONE, NOW)
 
     assert (verdict.state, verdict.refusals) == (State.QUEUED, 1)
 
@@ -66,9 +48,9 @@ def test_a_refusal_after_many_deferrals_is_the_first() -> None:
 def test_a_message_may_be_deferred_oftener_than_refused() -> None:
     later = Refused(451, "later", at_recipient=True)
 
-    verdict = delivery.judge(_message(19), later, NOW)
+    verdict = delivery.judge(order_message(19), later, NOW)
 
-    assert delivery.judge(_message(18), later, NOW).state is State.QUEUED
+    assert delivery.judge(order_message(18), later, NOW).state is State.QUEUED
     assert (verdict.state, verdict.reason) == (State.FAILED, Reason.DEFERRED)
     assert not verdict.suppresses
 
@@ -94,7 +76,7 @@ def test_an_address_is_at_fault_only_where_the_server_says_so(
 
 
 def test_no_answer_counts_as_no_attempt() -> None:
-    verdict = delivery.judge(_message(4, 4), Unanswered("ConnectionRefusedError"), NOW)
+    verdict = delivery.judge(order_message(4, 4), Unanswered("ConnectionRefusedError"), NOW)
 
     assert (verdict.state, verdict.attempts, verdict.refusals) == (State.QUEUED, 4, 4)
     assert verdict.next_attempt_at > NOW
@@ -102,7 +84,7 @@ def test_no_answer_counts_as_no_attempt() -> None:
 
 def test_who_may_have_the_mail_is_asked_less_and_less_often_and_not_for_ever() -> None:
     lost = Unanswered("SMTPServerDisconnected", may_have_arrived=True)
-    message, due, rounds = _message(0, 0), NOW, 0
+    message, due, rounds = order_message(0, 0), NOW, 0
     while message.state is State.QUEUED and rounds < 2 * delivery.DEFERRALS_MAX:
         verdict = delivery.judge(message, lost, due)
         message = replace(
@@ -149,7 +131,7 @@ def test_nobodys_address_is_told_in_public(outcome: Refused | Unanswered, told: 
     ],
 )
 def test_what_may_still_arrive_can_be_sent_again(state: State, reason: Reason | None) -> None:
-    check_resendable(replace(_message(), state=state, reason=reason))
+    check_resendable(replace(order_message(), state=state, reason=reason))
 
 
 @pytest.mark.parametrize(
@@ -165,4 +147,4 @@ def test_what_cannot_arrive_is_not_sent_again(
     state: State, reason: Reason | None, text: str | None
 ) -> None:
     with pytest.raises(NotResendable):
-        check_resendable(replace(_message(), state=state, reason=reason, text=text))
+        check_resendable(replace(order_message(), state=state, reason=reason, text=text))

@@ -1,12 +1,9 @@
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pytest
 from common.money import Money
+from messages_for_tests import order_message
 from notification.domain import formats, news
-from notification.domain.messages import (
-    Kind,
-    Message,
-)
 from notification.domain.news import Addressee, BoughtLine
 from notification.domain.preferences import (
     NEVER_CHOSEN,
@@ -16,32 +13,15 @@ from notification.domain.preferences import (
     language_of,
 )
 
-NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 ADA = Addressee("ada@customer.example", "customer-1")
 DOLLAR = Money(100, "USD")
-
-
-def _message(attempts: int = 0, refusals: int = 0) -> Message:
-    return Message(
-        id="message-1",
-        kind=Kind.ORDER_CONFIRMATION,
-        fact="order-1",
-        order_id="order-1",
-        recipient="ada@customer.example",
-        subject="Hello",
-        text="Hello",
-        html="<p>Hello</p>",
-        created_at=NOW,
-        attempts=attempts,
-        refusals=refusals,
-    )
 
 
 # --- Facts
 
 
 def test_the_message_id_is_made_of_the_fact_and_the_kind() -> None:
-    assert _message().message_id == "<order-1.order_confirmation@cartwright.example>"
+    assert order_message().message_id == "<order-1.order_confirmation@cartwright.example>"
 
 
 def test_an_order_has_one_confirmation_and_one_cancellation() -> None:

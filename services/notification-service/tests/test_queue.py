@@ -2,41 +2,16 @@
 
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from common.db import Database
-from common.ids import new_id
+from messages_for_tests import NOW, add, new_message
 from notification.domain.delivery import Verdict, Waiting
-from notification.domain.messages import Kind, Message, Reason, State
+from notification.domain.messages import Message, Reason, State
 from notification.store import messages, queue
 
-NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=25)
-TRACEPARENT = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
-
-
-def _message(order_id: str | None = None, recipient: str = "ada@customer.example") -> Message:
-    order_id = order_id or new_id()
-    return Message(
-        id=new_id(),
-        kind=Kind.ORDER_CONFIRMATION,
-        fact=order_id,
-        order_id=order_id,
-        customer_id="customer-1",
-        recipient=recipient,
-        subject="Hello",
-        text="Hello",
-        html="<p>Hello</p>",
-        created_at=NOW,
-        traceparent=TRACEPARENT,
-    )
-
-
-def _added(db: Database, *added: Message) -> None:
-    with db.transaction() as tx:
-        for message in added:
-            assert messages.add(tx, message)
 
 
 def _claimed(db: Database, now: datetime, limit: int = 10) -> list[Message]:
@@ -55,8 +30,8 @@ def _found(db: Database, message: Message) -> Message:
 
 
 def test_a_claimed_message_is_nobody_elses_until_the_lease_ends(db: Database) -> None:
-    message = _message()
-    _added(db, message)
+    message = new_message()
+    add(db, message)
 
     assert _claimed(db, NOW) == [message]
     assert _claimed(db, LATER - timedelta(seconds=1)) == []
@@ -64,8 +39,8 @@ def test_a_claimed_message_is_nobody_elses_until_the_lease_ends(db: Database) ->
 
 
 def test_two_workers_that_claim_at_once_share_the_messages(db: Database) -> None:
-    first, second = sorted([_message(), _message()], key=lambda message: message.id)
-    _added(db, first, second)
+    first, second = sorted([new_message(), new_message()], key=lambda message: message.id)
+    add(db, first, second)
 
     with db.transaction() as mine:
         taken = queue.claim(mine, now=NOW, until=LATER, limit=1)
@@ -76,7 +51,7 @@ def test_two_workers_that_claim_at_once_share_the_messages(db: Database) -> None
 
 
 def test_many_workers_claim_each_message_once(db: Database) -> None:
-    _added(db, *(_message() for _ in range(40)))
+    add(db, *(new_message() for _ in range(40)))
     barrier = threading.Barrier(8)
     claimed: list[str] = []
 
@@ -95,7 +70,7 @@ def test_many_workers_claim_each_message_once(db: Database) -> None:
 
 
 def test_a_message_that_is_not_due_is_not_claimed(db: Database) -> None:
-    _added(db, _message())
+    add(db, new_message())
 
     assert _claimed(db, NOW - timedelta(seconds=1)) == []
 
@@ -112,14 +87,14 @@ def test_what_is_done_with_is_not_claimed(
     db: Database, state: State, reason: Reason | None
 ) -> None:
     at = NOW if state is State.SENT else None
-    _added(db, replace(_message(), state=state, reason=reason, sent_at=at, first_sent_at=at))
+    add(db, replace(new_message(), state=state, reason=reason, sent_at=at, first_sent_at=at))
 
     assert _claimed(db, LATER) == []
 
 
 def test_a_message_is_marked_as_sent_once(db: Database) -> None:
-    message = _message()
-    _added(db, message)
+    message = new_message()
+    add(db, message)
 
     with db.transaction() as tx:
         assert queue.mark_sent(tx, [message], LATER) == {message.id}
@@ -131,8 +106,8 @@ def test_a_message_is_marked_as_sent_once(db: Database) -> None:
 
 
 def test_a_postponed_message_is_due_when_it_says(db: Database) -> None:
-    message = _message()
-    _added(db, message)
+    message = new_message()
+    add(db, message)
 
     with db.transaction() as tx:
         assert queue.put_down(tx, message, Verdict(State.QUEUED, None, 2, 1, "550 no", LATER))
@@ -142,8 +117,8 @@ def test_a_postponed_message_is_due_when_it_says(db: Database) -> None:
 
 
 def test_a_late_refusal_does_not_undo_that_it_was_sent(db: Database) -> None:
-    message = _message()
-    _added(db, message)
+    message = new_message()
+    add(db, message)
 
     with db.transaction() as tx:
         queue.mark_sent(tx, [message], NOW)
@@ -154,8 +129,8 @@ def test_a_late_refusal_does_not_undo_that_it_was_sent(db: Database) -> None:
 
 
 def test_a_late_outcome_of_before_says_nothing_about_a_resend(db: Database) -> None:
-    message = _message()
-    _added(db, message)
+    message = new_message()
+    add(db, message)
 
     with db.transaction() as tx:
         queue.mark_sent(tx, [message], NOW)
@@ -168,8 +143,8 @@ def test_a_late_outcome_of_before_says_nothing_about_a_resend(db: Database) -> N
 
 
 def test_what_is_given_back_is_due_at_once(db: Database) -> None:
-    message = _message()
-    _added(db, message)
+    message = new_message()
+    add(db, message)
     _claimed(db, NOW)
 
     with db.transaction() as tx:
@@ -181,7 +156,7 @@ def test_what_is_given_back_is_due_at_once(db: Database) -> None:
 def test_the_queue_tells_how_long_its_oldest_waits(db: Database) -> None:
     with db.transaction() as tx:
         assert queue.waiting(tx) == Waiting(0, None)
-    _added(db, _message(), replace(_message(), created_at=LATER))
+    add(db, new_message(), replace(new_message(), created_at=LATER))
 
     with db.transaction() as tx:
         assert queue.waiting(tx) == Waiting(2, NOW)

@@ -3,7 +3,6 @@
 import threading
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from common.auth import Role
 from common.db import Database
 from common.ids import new_id
@@ -19,18 +18,6 @@ if TYPE_CHECKING:
 
 ADA = "ada@customer.example"
 STAFF = bearer(Role.STAFF, "staff-1")
-
-
-@pytest.fixture
-def refused(db: Database, news: "News", mail_server: "FakeMailServer", mailer: Mailer) -> str:
-    """The id of a message whose address was refused for good, and is suppressed."""
-    mail_server.refused_recipients.add(ADA)
-    news.heard(news.confirmed())
-    with db.transaction() as tx:
-        tx.execute(text("UPDATE messages SET attempts = 4, refusals = 4"))
-    send_due(db, mailer)
-    mail_server.refused_recipients.clear()
-    return news.message().id
 
 
 def _resend(client: FlaskClient, message_id: str, key: str = "key-1") -> Any:

@@ -2,32 +2,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from common.auth import Role
-from common.db import Database
 from common.ids import new_id
 from common.testing import bearer
 from flask.testing import FlaskClient
-from notification.clients import Mailer
-from notification.worker import send_due
-from sqlalchemy import text
 
 if TYPE_CHECKING:
-    from conftest import FakeMailServer, News
+    from conftest import News
 
 ADA = "ada@customer.example"
 STAFF = bearer(Role.STAFF, "staff-1")
 CUSTOMER = bearer(Role.CUSTOMER, "customer-1")
-
-
-@pytest.fixture
-def refused(db: Database, news: "News", mail_server: "FakeMailServer", mailer: Mailer) -> str:
-    """The id of a message whose address was refused for good, and is suppressed."""
-    mail_server.refused_recipients.add(ADA)
-    news.heard(news.confirmed())
-    with db.transaction() as tx:
-        tx.execute(text("UPDATE messages SET attempts = 4, refusals = 4"))
-    send_due(db, mailer)
-    mail_server.refused_recipients.clear()
-    return news.message().id
 
 
 def _type(answer: Any) -> tuple[int, str]:

@@ -1,43 +1,19 @@
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from common.db import Database
 from common.ids import new_id
 from common.testing import PATIENCE
+from messages_for_tests import NOW, add, new_message
 from notification.domain.messages import Kind, Message, Reason, State, Suppression, Wanted
 from notification.domain.preferences import NEVER_CHOSEN, Choice, Language, Preferences
 from notification.store import messages, preferences, suppressions
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=25)
-TRACEPARENT = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
-
-
-def _message(order_id: str | None = None, recipient: str = "ada@customer.example") -> Message:
-    order_id = order_id or new_id()
-    return Message(
-        id=new_id(),
-        kind=Kind.ORDER_CONFIRMATION,
-        fact=order_id,
-        order_id=order_id,
-        customer_id="customer-1",
-        recipient=recipient,
-        subject="Hello",
-        text="Hello",
-        html="<p>Hello</p>",
-        created_at=NOW,
-        traceparent=TRACEPARENT,
-    )
-
-
-def _added(db: Database, *added: Message) -> None:
-    with db.transaction() as tx:
-        for message in added:
-            assert messages.add(tx, message)
 
 
 def _found(db: Database, message: Message) -> Message:
@@ -51,16 +27,16 @@ def _found(db: Database, message: Message) -> Message:
 
 
 def test_a_message_is_read_as_it_was_written(db: Database) -> None:
-    message = replace(_message(), language=Language.ES)
+    message = replace(new_message(), language=Language.ES)
 
-    _added(db, message)
+    add(db, message)
 
     assert _found(db, message) == message
 
 
 def test_a_fact_has_one_message_of_a_kind(db: Database) -> None:
-    first = _message()
-    second = replace(_message(), fact=first.fact)
+    first = new_message()
+    second = replace(new_message(), fact=first.fact)
 
     with db.transaction() as tx:
         assert messages.add(tx, first)
@@ -69,7 +45,7 @@ def test_a_fact_has_one_message_of_a_kind(db: Database) -> None:
 
 
 def test_a_fact_has_one_message_however_many_hear_of_it_at_once(db: Database) -> None:
-    message, barrier = _message(), threading.Barrier(20)
+    message, barrier = new_message(), threading.Barrier(20)
     url, added = db.engine.url.render_as_string(hide_password=False), []
     wide = Database(url, pool_size=20, patience=PATIENCE)
 
@@ -89,8 +65,8 @@ def test_a_fact_has_one_message_however_many_hear_of_it_at_once(db: Database) ->
 
 
 def test_an_orders_messages_are_its_customers(db: Database) -> None:
-    message = _message()
-    _added(db, message)
+    message = new_message()
+    add(db, message)
 
     with db.transaction() as tx:
         assert messages.of_order(tx, message.fact, "customer-1") == [message]
@@ -112,7 +88,7 @@ def test_an_orders_messages_are_its_customers(db: Database) -> None:
 def test_the_database_refuses_what_cannot_be(
     db: Database, column: str, value: str, constraint: str
 ) -> None:
-    _added(db, _message())
+    add(db, new_message())
 
     with pytest.raises(IntegrityError, match=constraint), db.transaction() as tx:
         tx.execute(text(f"UPDATE messages SET {column} = {value}"))
@@ -122,8 +98,8 @@ def test_the_database_refuses_what_cannot_be(
 
 
 def test_a_list_goes_back_in_time_page_by_page_without_bodies(db: Database) -> None:
-    added = [_message() for _ in range(5)]
-    _added(db, *added)
+    added = [new_message() for _ in range(5)]
+    add(db, *added)
 
     with db.transaction() as tx:
         first = messages.page(tx, Wanted(), None, 3)
@@ -135,8 +111,8 @@ def test_a_list_goes_back_in_time_page_by_page_without_bodies(db: Database) -> N
 
 
 def test_a_list_is_narrowed_by_everything_asked(db: Database) -> None:
-    ada, bob = _message(), _message(recipient="Bob@customer.example")
-    _added(db, ada, bob)
+    ada, bob = new_message(), new_message(recipient="Bob@customer.example")
+    add(db, ada, bob)
 
     with db.transaction() as tx:
         of_bob = messages.page(tx, Wanted(recipient="bob@CUSTOMER.example"), None, 10)
@@ -151,10 +127,10 @@ def test_a_list_is_narrowed_by_everything_asked(db: Database) -> None:
 
 
 def test_bodies_are_forgotten_when_they_are_old_and_done_with(db: Database) -> None:
-    old = replace(_message(), state=State.FAILED, reason=Reason.REFUSED)
+    old = replace(new_message(), state=State.FAILED, reason=Reason.REFUSED)
     young = replace(old, id=new_id(), fact=new_id(), created_at=LATER)
-    queued = _message()
-    _added(db, old, young, queued)
+    queued = new_message()
+    add(db, old, young, queued)
 
     with db.transaction() as tx:
         assert messages.forget_bodies(tx, LATER, 10) == 1
@@ -165,8 +141,8 @@ def test_bodies_are_forgotten_when_they_are_old_and_done_with(db: Database) -> N
 
 
 def test_a_sweep_is_bounded(db: Database) -> None:
-    done = [replace(_message(), state=State.FAILED, reason=Reason.REFUSED) for _ in range(3)]
-    _added(db, *done)
+    done = [replace(new_message(), state=State.FAILED, reason=Reason.REFUSED) for _ in range(3)]
+    add(db, *done)
 
     with db.transaction() as tx:
         assert [messages.forget_bodies(tx, LATER, 2) for _ in range(3)] == [2, 1, 0]
