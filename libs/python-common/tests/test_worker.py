@@ -317,29 +317,23 @@ def test_a_process_that_stood_still_goes_on_and_still_ends_well() -> None:
     assert re.findall(r'"signal":"(\w+)"', output) == ["SIGTERM"], "and no signal nobody sent"
 
 
-def test_a_worker_says_again_and_again_that_it_goes_on(tmp_path: Path) -> None:
-    environment = os.environ | {"SERVICE_NAME": "probe", "HEARTBEAT_FILE": str(tmp_path / "beat")}
+def three_beats(program: str, heartbeat: Path, **more: str) -> list[str]:
+    """What *program* says of its first three heartbeats; "it ended" for each that does not come."""
+    environment = os.environ | {"SERVICE_NAME": "probe", "HEARTBEAT_FILE": str(heartbeat)} | more
     with subprocess.Popen(
-        [sys.executable, "-c", BEATING], stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
         assert process.stdout is not None
         beats = (line for line in process.stdout if line == "beat\n")
         try:
-            assert [next(beats) for _ in range(3)] == ["beat\n"] * 3
+            return [next(beats, "it ended") for _ in range(3)]
         finally:
             process.kill()
+
+
+def test_a_worker_says_again_and_again_that_it_goes_on(tmp_path: Path) -> None:
+    assert three_beats(BEATING, tmp_path / "beat") == ["beat\n"] * 3
 
 
 def test_under_a_debugger_a_loop_may_stand_still(tmp_path: Path) -> None:
-    environment = os.environ | {
-        "SERVICE_NAME": "probe", "HEARTBEAT_FILE": str(tmp_path / "beat"), "DEBUGGED": "1",
-    }  # fmt: skip
-    with subprocess.Popen(
-        [sys.executable, "-c", STANDING], stdout=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        assert process.stdout is not None
-        beats = (line for line in process.stdout if line == "beat\n")
-        try:
-            assert [next(beats, "it ended") for _ in range(3)] == ["beat\n"] * 3
-        finally:
-            process.kill()
+    assert three_beats(STANDING, tmp_path / "beat", DEBUGGED="1") == ["beat\n"] * 3

@@ -1,5 +1,6 @@
 """Messages, as tests of their rules and of their store want them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from common.db import Database
@@ -30,17 +31,13 @@ def order_message(attempts: int = 0, refusals: int = 0) -> Message:
 def new_message(order_id: str | None = None, recipient: str = "ada@customer.example") -> Message:
     """One of many."""
     order_id = order_id or new_id()
-    return Message(
+    return replace(
+        order_message(),
         id=new_id(),
-        kind=Kind.ORDER_CONFIRMATION,
         fact=order_id,
         order_id=order_id,
         customer_id="customer-1",
         recipient=recipient,
-        subject="Hello",
-        text="Hello",
-        html="<p>Hello</p>",
-        created_at=NOW,
         traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01",
     )
 
