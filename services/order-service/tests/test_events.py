@@ -8,14 +8,15 @@ from common.auth import Role
 from common.db import Database
 from common.ids import new_id
 from common.testing import analyze, bearer, deliver, promised
+from common.testing.contracts import document_of
 from jsonschema import Draft202012Validator
 from order.routes.events import _Changes
 from order.routes.streams import News
 from order.worker import HANDLERS
 from order_fixtures import Ana, wire
 from sqlalchemy import text
-from test_contract import CONTRACT
 
+CONTRACT = document_of("order")
 Seen = tuple[str, int, dict[str, Any]]
 
 
