@@ -52,6 +52,8 @@ worker.STOP_WITHIN_S = 0.1
 worker.run([lost[sys.argv[1]], Loop("idle", lambda: 0)])
 """
 
+# A port that nobody may listen on, as a user.
+NOBODY_TO_SEND_TO = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
 LONGER_THAN_A_WATCH_S = 0.1
 # No process takes that long to do what is waited for, however busy the machine.
 HANGS_AFTER_S = 90
@@ -260,7 +262,8 @@ def test_no_wake_is_lost_however_close_to_a_look_the_commit_is(db: Database) -> 
 def test_a_signal_ends_the_process_even_in_the_middle_of_its_logging(
     number: signal.Signals,
 ) -> None:
-    environment = os.environ | {"SERVICE_NAME": "probe"}
+    """Also with the threads that send spans and metrics, here to nobody."""
+    environment = os.environ | {"SERVICE_NAME": "probe"} | NOBODY_TO_SEND_TO
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True, env=environment
     ) as process:

@@ -151,10 +151,9 @@ def run(loops: Sequence[Loop]) -> None:
 
     A process that lost a loop, or whose loop hangs, ends with exit code 1: whoever started it
     starts it again, and a process that does half its work looks well from outside.
-    The signals are blocked and waited for, not handled: a handler that logs or sets an event
-    can meet the lock that the interrupted thread holds, and hang for ever.
+    The signals are waited for, not handled: a handler that logs or sets an event can meet the
+    lock that the interrupted thread holds, and hang for ever. `install` has blocked them.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # Before the threads, which inherit it.
     stop = threading.Event()
     threads = [
         threading.Thread(target=loop.run, args=(stop,), name=loop.name, daemon=True)
@@ -211,6 +210,11 @@ def _watch(loops: Sequence[Loop], threads: Sequence[threading.Thread]) -> list[s
 
 
 def install() -> None:
-    """Logs and traces of a worker process; call first."""
+    """Signals, logs and traces of a worker process; call first.
+
+    Threads inherit what is blocked, and those that send spans and metrics begin here: a signal
+    that one of them lets through ends the process in the middle of its work.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     tracing.install("worker")
     logs.install("worker")
