@@ -11,6 +11,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,6 +22,7 @@ from harness import stack
 from harness.eventually import eventually
 from harness.faults.http_rules import HttpFault
 from harness.faults.planter import Faults
+from harness.process import ports
 from harness.process.endpoints import Endpoints
 from harness.providers.choice import ENDPOINTS_VARIABLE
 from harness.shopper.scenario_shop import ScenarioShop
@@ -40,6 +42,7 @@ class Page(HTMLParser):
     """words: its texts, in their order. forms: of each its words and the fields it would send.
 
     reloads: whether it will load itself again. titles: of each h1, its role.
+    nonces: of each script, what its page's policy has to know. styled: in the midst of its HTML.
     """
 
     def __init__(self, html: str) -> None:
@@ -48,12 +51,17 @@ class Page(HTMLParser):
         self.forms: list[tuple[list[str], dict[str, str]]] = []
         self.reloads = False
         self.titles: list[str | None] = []
+        self.nonces: list[str | None] = []
+        self.styled = False
         self._silent = self._in_form = False
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         self._silent = tag in {"script", "style"}
+        self.styled |= tag == "style" or "style" in given
+        if tag == "script":
+            self.nonces.append(given.get("nonce"))
         if tag == "meta" and given.get("http-equiv") == "refresh":
             self.reloads = True
         elif tag == "h1":
@@ -87,6 +95,7 @@ class Browser:
             base_url=storefront, timeout=PAGE_TIMEOUT_S, follow_redirects=True,
             headers={"Origin": storefront},
         )  # fmt: skip
+        self.nonces_seen: set[str] = set()
 
     def open(self, path: str) -> Page:
         return self._shown(self.http.get(path))
@@ -117,7 +126,17 @@ class Browser:
     def _shown(self, response: httpx.Response) -> Page:
         response.raise_for_status()
         self.path, self.page = response.url.path, Page(response.text)
+        self._allows_itself(response.headers["Content-Security-Policy"])
         return self.page
+
+    def _allows_itself(self, policy: str) -> None:
+        """A browser with JavaScript runs no script, and heeds no style, but what the policy has."""
+        [nonce] = re.findall(r"script-src 'nonce-([A-Za-z0-9+/=]+)' 'strict-dynamic';", policy)
+        assert set(self.page.nonces) == {nonce}, f"{self.path}: some scripts would not run"
+        assert nonce not in self.nonces_seen, "whoever has seen one could write the next"
+        self.nonces_seen.add(nonce)
+        assert "style-src 'self';" in policy
+        assert not self.page.styled, f"{self.path}: a style would not be heeded"
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +171,14 @@ def storefront(endpoints: Endpoints) -> Iterator[str]:
         published = subprocess.check_output(asked, cwd=stack.repository(), text=True)  # noqa: S603
         yield f"http://{published.strip()}"
         return
-    with start(endpoints) as server:
+    with serving(endpoints) as address:
+        yield address
+
+
+@contextmanager
+def serving(endpoints: Endpoints, **more: str) -> Iterator[str]:
+    """Where. more: of its environment."""
+    with start(endpoints, **more) as server:
         assert server.stdout
         address = re.search(r"http://\S+", server.stdout.read())  # It closes it and serves.
         assert address
@@ -170,11 +196,11 @@ def browser(storefront: str) -> Iterator[Browser]:
         yield browser
 
 
-def start(endpoints: Endpoints) -> subprocess.Popen[str]:
+def start(endpoints: Endpoints, **more: str) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if name != "PORT"}
     return subprocess.Popen(  # noqa: S603  Our own file.
         [sys.executable, str(START)],
-        env=environment | {"CARTWRIGHT_HOME": endpoints.home},
+        env=environment | {"CARTWRIGHT_HOME": endpoints.home} | more,
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -400,6 +426,24 @@ def test_an_order_is_not_shown_to_another_browser(browser: Browser) -> None:
     page = browser.open(f"/orders/{uuid.uuid4()}")
 
     assert "This order cannot be shown here" in page.words
+
+
+@pytest.mark.skipif(ENDPOINTS_VARIABLE in os.environ, reason="Compose has one storefront")
+def test_behind_https_the_cookie_is_of_this_host_alone(
+    endpoints: Endpoints, shop: ScenarioShop
+) -> None:
+    sku = shop.sell("Honey", price_minor=700, on_hand=5)
+    port = next(port for port in ports.FREE_PORTS if ports.reserve(port))
+    with serving(endpoints, COOKIE_SECURE="1", PORT=str(port)) as address:
+        browser = Browser(address)
+        with browser.http:
+            browser.open(f"/products/{sku}")
+            browser.submit("Add to cart")
+            [cookie] = browser.http.cookies.jar
+
+    # What the prefix asks for: RFC 6265bis §4.1.3.2.
+    named = (cookie.name, cookie.secure, cookie.path, cookie.domain_specified)
+    assert named == ("__Host-guest", True, "/", False)
 
 
 @pytest.mark.skipif(ENDPOINTS_VARIABLE in os.environ, reason="Compose says it of its own")

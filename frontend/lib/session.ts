@@ -5,7 +5,9 @@ import { cookies } from "next/headers";
 import { enterAsGuest } from "./api/auth";
 import { ServiceRefused } from "./problem";
 
-const COOKIE = "guest";
+const SECURE = process.env.COOKIE_SECURE === "1";
+// The prefix keeps neighbours under the same domain from setting it (RFC 6265bis §4.1.3.2).
+const COOKIE = SECURE ? "__Host-guest" : "guest";
 
 /** undefined before the first thing is put into a cart, and after the token has expired. */
 async function guestToken(): Promise<string | undefined> {
@@ -39,7 +41,7 @@ async function newGuestToken(): Promise<string> {
     httpOnly: true,
     sameSite: "lax",
     path: "/",
-    secure: process.env.COOKIE_SECURE === "1",
+    secure: SECURE,
     maxAge: token.expires_in, // The cookie goes when auth would refuse the token anyway.
   });
   return token.access_token;
