@@ -11,8 +11,11 @@ import pytest
 from harness.process import surroundings
 
 ROOT = Path(__file__).parents[3]
-# It asks the index, too, which is wherever the developer's settings say; we are here.
-HERE_DIRECTLY = {"UV_HTTP_RETRIES": "0", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+# It asks the index, too, which is wherever the developer's settings say; we are here, and may be
+# asked by who is told to ask nobody.
+HERE_DIRECTLY = {
+    "UV_HTTP_RETRIES": "0", "UV_OFFLINE": "0", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
+}  # fmt: skip
 ADVISORY = {"id": "PYSEC-0000-1", "modified": "2026-01-01T00:00:00Z", "summary": "planted"}
 
 
