@@ -119,6 +119,13 @@ def taken_back(_: Endpoints, books: Books, order_id: str) -> Iterator[Books]:
     yield replace(books, operations=looks)
 
 
+@contextmanager
+def another_sum(_: Endpoints, books: Books, order_id: str) -> Iterator[Books]:
+    first, *more = books.mails[order_id]
+    sums = [(minor + 1, currency) for minor, currency in first["sums"]]
+    yield replace(books, mails={**books.mails, order_id: [{**first, "sums": sums}, *more]})
+
+
 PLANTED: dict[str, Plant] = {
     "one_final_outcome": sql(
         "UPDATE \"order\".orders SET stock_settled = false, next_nudge_at = 'infinity'"
@@ -195,6 +202,7 @@ PLANTED: dict[str, Plant] = {
     "read_your_writes": taken_back,
     "effects_once": applied_again,
     "messages_settled": dead_letter,
+    "mails_name_sums": another_sum,
     "one_mail_an_order": second_mail,
     "provider_asked_once": second_key,
     "traces_complete": lost_trace,

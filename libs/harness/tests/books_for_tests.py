@@ -73,6 +73,12 @@ def checkout(name: str, outcome: str, reason: str | None = None) -> Checkout:
     )
 
 
+def mail(kind: str, *minor: int) -> dict[str, Any]:
+    """minor: what it names, in cents."""
+    sums = [(sum_, "USD") for sum_ in minor]
+    return {"id": "m-1", "kind": kind, "to": ["ana@shoppers.example"], "sums": sums}
+
+
 KINDS = {
     "confirmed": ("confirmed", None),
     "cancelled": ("cancelled", "customer_cancelled"),
@@ -80,6 +86,7 @@ KINDS = {
     "short": ("cancelled", "out_of_stock"),
 }
 LINES = [{"sku": "MUG-1", "quantity": 2, "unit_price_minor": 250}]
+MAIL = mail("order_confirmation", 500, 500, 599, 40, 1139)
 CAPTURED = {
     "status": "captured", "amount_minor": 1139, "captured_minor": 1139, "refunded_minor": 0,
     "currency": "USD",
@@ -146,12 +153,7 @@ GOOD_BOOKS = Books(
     },
     carts={name: {} if kind[0] == "confirmed" else {"MUG-1": 2} for name, kind in KINDS.items()},
     mails={
-        f"o-{name}": [
-            {
-                "kind": "order_confirmation" if status == "confirmed" else "order_cancellation",
-                "to": ["ana@shoppers.example"],
-            }
-        ]
+        f"o-{name}": [MAIL if status == "confirmed" else mail("order_cancellation", 1139)]
         for name, (status, _) in KINDS.items()
     },
     outboxes={"order": [

@@ -12,8 +12,10 @@ from books_for_tests import (
     CANCELLED,
     CONFIRMED,
     GOOD_BOOKS,
+    MAIL,
     SHORT,
     change,
+    mail,
     span,
     trace,
     without,
@@ -74,13 +76,12 @@ PAYMENT = {
     "status": "captured", "amount_minor": 1139, "captured_minor": 1139, "refunded_minor": 0,
     "currency": "USD",
 }  # fmt: skip
-MAIL = {"kind": "order_confirmation", "to": ["ana@shoppers.example"]}
 EVENT = {"event_id": "e-9", "event_type": "order.confirmed", "subject": CONFIRMED, "at": 2.0}
 REFUNDED = replace(
     GOOD_BOOKS,
     orders=change(GOOD_BOOKS.orders, CONFIRMED, refunded_minor=100),
     refunds={CONFIRMED: [REFUND]},
-    mails={**GOOD_BOOKS.mails, CONFIRMED: [MAIL, {**MAIL, "kind": "refund"}]},
+    mails={**GOOD_BOOKS.mails, CONFIRMED: [MAIL, mail("refund", 100)]},
     provider_payments={
         **GOOD_BOOKS.provider_payments, CONFIRMED: [{**PAYMENT, "refunded_minor": 100}],
     },
@@ -361,22 +362,30 @@ PLANTED: list[tuple[str, str, Plant]] = [
     ("returns_settled", "paid back for a return that there is not",
      lambda _: replace(RETURNED, returns={})),
     ("returns_settled", "a refund was told twice",
-     lambda _: field("mails", CONFIRMED, [MAIL, *2 * [{**MAIL, "kind": "refund"}]])(RETURNED)),
+     lambda _: field("mails", CONFIRMED, [MAIL, *2 * [mail("refund", 100)]])(RETURNED)),
     ("returns_settled", "a refund was told to nobody",
      lambda _: replace(RETURNED, mails=GOOD_BOOKS.mails)),
     ("one_mail_an_order", "two mails", field("mails", CONFIRMED, [MAIL, MAIL])),
     ("one_mail_an_order", "their bank asks, says a mail, and it does not",
-     field("mails", CONFIRMED, [MAIL, {**MAIL, "kind": "action_required"}])),
+     field("mails", CONFIRMED, [MAIL, mail("action_required", 1139)])),
     ("one_mail_an_order", "no mail", lost("mails", CONFIRMED)),
     ("one_mail_an_order", "the wrong mail", field("mails", BAD_CARD, [MAIL])),
     ("one_mail_an_order", "to somebody else",
      field("mails", CONFIRMED, [{**MAIL, "to": ["eve@shoppers.example"]}])),
     ("one_mail_an_order", "a refund is told instead of the order",
-     lambda _: field("mails", CONFIRMED, [{**MAIL, "kind": "refund"}])(RETURNED)),
+     lambda _: field("mails", CONFIRMED, [mail("refund", 100)])(RETURNED)),
     ("stock_adds_up", "what came back was never booked",
      lambda _: replace(RETURNED, movements=GOOD_BOOKS.movements)),
     ("money_matches", "goods came back and their money did not",
      lambda _: replace(RETURNED, provider_payments=GOOD_BOOKS.provider_payments)),
+    ("mails_name_sums", "the total is not the order's",
+     field("mails", CONFIRMED, [mail("order_confirmation", 500, 500, 599, 40, 1138)])),
+    ("mails_name_sums", "a line is missing",
+     field("mails", CONFIRMED, [mail("order_confirmation", 500, 599, 40, 1139)])),
+    ("mails_name_sums", "nothing is said of money", field("mails", SHORT,
+     [mail("order_cancellation")])),
+    ("mails_name_sums", "another refund is told",
+     lambda _: field("mails", CONFIRMED, [MAIL, mail("refund", 101)])(RETURNED)),
     ("one_mail_an_order", "about nothing", field("mails", "o-ghost", [MAIL])),
     ("messages_settled", "a message is left", field("queues", "q", QueueDepth(1, 0, 0, 0))),
     ("messages_settled", "in flight for ever", field("queues", "q", QueueDepth(0, 1, 0, 0))),
@@ -534,7 +543,7 @@ def test_a_return_of_what_was_mostly_paid_back_before_gets_the_rest() -> None:
     by_staff = {**REFUND, "refund_id": "re_2", "amount_minor": 1089}
     rest = {**REFUND, "return_id": RETURN["id"], "amount_minor": 50}
     books = replace(everything, refunds={CONFIRMED: [by_staff, rest]})
-    mails = [MAIL, *2 * [{**MAIL, "kind": "refund"}]]
+    mails = [MAIL, *2 * [mail("refund", 100)]]
 
     assert "returns_settled" not in broken_by(field("mails", CONFIRMED, mails)(books))
 
@@ -542,7 +551,7 @@ def test_a_return_of_what_was_mostly_paid_back_before_gets_the_rest() -> None:
 def test_a_customer_may_be_told_each_time_that_their_bank_asks() -> None:
     asked = {"version": 2, "status": "pending", "event": "payment.action_required", "at": 1.5}
     first, last = GOOD_BOOKS.order_history[CONFIRMED]
-    told = field("mails", CONFIRMED, [{**MAIL, "kind": "action_required"}, MAIL])(GOOD_BOOKS)
+    told = field("mails", CONFIRMED, [mail("action_required", 1139), MAIL])(GOOD_BOOKS)
     books = field("order_history", CONFIRMED, [first, asked, {**last, "version": 3}])(told)
 
     assert "one_mail_an_order" not in broken_by(books)

@@ -69,10 +69,11 @@ def test_each_event_makes_its_mail(
 def test_a_confirmation_lists_what_was_bought_and_what_the_total_is_made_of(
     news: "News",
 ) -> None:
-    news.heard(news.confirmed(subtotal_minor=1999, shipping_minor=599, tax_minor=160))
+    sums = {"subtotal_minor": 1999, "shipping_minor": 650, "tax_minor": 160}
+    news.heard(news.confirmed(**sums, total_minor=2809))
 
     message = news.message()
-    for words in ("Mug", "14.00 USD", "Tea", "5.99 USD", "1.60 USD", "19.99 USD"):
+    for words in ("Mug", "14.00 USD", "Tea", "5.99 USD", "6.50 USD", "1.60 USD", "28.09 USD"):
         assert words in (message.text or "")
         assert words in (message.html or "")
 

@@ -49,6 +49,15 @@ def test_a_list_shows_mails_without_their_bodies(client: FlaskClient, message_id
     }
 
 
+def test_a_list_shows_texts_to_who_wants_to_read_them_all(client: FlaskClient, book: Book) -> None:
+    came = Envelope("shop@cartwright.test", ("ada@customer.test",), "2026-01-01T00:00:00.000Z")
+    book.deliver(came, parse(b"Subject: Soon\r\n\r\nIt will be there soon."))
+
+    shown = client.get("/messages?text=1").get_json()["messages"]
+
+    assert [mail["text"] for mail in shown] == ["It will be there soon."]
+
+
 def test_a_mail_is_shown_in_full(client: FlaskClient, message_id: str) -> None:
     message = client.get(f"/messages/{message_id}").get_json()
 
@@ -190,6 +199,7 @@ def test_an_empty_inbox_says_so(client: FlaskClient) -> None:
         ("/messages?limit=0", 400),
         ("/messages?limit=1001", 400),
         ("/messages?after=x", 400),
+        ("/messages?text=yes", 400),
         (f"/messages?q={'x' * 255}", 400),
     ],
 )

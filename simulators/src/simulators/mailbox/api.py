@@ -49,11 +49,15 @@ def summary() -> dict[str, int]:
 
 
 def list_messages() -> Response:
-    """One page; `next` is the cursor for the one after it, null when nothing followed."""
-    narrowed_by, limit = _narrowed_by(), _limit()
+    """One page; `next` is the cursor for the one after it, null when nothing followed.
+
+    text=1: each with its text, for who reads them all.
+    """
+    narrowed_by, limit, is_read = _narrowed_by(), _limit(), _argument("text", 0) > 0
     rows = _book().list_messages(narrowed_by, _argument("after", 0), limit=limit)
     following = rows[-1]["seq"] if len(rows) == limit else None
-    return jsonify(messages=[_in_short(row) for row in rows], next=following)
+    messages = [_in_short(row) | ({"text": row["text"]} if is_read else {}) for row in rows]
+    return jsonify(messages=messages, next=following)
 
 
 def read_message(id: str) -> dict[str, object]:

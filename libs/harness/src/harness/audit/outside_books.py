@@ -1,5 +1,6 @@
 """What the world around the shop wrote down by itself: the payment provider and the mailbox."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from harness.audit.books import Row, grouped
 
 # The simulators' books come in pages of this size.
 PAGE_SIZE = 1000
+SUM = re.compile(r"(?<![\d.,])(\d[\d.,]*)[.,](\d\d)\s([A-Z]{3})\b")
 READ_TIMEOUT_S = 10.0
 
 
@@ -58,9 +60,25 @@ def read_provider(
 
 
 def read_mails(url: str) -> dict[str, list[Row]]:
-    """Every mail that arrived, by the order it is about."""
-    mails = [mail for mail in _pages(f"{url}/messages", "messages", {}) if mail["order_id"]]
+    """Every mail that arrived, by the order it is about.
+
+    sums: what its text names, in minor units and currency, in the order it names them.
+    """
+    mails = [
+        {name: mail[name] for name in ("id", "order_id", "kind", "to")}
+        | {"sums": sums_in(mail["text"] or "")}
+        for mail in _pages(f"{url}/messages?text=1", "messages", {})
+        if mail["order_id"]
+    ]
     return grouped(mails, "order_id")
+
+
+def sums_in(text: str) -> list[tuple[int, str]]:
+    """``1,234.50 USD`` and ``1234,50 USD``, as the shop writes them in its languages."""
+    return [
+        (int(re.sub(r"[.,]", "", units + cents)), currency)
+        for units, cents, currency in SUM.findall(text)
+    ]
 
 
 def _pages(url: str, member: str, headers: Mapping[str, str]) -> Iterator[Row]:
@@ -68,7 +86,7 @@ def _pages(url: str, member: str, headers: Mapping[str, str]) -> Iterator[Row]:
     with httpx.Client(timeout=READ_TIMEOUT_S, headers=dict(headers)) as http:
         while True:
             params = {"limit": PAGE_SIZE} | ({"after": after} if after is not None else {})
-            page = http.get(url, params=params).raise_for_status().json()
+            page = http.get(httpx.URL(url).copy_merge_params(params)).raise_for_status().json()
             yield from page[member]
             after = page["next"]
             if after is None:

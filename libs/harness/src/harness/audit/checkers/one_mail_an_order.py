@@ -1,6 +1,6 @@
 """Every order's customer was told how it ended once, and of what else happened at most once.
 
-It cannot see what a mail says, only of which kind it is and whom it went to.
+It cannot see what a mail says (its sums are `mails_name_sums`'), only its kind and to whom it went.
 """
 
 from collections.abc import Iterator
