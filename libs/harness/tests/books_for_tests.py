@@ -151,6 +151,7 @@ GOOD_BOOKS = Books(
             {"name": "payment.authorize", "idempotency_key": "k-9"},
         ],
     },
+    asked={CONFIRMED: [{"id": "k-1", "kind": "authorize"}, {"id": "k-2", "kind": "capture"}]},
     carts={name: {} if kind[0] == "confirmed" else {"MUG-1": 2} for name, kind in KINDS.items()},
     mails={
         f"o-{name}": [MAIL if status == "confirmed" else mail("order_cancellation", 1139)]

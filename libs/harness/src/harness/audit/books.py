@@ -102,6 +102,7 @@ class Books:
     missing: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by rejected order's id
     reservation_lines: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     payments: Mapping[str, Row] = field(default_factory=dict)  # by order id
+    asked: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # of the provider, by order id
     ledger: Sequence[Row] = ()
     webhooks: Mapping[str, Row] = field(default_factory=dict)  # that payment took in, by id
     answers: Sequence[Row] = ()  # to keys that orders were placed with

@@ -84,6 +84,10 @@ CONFIRMED = """SELECT id::text, status FROM "order".orders WHERE status = 'confi
 RESERVATIONS = "SELECT order_id::text, state FROM inventory.reservations"
 RESERVATION_LINES = "SELECT order_id::text, sku, quantity FROM inventory.reservation_lines"
 PAYMENTS = "SELECT id::text, order_id::text, amount_minor, currency, status FROM payment.payments"
+ASKED = """
+SELECT o.id::text, p.order_id::text, o.kind
+  FROM payment.operations o JOIN payment.payments p ON p.id = o.payment_id
+"""
 LEDGER = """
 SELECT p.order_id::text, l.account, l.amount_minor, l.currency, l.refund_id::text
   FROM payment.ledger_entries l JOIN payment.payments p ON p.id = l.payment_id
@@ -149,6 +153,7 @@ def read_tables(auditor_dsn: str) -> Books:
             missing=grouped(rows(MISSING), "order_id"),
             reservation_lines=grouped(rows(RESERVATION_LINES), "order_id"),
             payments={row["order_id"]: row for row in rows(PAYMENTS)},
+            asked=grouped(rows(ASKED), "order_id"),
             ledger=rows(LEDGER),
             webhooks={row["id"]: row for row in rows(WEBHOOKS)},
             answers=rows(ANSWERS),
