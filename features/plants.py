@@ -14,7 +14,7 @@ import httpx
 import psycopg2
 from harness.audit.books import Books
 from harness.process.endpoints import Endpoints
-from harness.shopper.history import Operation, Outcome
+from harness.shopper.history import ATTEMPT, Operation, Outcome
 from harness.traces.causality import Trace
 from harness.traces.conventions import EFFECT, EFFECT_APPLIED
 
@@ -126,6 +126,12 @@ def another_sum(_: Endpoints, books: Books, order_id: str) -> Iterator[Books]:
     yield replace(books, mails={**books.mails, order_id: [{**first, "sums": sums}, *more]})
 
 
+@contextmanager
+def let_in(_: Endpoints, books: Books, __: str) -> Iterator[Books]:
+    tried = Operation(ATTEMPT, "bot", Outcome.OK, 1.0, 1.1, 200, detail="read another's order")
+    yield replace(books, operations=[*books.operations, tried])
+
+
 PLANTED: dict[str, Plant] = {
     "one_final_outcome": sql(
         "UPDATE \"order\".orders SET stock_settled = false, next_nudge_at = 'infinity'"
@@ -202,6 +208,7 @@ PLANTED: dict[str, Plant] = {
     "read_your_writes": taken_back,
     "effects_once": applied_again,
     "messages_settled": dead_letter,
+    "hostile_refused": let_in,
     "mails_name_sums": another_sum,
     "one_mail_an_order": second_mail,
     "provider_asked_once": second_key,

@@ -444,6 +444,8 @@ def test_behind_https_the_cookie_is_of_this_host_alone(
     # What the prefix asks for: RFC 6265bis §4.1.3.2.
     named = (cookie.name, cookie.secure, cookie.path, cookie.domain_specified)
     assert named == ("__Host-guest", True, "/", False)
+    assert cookie.has_nonstandard_attr("HttpOnly")
+    assert cookie.get_nonstandard_attr("SameSite", "").lower() == "lax"
 
 
 @pytest.mark.skipif(ENDPOINTS_VARIABLE in os.environ, reason="Compose says it of its own")

@@ -22,7 +22,7 @@ from books_for_tests import (
 )
 from harness.audit.books import Books, Checkout, QueueDepth, Restart, Row
 from harness.audit.checkers import CHECKERS, audit
-from harness.shopper.history import Operation, Outcome
+from harness.shopper.history import ATTEMPT, Operation, Outcome
 from harness.traces.causality import Trace
 from harness.traces.conventions import EFFECT, EFFECT_APPLIED, EVENT_ID, WEBHOOK_ID
 from harness.traces.spans import Kind
@@ -64,6 +64,10 @@ def field(name: str, key: str, value: Any) -> Plant:
 
 def lost(name: str, key: str) -> Plant:
     return lambda books: replace(books, **{name: without(getattr(books, name), key)})
+
+
+def attempt(outcome: Outcome) -> Operation:
+    return Operation(ATTEMPT, "bot", outcome, 1.0, 1.1, detail="read another's order")
 
 
 REFUND = {"refund_id": "re_1", "order_id": CONFIRMED, "return_id": None, "amount_minor": 100}
@@ -398,6 +402,8 @@ PLANTED: list[tuple[str, str, Plant]] = [
     ("messages_settled", "told of an order that was rolled back",
      field("outboxes", "order",
            [{**EVENT, "event_type": "order.placed", "subject": "o-9", "published": True}])),
+    ("hostile_refused", "somebody read what is another's",
+     lambda b: replace(b, operations=[*b.operations, attempt(Outcome.OK)])),
     ("provider_asked_once", "a charge is tried again with another key",
      field("provider_calls", CONFIRMED,
            [{"name": "payment.authorize", "idempotency_key": key} for key in ("k-1", "k-9")])),
@@ -643,6 +649,11 @@ def test_traces_that_could_not_be_read_are_not_judged_and_the_books_are() -> Non
     assert broken_by(lost("provider_payments", CONFIRMED)(unread)) == {
         "money_matches", "ledger_in_pairs",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAIL, Outcome.UNKNOWN])
+def test_an_attempt_that_was_refused_or_not_answered_breaks_nothing(outcome: Outcome) -> None:
+    assert broken_by(replace(GOOD_BOOKS, operations=[attempt(outcome)])) == set()
 
 
 def test_payment_may_hear_of_a_cancellation_when_the_stock_was_refused() -> None:

@@ -27,6 +27,7 @@ class Persona(StrEnum):
     SECOND_CARD = "second_card"  # the card is refused; orders again with one that is good
     INDECISIVE = "indecisive"  # changes the cart from two windows, one of which is outdated
     ABANDONER = "abandoner"  # fills the cart and leaves
+    BOT = "bot"  # does so, too, and tries meanwhile what nobody may
 
 
 # Shares of all baskets. Declines: about what card-not-present shops see; the others are
@@ -43,7 +44,8 @@ MIX: Mapping[Persona, float] = {
     Persona.IMPATIENT: 0.02,
     Persona.SECOND_CARD: 0.02,
     Persona.INDECISIVE: 0.03,
-    Persona.ABANDONER: 0.03,
+    Persona.ABANDONER: 0.02,
+    Persona.BOT: 0.01,
 }
 DECLINING_CARDS = ("pm_declined", "pm_insufficient_funds", "pm_expired_card")
 GOOD_CARD, ASKING_CARD = "pm_ok", "pm_3ds_required"
@@ -69,6 +71,7 @@ ORDERS: Mapping[Persona, int] = {
     Persona.IMPATIENT: 2,
     Persona.SECOND_CARD: 2,
     Persona.ABANDONER: 0,
+    Persona.BOT: 0,
 }
 
 # Of the SKUs that are wanted more than once, this share gets only half of what is wanted; and of

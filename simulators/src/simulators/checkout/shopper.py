@@ -17,7 +17,8 @@ from harness.shopper.retries import Answer, until_answered
 from harness.shopper.staff import Staff
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
-from simulators.checkout.mix import GOOD_CARD, Persona, Visit
+from simulators.checkout.bot import attack
+from simulators.checkout.mix import GOOD_CARD, ORDERS, Persona, Visit, stream
 
 # How often a shopper looks whether the order went through; ever less often.
 LOOK_AFTER_S = (0.15, 0.25, 0.4, 0.6, 1.0, 2.0)
@@ -85,6 +86,9 @@ def visit_shop(
         return [first, _order_again(replace(errand, visit=again))]
     if visit.persona is Persona.RETURNER and first.order_id and first.outcome == "confirmed":
         _bring_back(errand, staff, first.order_id)
+    if visit.persona is Persona.BOT and shopper.access_token:
+        chance = stream(0, f"bot {visit.basket.id}")
+        attack(shopper, staff.services, staff.http, errand.lines[0].sku, chance)
     return [first]
 
 
@@ -140,7 +144,7 @@ def _shop(errand: _Errand, key: str, placed: Callable[[], None] = lambda: None) 
         return "refused", None, refused.type
     except ShopDidNotAnswer as silence:
         return "unknown", None, silence.what
-    if persona is Persona.ABANDONER:
+    if not ORDERS.get(persona, 1):
         return "abandoned", None, None
     return _buy(errand, lines, key, placed)
 

@@ -110,7 +110,7 @@ class Shopper:
         self.refresh_token = ""
         self._urls = urls
         self._http = http
-        self._history = history
+        self.history = history
         self._headers: dict[str, str] = {}
         self._sleep = sleep
 
@@ -251,7 +251,7 @@ class Shopper:
         answer = until_answered(lambda: self._send(kind, method, url, headers, json), self._sleep)
         status, body, outcome = answer.status, answer.body, answer.outcome
         told = kind in TELLING and outcome is Outcome.OK
-        self._history.record(
+        self.history.record(
             Operation(
                 kind=kind,
                 shopper=self.name,

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import orjson
 
+# Of something that nobody may do, by somebody who tries it all the same.
+ATTEMPT = "attempt"
+
 
 class Outcome(StrEnum):
     OK = "ok"  # the shop said yes
@@ -28,6 +31,7 @@ class Operation:
     customer_id: as the shop calls the shopper; empty before they have come in.
     if_match: the version that was to be changed, if the shopper said one (RFC 9110 §13.1.1).
     version: of what was read or written, if the answer tells it.
+    detail: why not, or what an `ATTEMPT` was about.
     """
 
     kind: str
