@@ -210,6 +210,12 @@ PLANTED: dict[str, Plant] = {
     "messages_settled": dead_letter,
     "hostile_refused": let_in,
     "mails_name_sums": another_sum,
+    "published_as_written": sql(
+        "UPDATE \"order\".outbox SET body = body || ' '"
+        " WHERE subject = '{}' AND event_type = 'order.confirmed'",
+        'UPDATE "order".outbox SET body = rtrim(body)'
+        " WHERE subject = '{}' AND event_type = 'order.confirmed'",
+    ),
     "one_mail_an_order": second_mail,
     "provider_asked_once": second_key,
     "traces_complete": lost_trace,

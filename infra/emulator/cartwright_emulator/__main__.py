@@ -8,6 +8,7 @@ Environment, beside MiniStack's own (`harness.providers.emulator.environment` se
   GATEWAY_PORT             the port; 4566 when unset
   STATE_DIR, PERSIST_STATE where topics and queues are kept over a clean stop; 1 to keep them
   EMULATOR_SAVE_EVERY_S    also save this often, so that a crash loses no more than that; unset: off
+  EMULATOR_PUBLISH_JOURNAL where to note which messages topics took; unset: nowhere
   CARTWRIGHT_PARENT_PID    stop when this parent process ends (Linux)
 """
 

@@ -14,6 +14,7 @@ import browser_guard
 import durability
 import parent_watch
 import sns_delivery
+import sns_journal
 import sns_limits
 import sns_refusals
 import sqs_arrivals
@@ -46,6 +47,7 @@ def run() -> None:
         sqs_refusals,
         sqs_redrive,
         sns_delivery,
+        sns_journal,
         sns_limits,
         sns_refusals,
     ):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from harness.audit.books import Books, Checkout, QueueDepth
+from harness.audit.books import Books, Checkout, Publishes, QueueDepth
 from harness.audit.checkers.traces_complete import STEPS
 from harness.traces.causality import Trace
 from harness.traces.spans import Kind, Span
@@ -91,6 +91,10 @@ CAPTURED = {
     "status": "captured", "amount_minor": 1139, "captured_minor": 1139, "refunded_minor": 0,
     "currency": "USD",
 }  # fmt: skip
+TOLD = {
+    "at": 2.5, "topic": "order-events", "message_id": "m-1", "digest": "d-1", "event_id": "e-1",
+    "event_type": "order.confirmed", "traceparent": "00-t_confirmed-1-01",
+}  # fmt: skip
 PAID = ("payment", "process stock.reserved")
 
 GOOD_BOOKS = Books(
@@ -159,8 +163,9 @@ GOOD_BOOKS = Books(
     },
     outboxes={"order": [
         {"event_id": "e-1", "event_type": "order.confirmed", "subject": CONFIRMED,
-         "published": True, "at": 2.0},
+         "published": True, "published_at": 3.0, "digest": "d-1", "at": 2.0},
     ]},
+    publishes=Publishes(since=2.0, until=9.0, rows=[TOLD]),
     inboxes={"cart": {"e-1": "order.confirmed"}},
     consumers={"order.confirmed": frozenset({"cart"})},
     queues={"order-inbox": QueueDepth(0, 0, 0, 0)},

@@ -14,13 +14,14 @@ from books_for_tests import (
     GOOD_BOOKS,
     MAIL,
     SHORT,
+    TOLD,
     change,
     mail,
     span,
     trace,
     without,
 )
-from harness.audit.books import Books, Checkout, QueueDepth, Restart, Row
+from harness.audit.books import Books, Checkout, Publishes, QueueDepth, Restart, Row
 from harness.audit.checkers import CHECKERS, audit
 from harness.shopper.history import ATTEMPT, Operation, Outcome
 from harness.traces.causality import Trace
@@ -80,7 +81,10 @@ PAYMENT = {
     "status": "captured", "amount_minor": 1139, "captured_minor": 1139, "refunded_minor": 0,
     "currency": "USD",
 }  # fmt: skip
-EVENT = {"event_id": "e-9", "event_type": "order.confirmed", "subject": CONFIRMED, "at": 2.0}
+EVENT = {
+    "event_id": "e-9", "event_type": "order.confirmed", "subject": CONFIRMED, "at": 2.0,
+    "published_at": 0.0,  # Before anybody noted what was published.
+}  # fmt: skip
 REFUNDED = replace(
     GOOD_BOOKS,
     orders=change(GOOD_BOOKS.orders, CONFIRMED, refunded_minor=100),
@@ -229,6 +233,10 @@ def given_up(books: Books, order_id: str, *asked_at: float) -> Books:
     heard = told_to_order(order(order_id, cancel_reason="deadline_exceeded")(books), order_id,
                           "payment.voided")  # fmt: skip
     return replace(heard, outboxes={**heard.outboxes, "order": [*books.outboxes["order"], *events]})
+
+
+def published(*rows: Row) -> Plant:
+    return lambda books: replace(books, publishes=Publishes(2.0, 9.0, rows))
 
 
 def leaked_by_refused(books: Books) -> Books:
@@ -482,6 +490,16 @@ PLANTED: list[tuple[str, str, Plant]] = [
      field("webhooks", "evt_1", {**GOOD_BOOKS.webhooks["evt_1"], "state": "due"})),
     ("webhooks_kept", "a forged webhook is believed",
      field("webhooks", "evt_9", GOOD_BOOKS.webhooks["evt_1"])),
+    ("published_as_written", "told, and never written down",
+     published(TOLD, {**TOLD, "event_id": "e-9"})),
+    ("published_as_written", "told without saying what it is",
+     published(TOLD, {name: TOLD[name] for name in ("at", "topic", "message_id", "digest")})),
+    ("published_as_written", "told with other words", published({**TOLD, "digest": "d-2"})),
+    ("published_as_written", "told as something else",
+     published({**TOLD, "event_type": "order.placed"})),
+    ("published_as_written", "told again with other words",
+     published(TOLD, {**TOLD, "digest": "d-2"})),
+    ("published_as_written", "marked as told, and never told", published()),
     ("traces_complete", "no trace", field("traces", "t_confirmed", None)),
     ("traces_complete", "no trace of a checkout whose end was never heard of",
      lambda b: field("traces", "t_confirmed", None)(checkout(CONFIRMED, outcome="unknown")(b))),
@@ -642,6 +660,27 @@ def test_what_was_lost_on_purpose_is_no_loss_and_everything_else_is() -> None:
     }
 
 
+def test_what_was_lost_or_garbled_on_purpose_was_written_down_all_the_same() -> None:
+    on_purpose = replace(GOOD_BOOKS, planted_loss=frozenset({"e-1"}))
+
+    assert broken_by(published()(on_purpose)) == set()
+    assert broken_by(published({**TOLD, "digest": "half"})(on_purpose)) == set()
+    assert broken_by(published(TOLD, {**TOLD, "event_id": "e-9"})(on_purpose)) == {
+        "published_as_written"
+    }
+
+
+def test_what_sns_took_is_judged_only_where_and_as_long_as_it_is_noted() -> None:
+    """Nowhere else; not before that began, nor after it was read; twice is as good as once."""
+    unheard = published()(GOOD_BOOKS)
+    of_another_shop = {**TOLD, "event_id": "e-0", "at": 1.9}
+
+    assert broken_by(replace(GOOD_BOOKS, publishes=None)) == set()
+    assert broken_by(replace(unheard, publishes=Publishes(3.1, 9.0, ()))) == set()
+    assert broken_by(replace(unheard, publishes=Publishes(2.0, 2.9, ()))) == set()
+    assert broken_by(published(of_another_shop, TOLD, TOLD)(GOOD_BOOKS)) == set()
+
+
 def test_traces_that_could_not_be_read_are_not_judged_and_the_books_are() -> None:
     unread = replace(GOOD_BOOKS, traces={}, traces_unread="ConnectError: refused")
 
@@ -742,6 +781,11 @@ def test_what_was_forgotten_in_time_is_not_missed() -> None:
         for ms in (8 * 86_400_000, 14 * 86_400_000)
     )
     assert "messages_settled" not in broken_by(sent_then)
+    told = [{**TOLD, "event_id": "e-0", "at": at * 86400.0} for at in (8, 14)]
+    outboxes = {"order": [{**EVENT, "published": True}]}
+    for row, broken in zip(told, (False, True), strict=True):
+        books = published(row)(replace(sent_then, outboxes=outboxes))
+        assert ("published_as_written" in broken_by(books)) is broken
     assert "messages_settled" in broken_by(sent_lately)
 
 

@@ -81,6 +81,17 @@ class Restart:
         return f"{self.process} ({self.signal or 'ended itself'})"
 
 
+@dataclass(frozen=True, slots=True)
+class Publishes:
+    """The messages that SNS itself noted that it took: all from *since* on, and until *until*, in
+    seconds since the epoch. digest: SHA-256 of the text, in hexadecimal.
+    """
+
+    since: float
+    until: float
+    rows: Sequence[Row]
+
+
 @dataclass(frozen=True)
 class Books:
     """Everything the checkers look at. Rows are mappings with the column names of `tables`."""
@@ -113,6 +124,7 @@ class Books:
     provider_webhooks: Sequence[Row] = ()
     carts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # customer -> SKU -> n
     outboxes: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # by service
+    publishes: Publishes | None = None  # None where nobody notes them, or they cannot be read.
     inboxes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # service -> id -> type
     consumers: Mapping[str, frozenset[str]] = field(default_factory=dict)  # type -> services
     queues: Mapping[str, QueueDepth] = field(default_factory=dict)

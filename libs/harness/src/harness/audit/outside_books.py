@@ -1,12 +1,17 @@
-"""What the world around the shop wrote down by itself: the payment provider and the mailbox."""
+"""What the world around the shop wrote down by itself: payment provider, mailbox, emulator."""
 
 import re
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
+import orjson
 
-from harness.audit.books import Row, grouped
+from harness.audit.books import Publishes, Row, grouped
+from harness.process.home import whole_lines
+from harness.self_test.messages import ATTRIBUTE
 
 # The simulators' books come in pages of this size.
 PAGE_SIZE = 1000
@@ -79,6 +84,20 @@ def sums_in(text: str) -> list[tuple[int, str]]:
         (int(re.sub(r"[.,]", "", units + cents)), currency)
         for units, cents, currency in SUM.findall(text)
     ]
+
+
+def read_publishes(path: Path) -> Publishes | None:
+    """What the emulator noted in *path*, but for self-tests; None if it did not, or is damaged.
+
+    Read before the tables: what was published was written down before that.
+    """
+    until = time.time()
+    try:
+        first, *lines = map(orjson.loads, whole_lines(path))
+    except ValueError:
+        return None
+    rows = (line.pop("attributes") | line for line in lines)
+    return Publishes(first["since"], until, [row for row in rows if ATTRIBUTE not in row])
 
 
 def _pages(url: str, member: str, headers: Mapping[str, str]) -> Iterator[Row]:

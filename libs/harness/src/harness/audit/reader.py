@@ -10,13 +10,18 @@ from typing import Any
 import httpx
 import orjson
 
-from harness.audit.books import Books, Checkout, Restart, patiently
+from harness.audit.books import Books, Checkout, Publishes, Restart, patiently
 from harness.audit.checkers import traces_complete
-from harness.audit.outside_books import read_mails, read_provider, taken_webhooks
+from harness.audit.outside_books import (
+    read_mails,
+    read_provider,
+    read_publishes,
+    taken_webhooks,
+)
 from harness.audit.settlement import queue_depths, wait_for_webhooks
 from harness.audit.tables import read_tables
 from harness.process.endpoints import Endpoints
-from harness.process.home import whole_lines
+from harness.process.home import Home, whole_lines
 from harness.shopper.history import Operation
 from harness.topology.model import Topology
 from harness.traces import span_ledger
@@ -80,6 +85,7 @@ def read_books(
     headers = {"Authorization": f"Bearer {key}"}
     taken = patiently("the payment provider", lambda: taken_webhooks(url, headers))
     patiently("PostgreSQL or SQS", lambda: wait_for_webhooks(endpoints, WEBHOOKS_WITHIN_S))
+    publishes = _publishes(endpoints)
     tables = patiently("PostgreSQL", lambda: read_tables(endpoints.auditor_dsn))
     provider = patiently("the payment provider", lambda: read_provider(url, headers, taken))
     traces: Mapping[str, Trace | None] = {}
@@ -105,6 +111,7 @@ def read_books(
         provider_calls=provider.calls,
         provider_facts=provider.facts,
         provider_webhooks=provider.webhooks,
+        publishes=publishes,
         mails=patiently("the mailbox", lambda: read_mails(endpoints.mailbox_url)),
         consumers=topology.consumers,
         queues=patiently("SQS", lambda: queue_depths(endpoints)),
@@ -115,6 +122,13 @@ def read_books(
         planted_loss=frozenset(planted.loss),
         traces_have_lost=ledger is not None,
     )
+
+
+def _publishes(endpoints: Endpoints) -> Publishes | None:
+    """None of a shop whose queues are not our emulator's: another's may have left a file here."""
+    if endpoints.provider != "embedded":
+        return None
+    return read_publishes(Home(Path(endpoints.home)).publishes_file)
 
 
 def read_traces(

@@ -101,6 +101,8 @@ SELECT subject, key, status, substring(location FROM '^/orders/([^/]+)$') AS ord
 CARTS = "SELECT customer_id, lines FROM cart.carts"
 OUTBOX = """
 SELECT event_id::text, event_type, subject, published_at IS NOT NULL AS published,
+       extract(epoch FROM published_at)::float8 AS published_at,
+       encode(sha256(convert_to(body, 'UTF8')), 'hex') AS digest,
        extract(epoch FROM created_at)::float8 AS at
   FROM {schema}.outbox
 """

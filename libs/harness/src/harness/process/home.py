@@ -50,6 +50,10 @@ class Home:
     def restarts_file(self) -> Path:
         return self.path / "restarts.jsonl"
 
+    @property
+    def publishes_file(self) -> Path:
+        return self.path / "publishes.jsonl"
+
     def log_file(self, process: str) -> Path:
         return self.path / "logs" / f"{process}.log"
 

@@ -52,6 +52,7 @@ def aws(setting: Setting, emulator_env: Path) -> ProcessSpec:
         env={
             **emulator.environment(port, setting.home.path / "emulator"),
             "EMULATOR_SAVE_EVERY_S": str(EMULATOR_SAVE_EVERY_S),
+            "EMULATOR_PUBLISH_JOURNAL": str(setting.home.publishes_file),
             "CARTWRIGHT_PARENT_PID": str(os.getpid()),
         },
         port=port,

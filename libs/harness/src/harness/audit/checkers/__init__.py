@@ -23,6 +23,7 @@ from harness.audit.checkers import (
     one_mail_an_order,
     price_integrity,
     provider_asked_once,
+    published_as_written,
     read_your_writes,
     reservation_follows_order,
     returns_settled,
@@ -80,6 +81,7 @@ CHECKERS = tuple(
         mails_name_sums,
         cart_follows_order,
         messages_settled,
+        published_as_written,
         effects_once,
         traces_complete,
     )
