@@ -14,7 +14,7 @@ from simulators.checkout.results import apart
 from simulators.checkout.run import SETTLE_WITHIN_S
 
 # These shoppers send no spans and tell nothing of what they did, and those look at nothing else.
-NOT_JUDGED = ("effects_once", "read_your_writes", "traces_complete")
+NOT_JUDGED = ("effects_once", "hostile_refused", "read_your_writes", "traces_complete")
 # This one looks at all but who cancelled.
 JUDGED_IN_PART = "ended_for_a_reason"
 

@@ -4,7 +4,8 @@ Only if EMULATOR_PUBLISH_JOURNAL names a file. Every message that is answered wi
 which is written before it is delivered or acknowledged, in one write(2) at the file's end: SIGKILL
 leaves a whole line or none. A text is there as its SHA-256 only. The first line says from when on
 all are there: at BYTES_MAX, and when one could not be written, the file is emptied and begins anew,
-so that nobody judges by a part of it. Where it cannot even be emptied, the publish fails.
+so that nobody judges by a part of it. Where it cannot even be emptied, the publish fails; where it
+cannot be opened, the emulator does not start.
 """
 
 import hashlib
@@ -64,16 +65,19 @@ class Journal:
         size = os.fstat(self._file).st_size
         if not 0 < size < self._bytes_max:
             os.ftruncate(self._file, 0)
-            self._append({"since": time.time() + NOTED_WITHIN_S})
+            if not self._append({"since": time.time() + NOTED_WITHIN_S}):
+                return
         self._append(entry)
 
-    def _append(self, entry: dict) -> None:
+    def _append(self, entry: dict) -> bool:
+        """Whether it is there; if not, nothing is there any more."""
         line = json.dumps(entry).encode() + b"\n"
         try:
             if os.write(self._file, line) == len(line):
-                return
+                return True
             why = "there is no room"
         except OSError as error:
             why = error.strerror
         os.ftruncate(self._file, 0)
         _log.warning("what topics take is not noted: %s", why)
+        return False

@@ -122,7 +122,7 @@ def test_a_journal_that_is_missing_emptied_or_damaged_accuses_nobody(tmp_path: P
     path = tmp_path / "publishes.jsonl"
 
     assert read_publishes(path) is None
-    for text in ("", '{"since"', '{"since": 1.0}\nnonsense\n'):
+    for text in ("", '{"since"', '{"since": 1.0}\nnonsense\n', '{"at": 1.0}\n'):
         path.write_text(text)
         assert read_publishes(path) is None
     path.write_text('{"since": 1.0}\n{"at": 2.0, "attri')

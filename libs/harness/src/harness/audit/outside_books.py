@@ -94,10 +94,11 @@ def read_publishes(path: Path) -> Publishes | None:
     until = time.time()
     try:
         first, *lines = map(orjson.loads, whole_lines(path))
-    except ValueError:
+        rows = [line.pop("attributes") | line for line in lines]
+        since = first["since"]
+    except (ValueError, KeyError):
         return None
-    rows = (line.pop("attributes") | line for line in lines)
-    return Publishes(first["since"], until, [row for row in rows if ATTRIBUTE not in row])
+    return Publishes(since, until, [row for row in rows if ATTRIBUTE not in row])
 
 
 def _pages(url: str, member: str, headers: Mapping[str, str]) -> Iterator[Row]:
