@@ -42,11 +42,12 @@ class Capability(StrEnum):
     OWN_SHOPS = "shops started for the tests"
     LASTING_MESSAGES = "queues that keep their messages through kill -9"
     FIGURES = "a store of metrics"
+    PUBLISH_JOURNAL = "topics that note what they took"
 
 
 CAPABILITIES: Mapping[ProviderName, frozenset[Capability]] = {
     ProviderName.EMBEDDED: frozenset(Capability),
-    # LocalStack keeps its messages in memory, and Jaeger takes no metrics.
+    # LocalStack keeps its messages in memory and no journal, and Jaeger takes no metrics.
     ProviderName.CONTAINERS: frozenset({Capability.OWN_SHOPS}),
     ProviderName.EXTERNAL: frozenset(),
 }
